@@ -1,0 +1,91 @@
+#include "ddpm/base/file.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/sha256.h"
+
+namespace ddpm {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FileTest : public testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  const fs::path folder_ = fs::temp_directory_path() / concat("ddpm-file-test-", ::getpid());
+};
+
+int64_t entries_of(const fs::path& folder) {
+  return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
+}
+
+TEST_F(FileTest, AWholeFileReplacesTheOldOneAndLeavesNothingBeside) {
+  write_file_whole(folder_ / "a", "first");
+  write_file_whole(folder_ / "a", std::string("sec\0nd", 6));
+  EXPECT_EQ(read_file(folder_ / "a", 100), std::string("sec\0nd", 6));
+  EXPECT_EQ(entries_of(folder_), 1);
+}
+
+TEST_F(FileTest, AWholeFolderAppearsWithItsContents) {
+  write_folder_whole(folder_ / "f", [](const fs::path& inside) {
+    real_files().make_folder(inside / "deep");
+    real_files().write(inside / "deep" / "x", as_bytes("1"));
+  });
+  EXPECT_EQ(read_file(folder_ / "f" / "deep" / "x", 10), "1");
+  EXPECT_EQ(entries_of(folder_), 1);
+  EXPECT_THROW(write_folder_whole(folder_ / "f", [](const fs::path&) {}), InvalidArgument);
+}
+
+TEST_F(FileTest, AnExceptionWhileAFolderIsFilledLeavesItsNameFree) {
+  EXPECT_THROW(write_folder_whole(folder_ / "f", [](const fs::path&) { throw IoError("full"); }),
+               IoError);
+  EXPECT_FALSE(fs::exists(folder_ / "f"));
+}
+
+TEST_F(FileTest, ReadingNamesThePathAndTheReason) {
+  try {
+    read_file(folder_ / "none", 10);
+    FAIL();
+  } catch (const IoError& error) {
+    EXPECT_EQ(error.what(),
+              concat("cannot open ", (folder_ / "none").string(), ": No such file or directory"));
+  }
+  EXPECT_THROW(read_file(folder_, 10), IoError);
+  write_file_whole(folder_ / "long", "12345678901");
+  EXPECT_THROW(read_file(folder_ / "long", 10), FormatError);
+}
+
+TEST_F(FileTest, AMappedFileShowsTheBytesAndMayBeEmpty) {
+  write_file_whole(folder_ / "a", "bytes");
+  write_file_whole(folder_ / "empty", "");
+  EXPECT_EQ(as_text(MappedFile(folder_ / "a").bytes()), "bytes");
+  EXPECT_EQ(MappedFile(folder_ / "empty").bytes().size(), 0U);
+  EXPECT_THROW(MappedFile(folder_ / "none"), IoError);
+}
+
+TEST_F(FileTest, AppendingKeepsWhatIsThere) {
+  real_files().append(folder_ / "log", as_bytes("1\n"));
+  real_files().append(folder_ / "log", as_bytes("2\n"));
+  EXPECT_EQ(read_file(folder_ / "log", 100), "1\n2\n");
+}
+
+// The examples of FIPS 180-4's appendix (one and two blocks) and the empty message.
+TEST_F(FileTest, Sha256GivesThePublishedDigests) {
+  EXPECT_EQ(sha256_hex(as_bytes("abc")),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(sha256_hex({}), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  const std::string_view two_blocks = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+  Sha256 pieces;
+  pieces.add(as_bytes(two_blocks.substr(0, 10)));
+  pieces.add(as_bytes(two_blocks.substr(10)));
+  EXPECT_EQ(pieces.hex(), "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  write_file_whole(folder_ / "abc", "abc");
+  EXPECT_EQ(sha256_of_file(folder_ / "abc"), sha256_hex(as_bytes("abc")));
+}
+
+}  // namespace
+}  // namespace ddpm

@@ -1,0 +1,104 @@
+#include "ddpm/base/json.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "ddpm/base/check.h"
+
+namespace ddpm {
+
+namespace {
+
+// Builds the value while it watches depth and keys, which nlohmann's own parser does not.
+class StrictBuilder : public nlohmann::json_sax<Json> {
+ public:
+  StrictBuilder(Json& root, int max_depth) : builder_(root, true), max_depth_(max_depth) {}
+
+  bool null() override { return builder_.null(); }
+  bool boolean(bool value) override { return builder_.boolean(value); }
+  bool number_integer(number_integer_t value) override { return builder_.number_integer(value); }
+  bool number_unsigned(number_unsigned_t value) override { return builder_.number_unsigned(value); }
+  bool number_float(number_float_t value, const string_t& text) override {
+    if (!std::isfinite(value)) throw FormatError(concat("the number ", text, " is too large"));
+    return builder_.number_float(value, text);
+  }
+  bool string(string_t& value) override { return builder_.string(value); }
+  bool binary(binary_t& value) override { return builder_.binary(value); }
+  bool start_object(std::size_t size) override {
+    enter();
+    keys_.emplace_back();
+    return builder_.start_object(size);
+  }
+  bool key(string_t& name) override {
+    if (!keys_.back().insert(name).second) throw FormatError(concat("the key '", name, "' twice"));
+    return builder_.key(name);
+  }
+  bool end_object() override {
+    keys_.pop_back();
+    --depth_;
+    return builder_.end_object();
+  }
+  bool start_array(std::size_t size) override {
+    enter();
+    return builder_.start_array(size);
+  }
+  bool end_array() override {
+    --depth_;
+    return builder_.end_array();
+  }
+  bool parse_error(std::size_t position, const std::string& token,
+                   const nlohmann::detail::exception&) override {
+    std::string shown = token.substr(token.size() > 20 ? token.size() - 20 : 0);
+    for (char& c : shown) {
+      if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) c = '?';
+    }
+    throw FormatError(concat("not JSON at byte ", position, ", after '", shown, "'"));
+  }
+
+ private:
+  void enter() {
+    if (++depth_ > max_depth_) throw FormatError(concat("more than ", max_depth_, " levels deep"));
+  }
+
+  nlohmann::detail::json_sax_dom_parser<Json> builder_;
+  std::vector<std::set<std::string>> keys_;
+  int max_depth_;
+  int depth_ = 0;
+};
+
+// A number that JSON cannot say, anywhere in `value`.
+bool has_non_finite(const Json& value) {
+  if (value.is_number_float()) return !std::isfinite(value.get<double>());
+  if (!value.is_structured()) return false;
+  for (const Json& part : value) {
+    if (has_non_finite(part)) return true;
+  }
+  return false;
+}
+
+std::string dump(const Json& value, int indent) {
+  DDPM_CHECK(!has_non_finite(value), "json: every number must be finite");
+  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+Json parse_json(std::string_view text, std::string_view who, int max_depth) {
+  Json root;
+  try {
+    StrictBuilder builder(root, max_depth);
+    Json::sax_parse(text.begin(), text.end(), &builder);
+  } catch (const FormatError& error) {
+    throw FormatError(concat(who, ": ", error.what()));
+  } catch (const nlohmann::json::exception& error) {
+    throw FormatError(concat(who, ": ", error.what()));
+  }
+  return root;
+}
+
+std::string json_text(const Json& value) { return dump(value, 2) + "\n"; }
+
+std::string json_line(const Json& value) { return dump(value, -1); }
+
+}  // namespace ddpm

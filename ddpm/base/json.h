@@ -1,0 +1,26 @@
+// JSON as this library reads and writes it: strict, and the same text for the same value.
+
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ddpm {
+
+using Json = nlohmann::json;  // keys sorted
+
+// Parses one JSON value: strict UTF-8, nothing after it, no key twice in an object, at most
+// `max_depth` levels deep. Throws FormatError that starts with `who` and says what and at which
+// byte.
+Json parse_json(std::string_view text, std::string_view who, int max_depth = 64);
+
+// As diffusers writes its files: two spaces a level, keys sorted, a newline at the end.
+std::string json_text(const Json& value);
+
+// One line, keys sorted, no newline. A number that is not finite is an error (InvalidArgument).
+std::string json_line(const Json& value);
+
+}  // namespace ddpm

@@ -1,0 +1,37 @@
+// Small things with words: the nearest known name, numbers as people read them.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ddpm {
+
+// The candidate with the smallest edit distance to `word`, if that distance is at most a third of
+// the word's length, at least 2. The first of equals.
+std::optional<std::string> nearest_word(std::string_view word,
+                                        std::span<const std::string> candidates);
+
+// "; did you mean 'beta'?" or "".
+std::string did_you_mean(std::string_view word, std::span<const std::string> candidates);
+
+std::string join(std::span<const std::string> parts, std::string_view separator);
+std::vector<std::string> split(std::string_view text, char separator);  // "a,b" -> a b; "" -> none
+std::string lower_case(std::string_view text);                          // ASCII letters only
+
+std::string with_thousands(int64_t value);  // 35746307 -> "35,746,307"
+std::string readable_bytes(int64_t bytes);  // 1536 -> "1.5 KiB"
+std::string readable_duration(
+    double seconds);  // 3725 -> "1 h 2 min"; 62 -> "1 min 2 s"; 0.25 -> "0.2 s"
+// The shortest decimal text that reads back as the same double; "1e-06" may be "1e-06".
+std::string shortest(double value);
+
+// The whole of `text` as a number; nothing if there is anything else in it or it does not fit.
+std::optional<int64_t> parse_int(std::string_view text);
+std::optional<double> parse_double(std::string_view text);
+
+}  // namespace ddpm

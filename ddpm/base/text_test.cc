@@ -1,0 +1,64 @@
+#include "ddpm/base/text.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace ddpm {
+namespace {
+
+const std::vector<std::string> kWords = {"batch-size", "learning-rate", "steps"};
+
+TEST(NearestWord, FindsATypingMistake) {
+  EXPECT_EQ(nearest_word("bach-size", kWords), "batch-size");
+  EXPECT_EQ(nearest_word("step", kWords), "steps");
+  EXPECT_EQ(did_you_mean("learningrate", kWords), "; did you mean 'learning-rate'?");
+}
+
+TEST(NearestWord, StaysSilentWhenNothingIsNear) {
+  EXPECT_EQ(nearest_word("colour", kWords), std::nullopt);
+  EXPECT_EQ(did_you_mean("colour", kWords), "");
+}
+
+TEST(Split, KeepsEmptyPartsAndIsTheInverseOfJoin) {
+  EXPECT_EQ(split("", ','), std::vector<std::string>{});
+  EXPECT_EQ(split("a,,b,", ','), (std::vector<std::string>{"a", "", "b", ""}));
+  const std::vector<std::string> parts = {"1", "2", "2"};
+  EXPECT_EQ(split(join(parts, ","), ','), parts);
+}
+
+TEST(Numbers, AreWrittenAsPeopleReadThem) {
+  EXPECT_EQ(with_thousands(0), "0");
+  EXPECT_EQ(with_thousands(999), "999");
+  EXPECT_EQ(with_thousands(35746307), "35,746,307");
+  EXPECT_EQ(with_thousands(-1000), "-1,000");
+  EXPECT_EQ(readable_bytes(1023), "1023 B");
+  EXPECT_EQ(readable_bytes(1536), "1.5 KiB");
+  EXPECT_EQ(readable_duration(0.25), "0.2 s");
+  EXPECT_EQ(readable_duration(62), "1 min 2 s");
+  EXPECT_EQ(readable_duration(3725), "1 h 2 min");
+  EXPECT_EQ(readable_duration(90000), "1 d 1 h");
+  EXPECT_EQ(readable_duration(std::numeric_limits<double>::infinity()), "unknown");
+}
+
+TEST(Shortest, ReadsBackAsTheSameDouble) {
+  for (const double value : {0.1, 1e-4, 0.02, 1.0 / 3.0, 1e300, -2.5e-310}) {
+    EXPECT_EQ(parse_double(shortest(value)), value);
+  }
+}
+
+TEST(Parse, TakesTheWholeTextOrNothing) {
+  EXPECT_EQ(parse_int("42"), 42);
+  EXPECT_EQ(parse_int("-7"), -7);
+  EXPECT_EQ(parse_int("42x"), std::nullopt);
+  EXPECT_EQ(parse_int(""), std::nullopt);
+  EXPECT_EQ(parse_int("99999999999999999999"), std::nullopt);
+  EXPECT_EQ(parse_int("1.5"), std::nullopt);
+  EXPECT_EQ(parse_double("2e-4"), 2e-4);
+  EXPECT_EQ(parse_double("2e-4 "), std::nullopt);
+}
+
+TEST(LowerCase, ChangesAsciiLettersOnly) { EXPECT_EQ(lower_case("IMG_1.JPeG"), "img_1.jpeg"); }
+
+}  // namespace
+}  // namespace ddpm

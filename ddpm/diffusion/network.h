@@ -1,0 +1,23 @@
+// What a network is to everything else: a function from arrays to arrays.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "ddpm/base/batch.h"
+
+namespace ddpm {
+
+// A network's own clock, in [0, T - 1], as in every published checkpoint. A type of its own, so
+// that it cannot be mistaken for the time t of the process, in [1, T].
+struct Timestep {
+  int64_t index;
+};
+
+// x [N, C, H, W] and one timestep an image; writes output [N, C, H, W], which may not overlap x.
+using Network =
+    std::function<void(ConstBatchView x, std::span<const Timestep> timesteps, BatchView output)>;
+
+}  // namespace ddpm

@@ -1,0 +1,62 @@
+// The U-Net's description: what its config.json says, and every tensor that such a network has.
+//
+// The network is that of diffusers' UNet2DModel as the google/ddpm-* models configure it; the names
+// of its tensors are theirs, so checkpoints travel unchanged. Everything that builds, loads or
+// checks a network starts from this one description.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ddpm/base/json.h"
+
+namespace ddpm {
+
+struct UNetConfig {
+  int64_t image_channels = 3;  // 1 to 4
+  int64_t height = 32;         // pixels; a multiple of 2^(levels - 1)
+  int64_t width = 32;
+  int64_t base_channels = 128;                              // a multiple of norm_groups
+  std::vector<int64_t> channel_multipliers = {1, 2, 2, 2};  // one a level, top level first
+  int64_t blocks_per_level = 2;  // residual blocks on the way down; one more on the way up
+  std::vector<int64_t> attention_resolutions = {
+      16};  // levels whose height has one of these, in pixels
+  int64_t norm_groups = 32;
+  double norm_epsilon = 1e-6;
+  double dropout = 0.1;  // in [0, 1), training only
+
+  int64_t levels() const { return static_cast<int64_t>(channel_multipliers.size()); }
+  int64_t channels_at(int64_t level) const;  // base_channels * channel_multipliers[level]
+  bool attention_at(int64_t level) const;
+  bool operator==(const UNetConfig&) const = default;
+};
+
+// Throws InvalidArgument that names the field, what is wanted and what was found; for a size that
+// the levels do not divide it names the nearest legal sizes and the option --fit.
+void check_unet_config(const UNetConfig& config);
+
+// diffusers' config.json of a UNet2DModel, every field of today's version written out.
+Json unet_config_to_json(const UNetConfig& config);
+
+// The other way. Reads what this library's networks can be; throws FormatError that starts with
+// `who` and names the key for an unknown key, a missing one, or a value that the network does not
+// have.
+UNetConfig unet_config_from_json(const Json& json, const std::string& who);
+
+struct NamedShape {
+  std::string name;
+  std::vector<int64_t> shape;
+  bool operator==(const NamedShape&) const = default;
+};
+
+// Every parameter, in the order of diffusers' modules (attentions before resnets in a block).
+std::vector<NamedShape> unet_parameters(const UNetConfig& config);
+int64_t count_parameters(const UNetConfig& config);
+
+// Multiply-adds of one forward pass for one image: convolutions, linear layers, attention products.
+int64_t count_multiply_adds(const UNetConfig& config);
+
+}  // namespace ddpm
