@@ -1,0 +1,123 @@
+#include "ddpm/checkpoints/train_config.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
+
+namespace ddpm {
+
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+
+// "learning_rate: 0.0002 in the run, 0.001 asked for".
+std::string difference(const ConfigField& field, const TrainConfig& run, const TrainConfig& asked) {
+  return concat(field.key, ": ", field.text(run), " in the run, ", field.text(asked), " asked for");
+}
+
+bool may_change(const ConfigField& field, const TrainConfig& run) {
+  if (field.key == "steps") return run.learning_rate_decay == "constant";
+  return field.may_change_on_resume;
+}
+
+}  // namespace
+
+Json train_config_to_json(const TrainConfig& config) {
+  Json json = Json::object();
+  for (const ConfigField& field : train_config_fields()) json[field.key] = field.get(config);
+  return json;
+}
+
+TrainConfig train_config_from_json(const Json& json, const std::string& who,
+                                   const TrainConfig& base) {
+  DDPM_CHECK(json.is_object(), who, ": a configuration must be a JSON object, got ",
+             json.type_name());
+  TrainConfig config = base;
+  for (const auto& [key, value] : json.items()) {
+    try {
+      train_config_field(key).set_json(config, value);
+    } catch (const InvalidArgument& error) {
+      throw InvalidArgument(concat(who, ": ", error.what()));
+    }
+  }
+  return config;
+}
+
+void check_train_config(const TrainConfig& config, const std::string& who) {
+  TrainConfig copy = config;
+  for (const ConfigField& field : train_config_fields()) {
+    try {
+      field.set_json(copy, field.get(config));  // sets what is there already, and so checks it
+    } catch (const InvalidArgument& error) {
+      throw InvalidArgument(concat(who, ": ", error.what()));
+    }
+  }
+  DDPM_CHECK(config.base_channels % config.norm_groups == 0, who,
+             ": base_channels must be a multiple of norm_groups, ", config.norm_groups, ", got ",
+             config.base_channels);
+  DDPM_CHECK(config.beta_1 <= config.beta_T, who, ": beta_1 must be at most beta_T, ",
+             config.beta_T, ", got ", config.beta_1);
+  DDPM_CHECK(config.sample_steps <= config.T, who, ": sample_steps must be at most T, ", config.T,
+             ", got ", config.sample_steps);
+  if (config.height > 0) {
+    unet_config_of(config, std::max<int64_t>(config.channels, 1), config.height, config.width);
+  }
+}
+
+std::vector<std::string> differences(const TrainConfig& run, const TrainConfig& asked) {
+  std::vector<std::string> lines;
+  for (const ConfigField& field : train_config_fields()) {
+    if (field.get(run) != field.get(asked)) lines.push_back(difference(field, run, asked));
+  }
+  return lines;
+}
+
+TrainConfig check_resume(const TrainConfig& run, const TrainConfig& asked,
+                         std::span<const std::string> given) {
+  TrainConfig config = run;
+  std::vector<std::string> refused;
+  for (const std::string& key : given) {
+    const ConfigField& field = train_config_field(key);
+    if (field.get(run) == field.get(asked)) continue;
+    if (may_change(field, run)) {
+      field.set_json(config, field.get(asked));
+    } else {
+      refused.push_back(difference(field, run, asked));
+    }
+  }
+  DDPM_CHECK(refused.empty(), "resume: a run keeps its settings, but ", join(refused, "; "));
+  return config;
+}
+
+UNetConfig unet_config_of(const TrainConfig& config, int64_t channels, int64_t height,
+                          int64_t width) {
+  UNetConfig unet{.image_channels = channels,
+                  .height = height,
+                  .width = width,
+                  .base_channels = config.base_channels,
+                  .channel_multipliers = config.channel_multipliers,
+                  .blocks_per_level = config.blocks_per_level,
+                  .attention_resolutions = config.attention_resolutions,
+                  .norm_groups = config.norm_groups,
+                  .norm_epsilon = config.norm_epsilon,
+                  .dropout = config.dropout};
+  check_unet_config(unet);
+  return unet;
+}
+
+double learning_rate_at(const TrainConfig& config, int64_t step) {
+  DDPM_CHECK(step >= 0, "learning_rate_at: step must be at least 0, got ", step);
+  const auto k = static_cast<double>(step);
+  double rate = config.learning_rate;
+  if (step < config.warmup) rate *= (k + 1.0) / static_cast<double>(config.warmup);
+  if (config.learning_rate_decay == "cosine") {
+    const double done = std::min(k / static_cast<double>(config.steps), 1.0);
+    rate *= 0.5 * (1.0 + std::cos(kPi * done));
+  }
+  return rate;
+}
+
+}  // namespace ddpm

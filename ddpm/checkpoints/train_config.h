@@ -1,0 +1,127 @@
+// Everything a training run is: its data, its network, its process and its optimisation.
+//
+// One list of fields drives all that is said about a configuration: the flags of the command line,
+// the config.json of a run, the check of each range, and what differs between two runs. Choices are
+// kept as the words that people write; whoever acts on one turns it into a type of its own.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ddpm/base/json.h"
+#include "ddpm/formats/unet_config.h"
+
+namespace ddpm {
+
+// The defaults are the paper's for CIFAR-10. docs/run_folder.md lists every key with its range.
+struct TrainConfig {
+  std::string data;             // what to learn from, as --data takes it
+  int64_t height = 0;           // pixels; 0: as the data has it
+  int64_t width = 0;            // pixels; 0 if and only if height is
+  int64_t channels = 0;         // 1, 3 or 4; 0: as the data has it
+  std::string fit = "none";     // none, crop, pad or stretch
+  bool flip = true;             // mirror each training sample with probability 1/2
+  double max_bad_files = 0.01;  // share of unreadable files that is passed over, in [0, 1]
+
+  int64_t base_channels = 128;
+  std::vector<int64_t> channel_multipliers = {1, 2, 2, 2};
+  int64_t blocks_per_level = 2;
+  std::vector<int64_t> attention_resolutions = {16};
+  int64_t norm_groups = 32;
+  double norm_epsilon = 1e-6;
+  double dropout = 0.1;
+
+  std::string schedule = "linear";  // linear or cosine
+  int64_t T = 1000;
+  double beta_1 = 1e-4;  // of the linear schedule
+  double beta_T = 0.02;
+  std::string prediction = "eps";        // eps or v
+  std::string variance = "fixed_large";  // fixed_large or fixed_small: of the reverse steps
+
+  int64_t steps = 800000;
+  int64_t batch_size = 128;
+  double learning_rate = 2e-4;
+  int64_t warmup = 5000;                         // updates
+  std::string learning_rate_decay = "constant";  // constant or cosine
+  double adam_beta1 = 0.9;
+  double adam_beta2 = 0.999;
+  double adam_epsilon = 1e-8;
+  double gradient_clip = 1.0;  // largest global norm; 0: any
+  double ema_decay = 0.9999;
+  std::string ema_rule = "warmup";               // warmup or constant
+  std::string timestep_sampling = "stratified";  // stratified or uniform
+  std::string precision = "fp32";                // fp32 or bf16
+  std::string device = "auto";                   // auto, cpu, cuda or cuda:N
+  int64_t seed = 0;
+  int64_t threads = 0;  // 0: one for each core
+  int64_t max_bad_steps = 10;
+
+  int64_t save_every = 5000;     // steps; 0: only at the end
+  int64_t sample_every = 5000;   // steps; 0: never
+  int64_t log_every = 100;       // steps
+  int64_t keep_last = 3;         // checkpoints; 0: all
+  int64_t keep_every = 0;        // steps; 0: none is kept for its step
+  double time_limit = 0.0;       // seconds; 0: none
+  std::string sampler = "ddim";  // of the previews: ddpm or ddim
+  int64_t sample_steps = 50;     // of the previews, in [1, T]
+  int64_t sample_count = 64;     // images in a preview
+
+  bool operator==(const TrainConfig&) const = default;
+};
+
+// One field, which is a key of config.json, a key of --config and a flag. Those that set leave the
+// configuration unchanged when they throw InvalidArgument "key: wanted ..., got ...".
+struct ConfigField {
+  std::string key;                    // "learning_rate"; the flag is --learning-rate
+  std::string help;                   // meaning, unit and range
+  std::string metavar;                // "N", "crop|pad|stretch"
+  bool is_switch = false;             // --key and --no-key
+  bool may_change_on_resume = false;  // on other terms for `steps`: see check_resume
+  std::function<Json(const TrainConfig&)> get;
+  std::function<void(TrainConfig&, const Json&)> set_json;
+  std::function<void(TrainConfig&, const std::string&)> set_text;
+
+  std::string text(const TrainConfig& config) const;  // as set_text takes it
+};
+
+const std::vector<ConfigField>& train_config_fields();          // in the order of a run's life
+const ConfigField& train_config_field(const std::string& key);  // InvalidArgument: no such key
+
+// Every field, defaults too.
+Json train_config_to_json(const TrainConfig& config);
+
+// `base` with what `json` says. Throws FormatError that starts with `who` for a key that does not
+// exist, naming the nearest one, and for a value out of its range.
+TrainConfig train_config_from_json(const Json& json, const std::string& who,
+                                   const TrainConfig& base = {});
+
+// Throws InvalidArgument "who: field: wanted ..., got ..." unless every field is in its range and
+// the fields fit together. What depends on the data's size waits for unet_config_of.
+void check_train_config(const TrainConfig& config, const std::string& who);
+
+// "learning_rate: 0.0002 in the run, 0.001 asked for", a line a field that differs.
+std::vector<std::string> differences(const TrainConfig& run, const TrainConfig& asked);
+
+// The configuration to go on with: the run's, and of those fields whose keys were `given` what was
+// `asked`, where that may change: data (the fingerprint decides), device, threads, time_limit, and
+// steps if the learning rate does not depend on it. Throws InvalidArgument with the differences if
+// another field was given another value.
+TrainConfig check_resume(const TrainConfig& run, const TrainConfig& asked,
+                         std::span<const std::string> given);
+
+// The network for images of these extents. Throws InvalidArgument as check_unet_config does.
+UNetConfig unet_config_of(const TrainConfig& config, int64_t channels, int64_t height,
+                          int64_t width);
+
+// Of the update that takes the run from `step` to `step + 1`, step in [0, steps):
+//   learning_rate * min((step + 1) / warmup, 1)                              constant
+//   the same * (1 + cos(pi step / steps)) / 2, which would be 0 at `steps`   cosine
+// The paper's code has step in place of step + 1: its first update has rate 0 and changes nothing
+// but Adam's moments.
+double learning_rate_at(const TrainConfig& config, int64_t step);
+
+}  // namespace ddpm
