@@ -1,0 +1,83 @@
+#include "ddpm/checkpoints/presets.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "ddpm/base/check.h"
+
+namespace ddpm {
+namespace {
+
+UNetConfig network_of(const TrainConfig& config) {
+  return unet_config_of(config, std::max<int64_t>(config.channels, 1), config.height, config.width);
+}
+
+TEST(Presets, AllAreLegalAndHaveNamesOfTheirOwn) {
+  std::set<std::string> names;
+  for (const Preset& one : presets()) {
+    SCOPED_TRACE(one.name);
+    EXPECT_TRUE(names.insert(one.name).second);
+    EXPECT_FALSE(one.summary.empty());
+    EXPECT_NO_THROW(check_train_config(one.config, one.name));
+    EXPECT_EQ(preset(one.name), one.config);
+    const UNetConfig unet = network_of(one.config);
+    for (const int64_t resolution : unet.attention_resolutions) {
+      bool met = false;
+      for (int64_t level = 0; level < unet.levels(); ++level) {
+        met = met || unet.height >> level == resolution;
+      }
+      EXPECT_TRUE(met) << "no level is " << resolution << " pixels high";
+    }
+  }
+}
+
+// The paper's numbers: 35.7 and 114 million.
+TEST(Presets, ThePapersNetworksHaveThePapersSize) {
+  EXPECT_EQ(count_parameters(network_of(preset("cifar10"))), 35746307);
+  EXPECT_EQ(count_parameters(network_of(preset("celebahq256"))), 113673219);
+  EXPECT_EQ(count_parameters(network_of(preset("lsun256"))), 113673219);
+}
+
+TEST(Presets, ThePapersRunsAreAsPublished) {
+  const TrainConfig cifar = preset("cifar10");
+  EXPECT_EQ(cifar.batch_size * cifar.steps, 128 * 800000);
+  EXPECT_EQ(cifar.learning_rate, 2e-4);
+  EXPECT_EQ(cifar.dropout, 0.1);
+  EXPECT_EQ(cifar.variance, "fixed_large");
+  EXPECT_TRUE(cifar.flip);
+  for (const char* name : {"celebahq256", "lsun256"}) {
+    const TrainConfig config = preset(name);
+    EXPECT_EQ(config.batch_size, 64);
+    EXPECT_EQ(config.learning_rate, 2e-5);
+    EXPECT_EQ(config.dropout, 0.0);
+    EXPECT_EQ(config.variance, "fixed_small");
+  }
+  for (const char* name : {"cifar10", "celebahq256", "lsun256"}) {
+    const TrainConfig config = preset(name);
+    EXPECT_EQ(config.T, 1000);
+    EXPECT_EQ(config.beta_1, 1e-4);
+    EXPECT_EQ(config.beta_T, 0.02);
+    EXPECT_EQ(config.warmup, 5000);
+    EXPECT_EQ(config.ema_decay, 0.9999);
+    EXPECT_EQ(config.ema_rule, "constant");
+    EXPECT_EQ(config.prediction, "eps");
+  }
+}
+
+TEST(Presets, TheTinyOneIsTiny) { EXPECT_LT(count_parameters(network_of(preset("tiny"))), 50000); }
+
+TEST(Presets, AnUnknownNameListsTheKnownOnes) {
+  try {
+    preset("cifar-10");
+    FAIL() << "no error";
+  } catch (const InvalidArgument& error) {
+    EXPECT_STREQ(error.what(),
+                 "--preset must be one of cifar10, celebahq256, lsun256, fashion-mnist, tiny, got "
+                 "'cifar-10'; did you mean 'cifar10'?");
+  }
+}
+
+}  // namespace
+}  // namespace ddpm

@@ -1,0 +1,295 @@
+#include "ddpm/checkpoints/train_config.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
+
+namespace ddpm {
+namespace {
+
+// The message of the InvalidArgument that `act` throws; "" if it throws none.
+template <typename Act>
+std::string complaint(Act act) {
+  try {
+    act();
+  } catch (const InvalidArgument& error) {
+    return error.what();
+  }
+  return "";
+}
+
+void expect_contains(const std::string& text, const std::string& part) {
+  EXPECT_NE(text.find(part), std::string::npos) << "'" << text << "' lacks '" << part << "'";
+}
+
+// For each field a legal text that is not its default's.
+const std::map<std::string, std::string>& other_values() {
+  static const std::map<std::string, std::string> values = {
+      {"data", "images/"},
+      {"image_size", "32x48"},
+      {"channels", "4"},
+      {"fit", "crop"},
+      {"flip", "false"},
+      {"max_bad_files", "0.25"},
+      {"base_channels", "64"},
+      {"channel_multipliers", "1,2"},
+      {"blocks_per_level", "3"},
+      {"attention_resolutions", "none"},
+      {"norm_groups", "16"},
+      {"norm_epsilon", "1e-05"},
+      {"dropout", "0.3"},
+      {"schedule", "cosine"},
+      {"T", "500"},
+      {"beta_1", "0.0002"},
+      {"beta_T", "0.03"},
+      {"prediction", "v"},
+      {"variance", "fixed_small"},
+      {"steps", "1000"},
+      {"batch_size", "16"},
+      {"learning_rate", "0.001"},
+      {"warmup", "0"},
+      {"learning_rate_decay", "cosine"},
+      {"adam_beta1", "0.8"},
+      {"adam_beta2", "0.99"},
+      {"adam_epsilon", "1e-06"},
+      {"gradient_clip", "0"},
+      {"ema_decay", "0.99"},
+      {"ema_rule", "constant"},
+      {"timestep_sampling", "uniform"},
+      {"precision", "bf16"},
+      {"device", "cuda:1"},
+      {"seed", "9007199254740993"},
+      {"threads", "2"},
+      {"max_bad_steps", "3"},
+      {"save_every", "0"},
+      {"sample_every", "7"},
+      {"log_every", "1"},
+      {"keep_last", "0"},
+      {"keep_every", "100"},
+      {"time_limit", "360"},
+      {"sampler", "ddpm"},
+      {"sample_steps", "10"},
+      {"sample_count", "9"},
+  };
+  return values;
+}
+
+TEST(TrainConfig, EveryFieldIsReadAndWrittenOnItsOwn) {
+  std::set<std::string> keys;
+  for (const ConfigField& field : train_config_fields()) {
+    SCOPED_TRACE(field.key);
+    keys.insert(field.key);
+    ASSERT_EQ(other_values().count(field.key), 1u) << "the table above lacks the field";
+    const std::string text = other_values().at(field.key);
+    TrainConfig config;
+    field.set_text(config, text);
+    EXPECT_EQ(field.text(config), text);
+    EXPECT_FALSE(config == TrainConfig{});
+    // Exactly this field differs, so no two keys share a member.
+    EXPECT_EQ(differences(TrainConfig{}, config),
+              std::vector<std::string>{field.key + ": " + field.text(TrainConfig{}) +
+                                       " in the run, " + text + " asked for"});
+    EXPECT_EQ(train_config_from_json(train_config_to_json(config), "test"), config);
+  }
+  EXPECT_EQ(keys.size(), other_values().size());
+}
+
+TEST(TrainConfig, TheJsonHasEveryDefault) {
+  const Json json = train_config_to_json({});
+  EXPECT_EQ(json.size(), train_config_fields().size());
+  EXPECT_EQ(train_config_from_json(json, "test"), TrainConfig{});
+  // Through text as well: the shortest decimals read back as the same doubles.
+  EXPECT_EQ(train_config_from_json(parse_json(json_text(json), "test"), "test"), TrainConfig{});
+}
+
+TEST(TrainConfig, AFileMaySayOnlyWhatDiffers) {
+  TrainConfig base;
+  base.batch_size = 7;
+  const TrainConfig config = train_config_from_json({{"steps", 12}}, "test", base);
+  EXPECT_EQ(config.steps, 12);
+  EXPECT_EQ(config.batch_size, 7);
+}
+
+TEST(TrainConfig, AnUnknownKeyNamesTheNearestOne) {
+  expect_contains(
+      complaint([] {
+        train_config_from_json({{"lerning_rate", 1e-3}}, "my.json");
+      }),
+      "my.json: 'lerning_rate' is no key of a configuration; did you mean 'learning_rate'?");
+}
+
+TEST(TrainConfig, ValuesOutOfTheirRangeAreRefusedWithTheRange) {
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {"steps", "0"},
+      {"steps", "1.5"},
+      {"steps", "many"},
+      {"learning_rate", "0"},
+      {"learning_rate", "nan"},
+      {"learning_rate", "inf"},
+      {"dropout", "1"},
+      {"dropout", "-0.1"},
+      {"beta_T", "1"},
+      {"beta_1", "0"},
+      {"T", "1"},
+      {"fit", "squeeze"},
+      {"channels", "2"},
+      {"image_size", "28"},
+      {"image_size", "0x28"},
+      {"image_size", "28x28x1"},
+      {"channel_multipliers", "none"},
+      {"channel_multipliers", "1,,2"},
+      {"channel_multipliers", "1,0"},
+      {"base_channels", "1000000000"},
+      {"flip", "perhaps"},
+      {"device", "gpu"},
+      {"device", "cuda:-1"},
+      {"time_limit", "6 minutes"},
+      {"time_limit", "-1s"},
+      {"time_limit", "1e999h"},
+      {"seed", "-1"},
+      {"seed", "9223372036854775808"},
+      {"data", "a\nb"},
+  };
+  for (const auto& [key, text] : wrong) {
+    TrainConfig config;
+    const std::string said = complaint(
+        [&, &key = key, &text = text] { train_config_field(key).set_text(config, text); });
+    expect_contains(said, key + " must be ");
+    expect_contains(said, ", got '" + text + "'");
+    EXPECT_EQ(config, TrainConfig{}) << "changed by " << said;
+  }
+}
+
+TEST(TrainConfig, JsonOfAnotherKindIsRefused) {
+  const std::vector<Json> wrong = {{{"steps", "12"}},
+                                   {{"steps", 12.5}},
+                                   {{"flip", 1}},
+                                   {{"fit", nullptr}},
+                                   {{"learning_rate", "x"}},
+                                   {{"channel_multipliers", 2}},
+                                   {{"image_size", {28, 28}}},
+                                   {{"seed", 18446744073709551615u}}};
+  for (const Json& json : wrong) {
+    expect_contains(complaint([&] { train_config_from_json(json, "f"); }), " must be ");
+  }
+  expect_contains(complaint([] { train_config_from_json(Json::array(), "f"); }), "JSON object");
+}
+
+TEST(TrainConfig, ATimeLimitTakesSecondsMinutesAndHours) {
+  const std::map<std::string, double> cases = {{"90", 90.0},   {"90s", 90.0},  {"6m", 360.0},
+                                               {"2h", 7200.0}, {"1.5m", 90.0}, {"0", 0.0}};
+  for (const auto& [text, seconds] : cases) {
+    TrainConfig config;
+    train_config_field("time_limit").set_text(config, text);
+    EXPECT_EQ(config.time_limit, seconds) << text;
+  }
+  EXPECT_EQ(train_config_from_json({{"time_limit", "6m"}}, "f").time_limit, 360.0);
+}
+
+TEST(TrainConfig, FieldsThatDoNotFitTogetherAreRefused) {
+  EXPECT_NO_THROW(check_train_config({}, "train"));
+  TrainConfig groups;
+  groups.norm_groups = 48;
+  expect_contains(complaint([&] { check_train_config(groups, "train"); }),
+                  "train: base_channels must be a multiple of norm_groups, 48, got 128");
+  TrainConfig betas;
+  betas.beta_1 = 0.5;
+  expect_contains(complaint([&] { check_train_config(betas, "train"); }), "beta_1 must be at most");
+  TrainConfig samples;
+  samples.T = 10;
+  expect_contains(complaint([&] { check_train_config(samples, "train"); }),
+                  "sample_steps must be at most T, 10, got 50");
+  TrainConfig range;
+  range.steps = -3;
+  expect_contains(complaint([&] { check_train_config(range, "train"); }),
+                  "train: steps must be a whole number of at least 1, got -3");
+  TrainConfig nan;
+  nan.dropout = std::nan("");
+  expect_contains(complaint([&] { check_train_config(nan, "train"); }), "dropout must be");
+}
+
+TEST(TrainConfig, ASizeThatTheLevelsDoNotDivideIsRefusedBeforeAnyDataIsRead) {
+  TrainConfig config;  // four levels: multiples of 8
+  config.height = 28;
+  config.width = 32;
+  EXPECT_FALSE(complaint([&] { check_train_config(config, "train"); }).empty());
+  config.height = 32;
+  EXPECT_NO_THROW(check_train_config(config, "train"));
+}
+
+TEST(CheckResume, TakesWhatMayChangeAndKeepsTheRest) {
+  TrainConfig run;
+  run.data = "old/";
+  TrainConfig asked;
+  asked.data = "new/";
+  asked.threads = 1;
+  asked.device = "cpu";
+  asked.time_limit = 5.0;
+  asked.steps = 900000;
+  asked.batch_size = 1;  // not given on the command line, so not asked for
+  const std::vector<std::string> given = {"data", "threads", "device", "time_limit", "steps"};
+  TrainConfig expected = asked;
+  expected.batch_size = run.batch_size;
+  EXPECT_EQ(check_resume(run, asked, given), expected);
+  EXPECT_EQ(check_resume(run, asked, {}), run);
+}
+
+TEST(CheckResume, RefusesOtherSettingsWithEachDifference) {
+  TrainConfig asked;
+  asked.learning_rate = 1e-3;
+  asked.batch_size = 64;
+  const std::vector<std::string> given = {"learning_rate", "batch_size", "seed"};
+  const std::string said = complaint([&] { check_resume({}, asked, given); });
+  expect_contains(said, "learning_rate: 0.0002 in the run, 0.001 asked for");
+  expect_contains(said, "batch_size: 128 in the run, 64 asked for");
+  EXPECT_EQ(said.find("seed"), std::string::npos) << said;
+  EXPECT_EQ(said.find('\n'), std::string::npos);
+}
+
+TEST(CheckResume, AnnealedRunsKeepTheirSteps) {
+  TrainConfig run;
+  run.learning_rate_decay = "cosine";
+  TrainConfig asked = run;
+  asked.steps = 900000;
+  const std::vector<std::string> given = {"steps"};
+  expect_contains(complaint([&] { check_resume(run, asked, given); }),
+                  "steps: 800000 in the run, 900000 asked for");
+}
+
+TEST(LearningRate, RisesInEqualStepsAndThenStays) {
+  TrainConfig config;
+  config.learning_rate = 8e-4;
+  config.warmup = 4;
+  EXPECT_DOUBLE_EQ(learning_rate_at(config, 0), 2e-4);  // not 0: every update moves the weights
+  EXPECT_DOUBLE_EQ(learning_rate_at(config, 1), 4e-4);
+  EXPECT_DOUBLE_EQ(learning_rate_at(config, 3), 8e-4);
+  EXPECT_DOUBLE_EQ(learning_rate_at(config, 4), 8e-4);
+  EXPECT_DOUBLE_EQ(learning_rate_at(config, 100000), 8e-4);
+  config.warmup = 0;
+  EXPECT_DOUBLE_EQ(learning_rate_at(config, 0), 8e-4);
+  EXPECT_THROW(learning_rate_at(config, -1), InvalidArgument);
+}
+
+TEST(LearningRate, CosineFallsToZeroAtTheLastStep) {
+  TrainConfig config;
+  config.learning_rate = 1.0;
+  config.warmup = 0;
+  config.steps = 300;
+  config.learning_rate_decay = "cosine";
+  EXPECT_DOUBLE_EQ(learning_rate_at(config, 0), 1.0);
+  EXPECT_NEAR(learning_rate_at(config, 100), 0.75, 1e-15);  // (1 + cos 60 degrees) / 2
+  EXPECT_NEAR(learning_rate_at(config, 150), 0.5, 1e-15);
+  EXPECT_NEAR(learning_rate_at(config, 200), 0.25, 1e-15);
+  EXPECT_GT(learning_rate_at(config, 299), 0.0);
+  EXPECT_NEAR(learning_rate_at(config, 300), 0.0, 1e-15);
+  EXPECT_NEAR(learning_rate_at(config, 301), 0.0, 1e-15);  // it does not rise again
+}
+
+}  // namespace
+}  // namespace ddpm
