@@ -1,0 +1,93 @@
+#include "ddpm/checkpoints/manifest.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
+#include "ddpm/base/json.h"
+#include "ddpm/base/sha256.h"
+
+namespace ddpm {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kFormat = "ddpm checkpoint";
+constexpr int64_t kVersion = 1;
+constexpr int64_t kMaxBytes = 1 << 20;
+
+bool is_sum(const std::string& text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+// Relative, with no part that goes up, and written in the one normal way.
+bool stays_inside(const std::string& name) {
+  const fs::path path(name);
+  return !name.empty() && path.is_relative() && path == path.lexically_normal() &&
+         std::find(path.begin(), path.end(), "..") == path.end();
+}
+
+ManifestEntry parse_entry(const std::string& name, const Json& json, const std::string& who) {
+  const bool known = json.is_object() && json.size() == 2 && json.contains("bytes") &&
+                     json.contains("sha256") && json["bytes"].is_number_integer() &&
+                     json["sha256"].is_string();
+  if (!known || !stays_inside(name)) {
+    throw FormatError(concat(who, ": '", name, "' is no entry of a manifest: ", json.dump()));
+  }
+  ManifestEntry entry{json["bytes"].get<int64_t>(), json["sha256"].get<std::string>()};
+  if (entry.bytes < 0 || !is_sum(entry.sha256)) {
+    throw FormatError(concat(who, ": '", name, "' has no size or SHA-256 sum: ", json.dump()));
+  }
+  return entry;
+}
+
+void verify_file(const fs::path& folder, const std::string& name, const ManifestEntry& wanted) {
+  const fs::path path = folder / name;
+  if (!fs::exists(path)) throw FormatError(concat(path.string(), ": missing"));
+  const MappedFile file(path);
+  if (std::ssize(file.bytes()) != wanted.bytes) {
+    throw FormatError(
+        concat(path.string(), ": wanted ", wanted.bytes, " bytes, got ", file.bytes().size()));
+  }
+  const std::string sum = sha256_hex(file.bytes());
+  if (sum != wanted.sha256) {
+    throw FormatError(concat(path.string(), ": wanted SHA-256 ", wanted.sha256, ", got ", sum));
+  }
+}
+
+}  // namespace
+
+std::string manifest_text(const Manifest& manifest) {
+  Json json = {{"format", kFormat}, {"version", kVersion}, {"files", Json::object()}};
+  for (const auto& [name, entry] : manifest) {
+    json["files"][name] = {{"bytes", entry.bytes}, {"sha256", entry.sha256}};
+  }
+  return json_text(json);
+}
+
+Manifest parse_manifest(std::string_view text, const std::string& who) {
+  const Json json = parse_json(text, who);
+  const bool known = json.is_object() && json.size() == 3 && json.contains("format") &&
+                     json.contains("version") && json.contains("files") &&
+                     json["files"].is_object() && json["format"] == kFormat;
+  if (!known) throw FormatError(concat(who, ": not a manifest of format '", kFormat, "'"));
+  if (json["version"] != kVersion) {
+    throw FormatError(concat(who, ": wanted version ", kVersion, ", got ", json["version"].dump()));
+  }
+  Manifest manifest;
+  for (const auto& [name, entry] : json["files"].items()) {
+    manifest[name] = parse_entry(name, entry, who);
+  }
+  return manifest;
+}
+
+Manifest verify_folder(const fs::path& folder) {
+  const fs::path path = folder / kManifestName;
+  Manifest manifest = parse_manifest(read_file(path, kMaxBytes), path.string());
+  for (const auto& [name, entry] : manifest) verify_file(folder, name, entry);
+  return manifest;
+}
+
+}  // namespace ddpm
