@@ -108,9 +108,9 @@ Form<std::string> one_of(const std::vector<std::string>& choices) {
 Form<std::string> device_name() {
   return words("NAME", "auto, cpu, cuda or cuda:N", [](const std::string& text) {
     if (text == "auto" || text == "cpu" || text == "cuda") return true;
-    const bool numbered = text.rfind("cuda:", 0) == 0;
-    const std::optional<int64_t> index = numbered ? parse_int(text.substr(5)) : std::nullopt;
-    return index && *index >= 0 && *index < 128;
+    if (text.rfind("cuda:", 0) != 0) return false;
+    const int64_t index = parse_int(text.substr(5)).value_or(-1);
+    return index >= 0 && index < 128;
   });
 }
 

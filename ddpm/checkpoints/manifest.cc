@@ -25,7 +25,7 @@ bool is_sum(const std::string& text) {
 // Relative, with no part that goes up, and written in the one normal way.
 bool stays_inside(const std::string& name) {
   const fs::path path(name);
-  return !name.empty() && path.is_relative() && path == path.lexically_normal() &&
+  return !name.empty() && path.is_relative() && name == path.lexically_normal().string() &&
          std::find(path.begin(), path.end(), "..") == path.end();
 }
 

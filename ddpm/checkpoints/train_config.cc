@@ -108,6 +108,17 @@ UNetConfig unet_config_of(const TrainConfig& config, int64_t channels, int64_t h
   return unet;
 }
 
+ScheduleConfig schedule_config_of(const TrainConfig& config) {
+  return {.kind = schedule_kind_from_string(config.schedule),
+          .T = config.T,
+          .beta_1 = config.beta_1,
+          .beta_T = config.beta_T};
+}
+
+Prediction prediction_of(const TrainConfig& config) {
+  return prediction_from_string(config.prediction);
+}
+
 double learning_rate_at(const TrainConfig& config, int64_t step) {
   DDPM_CHECK(step >= 0, "learning_rate_at: step must be at least 0, got ", step);
   const auto k = static_cast<double>(step);

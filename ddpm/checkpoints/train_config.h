@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "ddpm/base/json.h"
+#include "ddpm/diffusion/prediction.h"
+#include "ddpm/diffusion/schedule.h"
 #include "ddpm/formats/unet_config.h"
 
 namespace ddpm {
@@ -116,6 +118,8 @@ TrainConfig check_resume(const TrainConfig& run, const TrainConfig& asked,
 // The network for images of these extents. Throws InvalidArgument as check_unet_config does.
 UNetConfig unet_config_of(const TrainConfig& config, int64_t channels, int64_t height,
                           int64_t width);
+ScheduleConfig schedule_config_of(const TrainConfig& config);
+Prediction prediction_of(const TrainConfig& config);
 
 // Of the update that takes the run from `step` to `step + 1`, step in [0, steps):
 //   learning_rate * min((step + 1) / warmup, 1)                              constant

@@ -1,5 +1,8 @@
 // The list of fields of a TrainConfig: key, meaning and range.
 
+#include <array>
+#include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -13,10 +16,21 @@ namespace ddpm {
 
 namespace {
 
+// The shortest decimals that read back as the same number, without an exponent where people would
+// not write one.
+std::string number_text(double value) {
+  const double size = std::abs(value);
+  if (size != 0.0 && (size < 1e-5 || size >= 1e15)) return shortest(value);
+  std::array<char, 64> text{};
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+  return {text.data(), end.ptr};
+}
+
 // A value in JSON as it is written on a command line.
 std::string plain_text(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
-  if (value.is_number_float()) return shortest(value.get<double>());
+  if (value.is_number_float()) return number_text(value.get<double>());
   if (!value.is_array()) return value.dump();
   std::vector<std::string> words;
   for (const Json& part : value) words.push_back(part.dump());

@@ -42,7 +42,7 @@ const std::map<std::string, std::string>& other_values() {
       {"blocks_per_level", "3"},
       {"attention_resolutions", "none"},
       {"norm_groups", "16"},
-      {"norm_epsilon", "1e-05"},
+      {"norm_epsilon", "0.00001"},
       {"dropout", "0.3"},
       {"schedule", "cosine"},
       {"T", "500"},

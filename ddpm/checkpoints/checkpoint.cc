@@ -1,0 +1,118 @@
+#include "ddpm/checkpoints/checkpoint.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/json.h"
+#include "ddpm/base/sha256.h"
+#include "ddpm/checkpoints/diffusers.h"
+#include "ddpm/checkpoints/manifest.h"
+
+namespace ddpm {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kRawName = "training/raw.safetensors";
+constexpr const char* kOptimizerName = "training/optimizer.safetensors";
+constexpr const char* kStateName = "training/state.json";
+constexpr int64_t kMaxStateBytes = 16 << 20;
+const std::string kFirstMomentPrefix = "exp_avg.";  // PyTorch's names for Adam's moments
+const std::string kSecondMomentPrefix = "exp_avg_sq.";
+
+// Writes files below a folder and notes what was meant to be in them.
+class Writer {
+ public:
+  Writer(fs::path folder, FileLayer& files) : folder_(std::move(folder)), files_(files) {}
+
+  void add(const std::string& name, const std::string& bytes) {
+    const fs::path path = folder_ / name;
+    if (path.parent_path() != folder_) files_.make_folder(path.parent_path());
+    files_.write(path, as_bytes(bytes));
+    manifest_[name] = {std::ssize(bytes), sha256_hex(as_bytes(bytes))};
+  }
+
+  void add_manifest() { files_.write(folder_ / kManifestName, as_bytes(manifest_text(manifest_))); }
+
+ private:
+  fs::path folder_;
+  FileLayer& files_;
+  Manifest manifest_;
+};
+
+}  // namespace
+
+void check_training_arrays(const TrainingState& state, const TrainingArrays& arrays) {
+  const std::string who = concat("checkpoint of step ", state.step, ": ");
+  check_parameters(state.unet, arrays.ema, who + "averaged weights");
+  check_parameters(state.unet, arrays.raw, who + "weights");
+  check_parameters(state.unet, arrays.first_moment, who + "Adam's first moment");
+  check_parameters(state.unet, arrays.second_moment, who + "Adam's second moment");
+}
+
+int64_t checkpoint_bytes(const UNetConfig& unet) {
+  constexpr int64_t kSets = 4;
+  constexpr int64_t kTextAndHeaders = 1 << 20;  // 450 tensors have headers of 250 KiB
+  return kSets * count_parameters(unet) * static_cast<int64_t>(sizeof(float)) + kTextAndHeaders;
+}
+
+void write_checkpoint(const fs::path& path, const TrainingState& state,
+                      const TrainingArrays& arrays, FileLayer& files) {
+  check_training_arrays(state, arrays);
+  const auto fill = [&](const fs::path& folder) {
+    Writer writer(folder, files);
+    for (const auto& [name, text] : diffusers_texts(model_config_of(state.config, state.unet))) {
+      writer.add(name, text);
+    }
+    writer.add(kDiffusersWeightsName,
+               encode_parameters(state.unet, {{"", arrays.ema}}, {{"weights", "ema"}}));
+    writer.add(kRawName, encode_parameters(state.unet, {{"", arrays.raw}}, {{"weights", "raw"}}));
+    writer.add(kOptimizerName,
+               encode_parameters(state.unet, {{kFirstMomentPrefix, arrays.first_moment},
+                                              {kSecondMomentPrefix, arrays.second_moment}}));
+    writer.add(kStateName, json_text(state_to_json(state)));
+    writer.add_manifest();
+  };
+  write_folder_whole(path, fill, files);
+}
+
+void verify_checkpoint(const fs::path& checkpoint) {
+  const Manifest manifest = verify_folder(checkpoint);
+  for (const char* name : {kDiffusersWeightsName, kRawName, kOptimizerName, kStateName}) {
+    if (manifest.count(name) == 0) {
+      throw FormatError(
+          concat((checkpoint / kManifestName).string(), ": does not name '", name, "'"));
+    }
+  }
+}
+
+std::string checkpoint_hash(const fs::path& checkpoint) {
+  const fs::path manifest = checkpoint / kManifestName;
+  return sha256_of_file(fs::exists(manifest) ? manifest : checkpoint / kDiffusersWeightsName);
+}
+
+bool has_training_state(const fs::path& checkpoint) { return fs::exists(checkpoint / kStateName); }
+
+TrainingState read_training_state(const fs::path& checkpoint) {
+  DDPM_CHECK(has_training_state(checkpoint), checkpoint.string(),
+             ": has no training state, so it can be sampled from but not gone on with");
+  const fs::path path = checkpoint / kStateName;
+  const Json json = parse_json(read_file(path, kMaxStateBytes), path.string());
+  return state_from_json(json, read_model_config(checkpoint).unet, path.string());
+}
+
+ParameterValues read_arrays(const fs::path& checkpoint, const UNetConfig& unet, ArraySet set) {
+  if (set == ArraySet::kEma) return read_parameters(checkpoint / kDiffusersWeightsName, unet);
+  const fs::path path = checkpoint / (set == ArraySet::kRaw ? kRawName : kOptimizerName);
+  DDPM_CHECK(fs::exists(path), checkpoint.string(), ": has only averaged weights: no ",
+             path.filename().string());
+  if (set == ArraySet::kRaw) return read_parameters(path, unet);
+  const bool first = set == ArraySet::kFirstMoment;
+  const std::string& other = first ? kSecondMomentPrefix : kFirstMomentPrefix;
+  return read_parameters(path, unet, first ? kFirstMomentPrefix : kSecondMomentPrefix,
+                         std::span<const std::string>(&other, 1));
+}
+
+}  // namespace ddpm

@@ -1,0 +1,54 @@
+// One checkpoint: a folder that says everything about a network and, beside it, about its training.
+//
+//   model_index.json  unet/  scheduler/   diffusers' layout, with the averaged weights
+//   training/                             what only going on needs
+//   manifest.json                         size and SHA-256 sum of each file above
+//
+// docs/formats.md has the grammar of each.
+
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "ddpm/base/file.h"
+#include "ddpm/checkpoints/parameters.h"
+#include "ddpm/checkpoints/state.h"
+
+namespace ddpm {
+
+// Throws NotFinite or InvalidArgument that names the array and the tensor unless every array
+// belongs to state.unet and every number is finite.
+void check_training_arrays(const TrainingState& state, const TrainingArrays& arrays);
+
+// Bytes on the disk that a checkpoint of this network takes, rounded up.
+int64_t checkpoint_bytes(const UNetConfig& unet);
+
+// Makes the folder `path`, which must not exist, appear whole or not at all. Nothing is written if
+// check_training_arrays throws. Throws IoError.
+void write_checkpoint(const std::filesystem::path& path, const TrainingState& state,
+                      const TrainingArrays& arrays, FileLayer& files = real_files());
+
+// Reads all of a checkpoint and compares it with its manifest. Throws FormatError or IoError that
+// names the first file that is missing or damaged.
+void verify_checkpoint(const std::filesystem::path& checkpoint);
+
+// SHA-256 of the manifest, and so of all that is in the checkpoint. Of a folder without a manifest,
+// as other programs write them, that of the weights' file.
+std::string checkpoint_hash(const std::filesystem::path& checkpoint);
+
+// False for a folder that has only diffusers' part.
+bool has_training_state(const std::filesystem::path& checkpoint);
+
+// Throws InvalidArgument if the checkpoint has no training state; FormatError.
+TrainingState read_training_state(const std::filesystem::path& checkpoint);
+
+enum class ArraySet { kEma, kRaw, kFirstMoment, kSecondMoment };
+
+// One set, checked against `unet`, as bits as they were written. Every checkpoint has kEma, the
+// weights of diffusers' part. Throws InvalidArgument if it lacks another set; FormatError.
+ParameterValues read_arrays(const std::filesystem::path& checkpoint, const UNetConfig& unet,
+                            ArraySet set);
+
+}  // namespace ddpm

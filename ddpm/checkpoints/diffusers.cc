@@ -1,0 +1,195 @@
+#include "ddpm/checkpoints/diffusers.h"
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
+#include "ddpm/base/text.h"
+
+namespace ddpm {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kIndexName = "model_index.json";
+constexpr const char* kUNetName = "unet/config.json";
+constexpr const char* kSchedulerName = "scheduler/scheduler_config.json";
+constexpr const char* kDiffusersVersion = "0.40.0";  // whose fields these are
+constexpr int64_t kMaxBytes = 1 << 20;
+
+// Words of this library and of diffusers.
+struct Words {
+  const char* ours;
+  const char* theirs;
+};
+constexpr Words kSchedules[] = {{"linear", "linear"}, {"cosine", "squaredcos_cap_v2"}};
+constexpr Words kPredictions[] = {{"eps", "epsilon"}, {"v", "v_prediction"}};
+
+template <size_t n>
+std::string theirs_of(const Words (&words)[n], const std::string& ours) {
+  for (const Words& word : words) {
+    if (ours == word.ours) return word.theirs;
+  }
+  DDPM_ASSERT(false);
+}
+
+Json read_json(const fs::path& path) {
+  return parse_json(read_file(path, kMaxBytes), path.string());
+}
+
+// diffusers' DDPMScheduler with all its fields, as its constructor has them.
+Json scheduler_defaults() {
+  return {{"beta_end", 0.02},
+          {"beta_schedule", "linear"},
+          {"beta_start", 0.0001},
+          {"clip_sample", true},
+          {"clip_sample_range", 1.0},
+          {"dynamic_thresholding_ratio", 0.995},
+          {"num_train_timesteps", 1000},
+          {"prediction_type", "epsilon"},
+          {"rescale_betas_zero_snr", false},
+          {"sample_max_value", 1.0},
+          {"steps_offset", 0},
+          {"thresholding", false},
+          {"timestep_spacing", "leading"},
+          {"trained_betas", nullptr},
+          {"variance_type", "fixed_small"}};
+}
+
+// The fields that this library has only one value for, with that value.
+Json only_values() {
+  return {{"clip_sample", true}, {"clip_sample_range", 1.0}, {"rescale_betas_zero_snr", false},
+          {"steps_offset", 0},   {"thresholding", false},    {"trained_betas", nullptr}};
+}
+
+// The fields of a scheduler, read with the checks that a file needs.
+class SchedulerFields {
+ public:
+  SchedulerFields(const Json& json, std::string who)
+      : fields_(scheduler_defaults()), who_(std::move(who)) {
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : fields_.items()) keys.push_back(key);
+    for (const auto& [key, value] : json.items()) {
+      if (key.rfind('_', 0) == 0) continue;
+      if (!fields_.contains(key)) {
+        throw FormatError(concat(who_, ": unknown key '", key, "'", did_you_mean(key, keys)));
+      }
+      fields_[key] = value;
+    }
+  }
+
+  void expect_only_values() const {
+    const Json only = only_values();
+    for (const auto& [key, value] : only.items()) {
+      if (fields_[key] != value) fail(key, value.dump());
+    }
+  }
+
+  double number(const std::string& key) const {
+    if (!fields_[key].is_number()) fail(key, "a number");
+    return fields_[key].get<double>();
+  }
+
+  int64_t integer(const std::string& key) const {
+    if (!fields_[key].is_number_integer()) fail(key, "a whole number");
+    return fields_[key].get<int64_t>();
+  }
+
+  // One of diffusers' words, as ours.
+  template <size_t n>
+  std::string word(const std::string& key, const Words (&words)[n]) const {
+    std::vector<std::string> known;
+    for (const Words& one : words) {
+      if (fields_[key] == one.theirs) return one.ours;
+      known.emplace_back(one.theirs);
+    }
+    fail(key, join(known, " or "));
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& key, const std::string& wanted) const {
+    throw FormatError(concat(who_, ": ", key, ": wanted ", wanted, ", got ", fields_[key].dump()));
+  }
+
+  Json fields_;
+  std::string who_;
+};
+
+Json scheduler_json(const ModelConfig& model) {
+  Json json = scheduler_defaults();
+  json["_class_name"] = "DDPMScheduler";
+  json["_diffusers_version"] = kDiffusersVersion;
+  json["beta_end"] = model.schedule.beta_T;
+  json["beta_schedule"] = theirs_of(kSchedules, to_string(model.schedule.kind));
+  json["beta_start"] = model.schedule.beta_1;
+  json["num_train_timesteps"] = model.schedule.T;
+  json["prediction_type"] = theirs_of(kPredictions, to_string(model.prediction));
+  json["timestep_spacing"] = "trailing";
+  json["variance_type"] = model.variance;
+  return json;
+}
+
+void expect_class(const Json& json, const char* wanted, const std::string& who) {
+  const bool is = json.is_object() && json.contains("_class_name") && json["_class_name"] == wanted;
+  if (!is) {
+    const Json got = json.is_object() ? json.value("_class_name", Json()) : Json();
+    throw FormatError(concat(who, ": _class_name: wanted ", wanted, ", got ", got.dump()));
+  }
+}
+
+void read_scheduler(const fs::path& path, ModelConfig& model) {
+  const Json json = read_json(path);
+  expect_class(json, "DDPMScheduler", path.string());
+  const SchedulerFields fields(json, path.string());
+  fields.expect_only_values();
+  constexpr Words kVariances[] = {{"fixed_large", "fixed_large"}, {"fixed_small", "fixed_small"}};
+  constexpr Words kSpacings[] = {
+      {"leading", "leading"}, {"trailing", "trailing"}, {"linspace", "linspace"}};
+  fields.word("timestep_spacing", kSpacings);
+  model.variance = fields.word("variance_type", kVariances);
+  model.prediction = prediction_from_string(fields.word("prediction_type", kPredictions));
+  model.schedule = {.kind = schedule_kind_from_string(fields.word("beta_schedule", kSchedules)),
+                    .T = fields.integer("num_train_timesteps"),
+                    .beta_1 = fields.number("beta_start"),
+                    .beta_T = fields.number("beta_end")};
+  try {
+    make_schedule(model.schedule);
+  } catch (const InvalidArgument& error) {
+    throw FormatError(concat(path.string(), ": ", error.what()));
+  }
+}
+
+}  // namespace
+
+ModelConfig model_config_of(const TrainConfig& config, const UNetConfig& unet) {
+  return {.unet = unet,
+          .schedule = schedule_config_of(config),
+          .prediction = prediction_of(config),
+          .variance = config.variance};
+}
+
+std::map<std::string, std::string> diffusers_texts(const ModelConfig& model) {
+  const Json index = {{"_class_name", "DDPMPipeline"},
+                      {"_diffusers_version", kDiffusersVersion},
+                      {"scheduler", {"diffusers", "DDPMScheduler"}},
+                      {"unet", {"diffusers", "UNet2DModel"}}};
+  return {{kIndexName, json_text(index)},
+          {kUNetName, json_text(unet_config_to_json(model.unet))},
+          {kSchedulerName, json_text(scheduler_json(model))}};
+}
+
+ModelConfig read_model_config(const fs::path& folder) {
+  const fs::path index = folder / kIndexName;
+  expect_class(read_json(index), "DDPMPipeline", index.string());
+  const fs::path unet = folder / kUNetName;
+  ModelConfig model;
+  model.unet = unet_config_from_json(read_json(unet), unet.string());
+  read_scheduler(folder / kSchedulerName, model);
+  return model;
+}
+
+}  // namespace ddpm

@@ -1,0 +1,46 @@
+// diffusers' description of a network and its process: what DDPMPipeline.from_pretrained opens.
+//
+//   model_index.json                 that it is a DDPMPipeline
+//   unet/config.json                 UNet2DModel, see formats/unet_config.h
+//   scheduler/scheduler_config.json  DDPMScheduler
+//
+// diffusers counts times 0 .. T - 1 where this library counts 1 .. T; no number in these files
+// depends on that.
+
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "ddpm/base/json.h"
+#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/diffusion/prediction.h"
+#include "ddpm/diffusion/schedule.h"
+#include "ddpm/formats/unet_config.h"
+
+namespace ddpm {
+
+inline constexpr const char* kDiffusersWeightsName = "unet/diffusion_pytorch_model.safetensors";
+
+// What it takes to sample from a network.
+struct ModelConfig {
+  UNetConfig unet;
+  ScheduleConfig schedule;
+  Prediction prediction = Prediction::kEps;
+  std::string variance = "fixed_large";  // fixed_large or fixed_small: of a reverse step
+};
+
+ModelConfig model_config_of(const TrainConfig& config, const UNetConfig& unet);
+
+// The texts of the three files by their names, every field written out. The sampling that is
+// described is this library's own: x_0 clipped to [-1, 1], times that begin at T ("trailing").
+std::map<std::string, std::string> diffusers_texts(const ModelConfig& model);
+
+// Reads the three files of a folder. Throws IoError; FormatError that names the file and the key
+// for what this library cannot do as it is described. As in diffusers, a key that the scheduler
+// lacks has diffusers' default, and keys that start with '_' say nothing. timestep_spacing only
+// tells which times a shorter sampling visits, which is the sampler's to choose here.
+ModelConfig read_model_config(const std::filesystem::path& folder);
+
+}  // namespace ddpm

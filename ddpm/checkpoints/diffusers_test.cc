@@ -1,0 +1,173 @@
+#include "ddpm/checkpoints/diffusers.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ddpm/base/file.h"
+#include "ddpm/checkpoints/presets.h"
+#include "ddpm/checkpoints/toy_checkpoint_internal.h"
+
+namespace ddpm {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kScheduler = "scheduler/scheduler_config.json";
+
+ModelConfig toy_model() {
+  TrainConfig config;
+  config.T = 250;
+  config.beta_1 = 2e-4;
+  config.beta_T = 0.03;
+  return model_config_of(config, toy_unet());
+}
+
+void write_texts(const fs::path& folder, const std::map<std::string, std::string>& texts) {
+  for (const auto& [name, text] : texts) {
+    hasty_files().make_folder((folder / name).parent_path());
+    hasty_files().write(folder / name, as_bytes(text));
+  }
+}
+
+void expect_same(const ModelConfig& a, const ModelConfig& b) {
+  EXPECT_EQ(a.unet, b.unet);
+  EXPECT_EQ(a.schedule.kind, b.schedule.kind);
+  EXPECT_EQ(a.schedule.T, b.schedule.T);
+  EXPECT_EQ(a.schedule.beta_1, b.schedule.beta_1);
+  EXPECT_EQ(a.schedule.beta_T, b.schedule.beta_T);
+  EXPECT_EQ(a.prediction, b.prediction);
+  EXPECT_EQ(a.variance, b.variance);
+}
+
+// The toy's files with one key of the scheduler set to another value, or left out if it is
+// discarded.
+std::string complaint_about(const fs::path& folder, const std::string& key, const Json& value) {
+  auto texts = diffusers_texts(toy_model());
+  Json json = parse_json(texts.at(kScheduler), "test");
+  if (value.is_discarded()) {
+    json.erase(key);
+  } else {
+    json[key] = value;
+  }
+  texts[kScheduler] = json_text(json);
+  write_texts(folder, texts);
+  try {
+    read_model_config(folder);
+  } catch (const FormatError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Diffusers, EveryKindOfModelComesBack) {
+  const ScratchFolder scratch("models");
+  for (const char* schedule : {"linear", "cosine"}) {
+    for (const char* prediction : {"eps", "v"}) {
+      for (const char* variance : {"fixed_large", "fixed_small"}) {
+        TrainConfig config;
+        config.schedule = schedule;
+        config.prediction = prediction;
+        config.variance = variance;
+        config.T = 321;
+        config.beta_T = 0.1 + 0.2;  // needs all 17 digits
+        const ModelConfig model = model_config_of(config, toy_unet());
+        write_texts(scratch.path(), diffusers_texts(model));
+        expect_same(read_model_config(scratch.path()), model);
+      }
+    }
+  }
+}
+
+// What diffusers reads out of these words, by its documentation.
+TEST(Diffusers, ItsWordsAreUsed) {
+  const auto scheduler = [](const TrainConfig& config) {
+    const auto texts = diffusers_texts(model_config_of(config, toy_unet()));
+    return parse_json(texts.at(kScheduler), "test");
+  };
+  const Json paper = scheduler(preset("cifar10"));
+  EXPECT_EQ(paper["_class_name"], "DDPMScheduler");
+  EXPECT_EQ(paper["num_train_timesteps"], 1000);
+  EXPECT_EQ(paper["beta_schedule"], "linear");
+  EXPECT_EQ(paper["beta_start"], 0.0001);
+  EXPECT_EQ(paper["beta_end"], 0.02);
+  EXPECT_EQ(paper["prediction_type"], "epsilon");
+  EXPECT_EQ(paper["variance_type"], "fixed_large");
+  EXPECT_EQ(paper["clip_sample"], true);
+  EXPECT_EQ(paper["timestep_spacing"], "trailing");
+  EXPECT_TRUE(paper["trained_betas"].is_null());
+  EXPECT_EQ(paper.size(), 17u);  // the fifteen fields, class and version
+  EXPECT_EQ(scheduler(preset("lsun256"))["variance_type"], "fixed_small");
+  const Json small = scheduler(preset("fashion-mnist"));
+  EXPECT_EQ(small["beta_schedule"], "squaredcos_cap_v2");
+  EXPECT_EQ(small["prediction_type"], "v_prediction");
+
+  const auto texts = diffusers_texts(toy_model());
+  const Json index = parse_json(texts.at("model_index.json"), "test");
+  EXPECT_EQ(index["_class_name"], "DDPMPipeline");
+  EXPECT_EQ(index["unet"], Json({"diffusers", "UNet2DModel"}));
+  EXPECT_EQ(index["scheduler"], Json({"diffusers", "DDPMScheduler"}));
+}
+
+// The file of google/ddpm-cifar10-32 has nine keys; today's diffusers adds the rest from its
+// defaults.
+TEST(Diffusers, MissingKeysHaveDiffusersDefaults) {
+  const ScratchFolder scratch("defaults");
+  auto texts = diffusers_texts(toy_model());
+  texts[kScheduler] = R"({"_class_name": "DDPMScheduler", "_diffusers_version": "0.1.1",
+    "beta_end": 0.02, "beta_schedule": "linear", "beta_start": 0.0001, "clip_sample": true,
+    "num_train_timesteps": 1000, "trained_betas": null, "variance_type": "fixed_large"})";
+  write_texts(scratch.path(), texts);
+  expect_same(read_model_config(scratch.path()), model_config_of({}, toy_unet()));
+  EXPECT_EQ(complaint_about(scratch.path(), "variance_type", Json(Json::value_t::discarded)), "");
+  EXPECT_EQ(read_model_config(scratch.path()).variance, "fixed_small");
+}
+
+TEST(Diffusers, WhatCannotBeHonouredIsRefusedByName) {
+  const ScratchFolder scratch("refused");
+  const std::vector<std::pair<std::string, Json>> wrong = {
+      {"_class_name", "PNDMScheduler"},
+      {"beta_schedule", "scaled_linear"},
+      {"trained_betas", {0.1, 0.2}},
+      {"variance_type", "learned_range"},
+      {"prediction_type", "sample"},
+      {"clip_sample", false},
+      {"clip_sample_range", 2.0},
+      {"thresholding", true},
+      {"steps_offset", 1},
+      {"rescale_betas_zero_snr", true},
+      {"timestep_spacing", "random"},
+      {"num_train_timesteps", 1000.5},
+      {"num_train_timesteps", 1},
+      {"beta_start", "0.1"},
+      {"beta_end", 1.5},
+  };
+  for (const auto& [key, value] : wrong) {
+    const std::string said = complaint_about(scratch.path(), key, value);
+    EXPECT_NE(said.find(kScheduler), std::string::npos) << key << ": '" << said << "'";
+    const bool by_range = key.rfind("beta_e", 0) == 0 || value == 1;  // the schedule's own words
+    EXPECT_TRUE(by_range || said.find(key + ": wanted ") != std::string::npos) << said;
+  }
+  EXPECT_EQ(complaint_about(scratch.path(), "beta_end", 0.03), "");
+}
+
+TEST(Diffusers, AnUnknownKeyNamesTheNearestOne) {
+  const ScratchFolder scratch("unknown");
+  const std::string said = complaint_about(scratch.path(), "clip_samples", true);
+  EXPECT_NE(said.find("unknown key 'clip_samples'; did you mean 'clip_sample'?"), std::string::npos)
+      << said;
+  EXPECT_EQ(complaint_about(scratch.path(), "_anything", 1), "");
+}
+
+TEST(Diffusers, AnotherPipelineIsRefused) {
+  const ScratchFolder scratch("pipeline");
+  auto texts = diffusers_texts(toy_model());
+  for (const char* index : {R"({"_class_name": "LDMPipeline"})", "{}", "[]"}) {
+    texts["model_index.json"] = index;
+    write_texts(scratch.path(), texts);
+    EXPECT_THROW(read_model_config(scratch.path()), FormatError) << index;
+  }
+}
+
+}  // namespace
+}  // namespace ddpm
