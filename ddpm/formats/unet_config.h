@@ -19,8 +19,9 @@ struct UNetConfig {
   int64_t image_channels = 3;  // 1 to 4
   int64_t height = 32;         // pixels; a multiple of 2^(levels - 1)
   int64_t width = 32;
-  int64_t base_channels = 128;                              // a multiple of norm_groups
-  std::vector<int64_t> channel_multipliers = {1, 2, 2, 2};  // one a level, top level first
+  int64_t base_channels = 128;  // a multiple of norm_groups
+  std::vector<int64_t> channel_multipliers = {1, 2, 2,
+                                              2};  // one a level, top level first, which is 1
   int64_t blocks_per_level = 2;  // residual blocks on the way down; one more on the way up
   std::vector<int64_t> attention_resolutions = {
       16};  // levels whose height has one of these, in pixels
@@ -43,7 +44,9 @@ Json unet_config_to_json(const UNetConfig& config);
 
 // The other way. Reads what this library's networks can be; throws FormatError that starts with
 // `who` and names the key for an unknown key, a missing one, or a value that the network does not
-// have.
+// have. A key that is missing stands for diffusers' default, so it is an error only where that
+// default is not ours: attention_head_dim left out is no null. Keys that start with "_" are passed
+// over, _class_name apart. The attention resolutions come top level first.
 UNetConfig unet_config_from_json(const Json& json, const std::string& who);
 
 struct NamedShape {
@@ -56,7 +59,10 @@ struct NamedShape {
 std::vector<NamedShape> unet_parameters(const UNetConfig& config);
 int64_t count_parameters(const UNetConfig& config);
 
-// Multiply-adds of one forward pass for one image: convolutions, linear layers, attention products.
+// Multiply-adds of one forward pass for one image: one for each product in a convolution (at every
+// pixel of its output, padding included), in a linear layer (at every position; the time embedding
+// once) and in attention's two products of matrices, P * P * C each for P pixels of C channels.
+// Biases, norms, activations, softmax and sums are not counted. Throws InvalidArgument from 2^63.
 int64_t count_multiply_adds(const UNetConfig& config);
 
 }  // namespace ddpm

@@ -1,0 +1,316 @@
+#include "ddpm/formats/unet_config.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "ddpm/base/check.h"
+
+namespace ddpm {
+namespace {
+
+UNetConfig cifar10() { return {}; }
+
+UNetConfig lsun256() {
+  return {.height = 256, .width = 256, .channel_multipliers = {1, 1, 2, 2, 4, 4}, .dropout = 0.0};
+}
+
+UNetConfig small() {
+  return {.image_channels = 1,
+          .height = 8,
+          .width = 12,
+          .base_channels = 8,
+          .channel_multipliers = {1, 3},
+          .blocks_per_level = 1,
+          .attention_resolutions = {8, 4},
+          .norm_groups = 4,
+          .norm_epsilon = 1e-5,
+          .dropout = 0.25};
+}
+
+// The lines of tests/golden/unet_keys: a name, a space, "[2,3]".
+void expect_keys(const UNetConfig& config, const std::string& file_name) {
+  const std::string path = std::string(DDPM_SOURCE_DIR) + "/tests/golden/unet_keys/" + file_name;
+  std::ifstream file(path);
+  ASSERT_TRUE(file) << path;
+  std::string line;
+  size_t lines = 0;
+  const std::vector<NamedShape> parameters = unet_parameters(config);
+  for (; std::getline(file, line); ++lines) {
+    ASSERT_LT(lines, parameters.size());
+    std::string ours = parameters[lines].name + " [";
+    for (int64_t extent : parameters[lines].shape) ours += std::to_string(extent) + ",";
+    ours.back() = ']';
+    ASSERT_EQ(ours, line) << "line " << lines + 1;
+  }
+  EXPECT_EQ(lines, parameters.size());
+}
+
+std::string error_of(const UNetConfig& config) {
+  try {
+    check_unet_config(config);
+  } catch (const InvalidArgument& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string error_of(const Json& json) {
+  try {
+    unet_config_from_json(json, "config.json");
+  } catch (const FormatError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string error_with(const std::string& key, const Json& value) {
+  Json json = unet_config_to_json(cifar10());
+  json[key] = value;
+  return error_of(json);
+}
+
+std::string error_without(const std::string& key) {
+  Json json = unet_config_to_json(cifar10());
+  json.erase(key);
+  return error_of(json);
+}
+
+TEST(UNetParameters, AreThoseOfThePublishedCifarNetworkInTheirOrder) {
+  expect_keys(cifar10(), "cifar10-32.txt");
+}
+
+TEST(UNetParameters, AreThoseOfThePublished256NetworksInTheirOrder) {
+  expect_keys(lsun256(), "256.txt");
+}
+
+TEST(UNetParameters, HaveThePublishedCounts) {
+  EXPECT_EQ(unet_parameters(cifar10()).size(), 328u);
+  EXPECT_EQ(count_parameters(cifar10()), 35'746'307);
+  EXPECT_EQ(unet_parameters(lsun256()).size(), 450u);
+  EXPECT_EQ(count_parameters(lsun256()), 113'673'219);
+  UNetConfig wide = lsun256();
+  wide.base_channels = 192;
+  EXPECT_EQ(count_parameters(wide), 255'677'955);
+  UNetConfig gray = cifar10();
+  gray.image_channels = 1;
+  // conv_in and conv_out each lose 2 channels of 128 x 9 weights, and conv_out 2 biases.
+  EXPECT_EQ(count_parameters(gray), 35'746'307 - 2 * (2 * 128 * 9) - 2);
+}
+
+// One level, one block, no attention on the way: conv_in and conv_out 2 * 9 * c * b; down one
+// resnet, b -> b; middle two resnets and an attention; up two resnets, 2b -> b with a shortcut.
+TEST(UNetMultiplyAdds, AreTheSumByHandForASmallNetwork) {
+  const UNetConfig config{.image_channels = 2,
+                          .height = 2,
+                          .width = 3,
+                          .base_channels = 4,
+                          .channel_multipliers = {1},
+                          .blocks_per_level = 1,
+                          .attention_resolutions = {},
+                          .norm_groups = 2};
+  constexpr int64_t P = 6;   // pixels
+  constexpr int64_t b = 4;   // channels
+  constexpr int64_t t = 16;  // width of the time embedding
+  const int64_t ends = 2 * 9 * 2 * b * P;
+  const int64_t time = b * t + t * t;
+  const int64_t straight = 9 * b * b * P + t * b + 9 * b * b * P;
+  const int64_t joining = 9 * 2 * b * b * P + t * b + 9 * b * b * P + 2 * b * b * P;
+  const int64_t attention = 4 * b * b * P + 2 * P * P * b;
+  EXPECT_EQ(count_multiply_adds(config), ends + time + 3 * straight + attention + 2 * joining);
+}
+
+// To the digits published: 6.22 G and 248.5 G, and 558.6 G at 192 channels.
+TEST(UNetMultiplyAdds, AreThePublishedOnes) {
+  EXPECT_NEAR(static_cast<double>(count_multiply_adds(cifar10())), 6.22e9, 0.005e9);
+  EXPECT_NEAR(static_cast<double>(count_multiply_adds(lsun256())), 248.5e9, 0.05e9);
+  UNetConfig wide = lsun256();
+  wide.base_channels = 192;
+  EXPECT_NEAR(static_cast<double>(count_multiply_adds(wide)), 558.6e9, 0.05e9);
+}
+
+TEST(UNetMultiplyAdds, ThatNoNumberHoldsAreAnError) {
+  UNetConfig config = small();
+  config.height = config.width = 16384;
+  config.base_channels = 65536;
+  config.channel_multipliers = {1};
+  config.attention_resolutions = {16384};
+  EXPECT_THROW(count_multiply_adds(config), InvalidArgument);  // 2^28 x 2^28 x 2^16 and more
+}
+
+TEST(UNetConfigCheck, AcceptsWhatTheLevelsAllow) {
+  for (const UNetConfig& config : {cifar10(), lsun256(), small()}) {
+    EXPECT_EQ(error_of(config), "no error");
+  }
+}
+
+TEST(UNetConfigCheck, NamesTheNearestLegalSizes) {
+  UNetConfig config = cifar10();
+  config.channel_multipliers = {1, 2, 2};
+  config.attention_resolutions = {};
+  config.height = 28;
+  config.width = 30;
+  EXPECT_EQ(error_of(config),
+            "unet: image size 28x30 cannot be halved 2 times; the nearest legal sizes are 28x28 "
+            "and 28x32; choose one with --image-size and --fit crop, pad or stretch");
+  config.height = 3;
+  config.width = 9;
+  EXPECT_EQ(error_of(config),
+            "unet: image size 3x9 cannot be halved 2 times; the nearest legal size is 4x12; "
+            "choose one with --image-size and --fit crop, pad or stretch");
+}
+
+TEST(UNetConfigCheck, WantsAttentionAtTheHeightsOfLevels) {
+  UNetConfig config = cifar10();
+  config.attention_resolutions = {16, 14};
+  EXPECT_EQ(error_of(config),
+            "unet: each of attention_resolutions must be the height of a level, one of 32, 16, 8, "
+            "4, got 14");
+  config.attention_resolutions = {8, 16, 8};
+  EXPECT_EQ(error_of(config),
+            "unet: each of attention_resolutions must be there once, got 8 twice");
+}
+
+TEST(UNetConfigCheck, RefusesEachFieldOutOfItsRange) {
+  const auto error_after = [](auto change) {
+    UNetConfig config = cifar10();
+    change(config);
+    return error_of(config);
+  };
+  const auto expect = [](const std::string& error, const std::string& field) {
+    EXPECT_EQ(error.find("unet: "), 0u) << error;
+    EXPECT_NE(error.find(field), std::string::npos) << error;
+  };
+  using C = UNetConfig;
+  expect(error_after([](C& c) { c.image_channels = 0; }), "image_channels");
+  expect(error_after([](C& c) { c.image_channels = 5; }), "image_channels");
+  expect(error_after([](C& c) { c.height = 0; }), "height");
+  expect(error_after([](C& c) { c.width = -32; }), "width");
+  expect(error_after([](C& c) { c.width = 32768; }), "width");
+  expect(error_after([](C& c) { c.base_channels = 1'000'000'000; }), "base_channels");
+  expect(error_after([](C& c) { c.base_channels = 100; }), "multiple of norm_groups, 32, got 100");
+  expect(error_after([](C& c) { c.base_channels = 33, c.norm_groups = 33; }), "must be even");
+  expect(error_after([](C& c) { c.norm_groups = 0; }), "norm_groups");
+  expect(error_after([](C& c) { c.channel_multipliers = {}; }), "channel_multipliers");
+  expect(error_after([](C& c) { c.channel_multipliers = {2, 2}; }), "must start with 1");
+  expect(error_after([](C& c) { c.channel_multipliers = {1, 0}; }), "channel_multipliers");
+  expect(error_after([](C& c) { c.channel_multipliers = {1, 513}; }), "1 to 512, got 513");
+  expect(error_after([](C& c) { c.channel_multipliers.assign(11, 1); }), "1 to 10, got 11");
+  expect(error_after([](C& c) { c.blocks_per_level = 0; }), "blocks_per_level");
+  expect(error_after([](C& c) { c.blocks_per_level = 65; }), "blocks_per_level");
+  expect(error_after([](C& c) { c.norm_epsilon = 0.0; }), "norm_epsilon");
+  expect(error_after([](C& c) { c.dropout = 1.0; }), "dropout");
+  expect(error_after([](C& c) { c.dropout = std::nan(""); }), "dropout");
+  expect(error_after([](C& c) {
+           c.base_channels = 65536, c.channel_multipliers = {1, 1, 1, 1};
+         }),
+         "at most 68,719,476,736 parameters");
+}
+
+TEST(UNetConfigJson, ComesBackAsItWas) {
+  for (const UNetConfig& config : {cifar10(), lsun256(), small()}) {
+    EXPECT_EQ(unet_config_from_json(unet_config_to_json(config), "config.json"), config);
+  }
+}
+
+// The file of google/ddpm-cifar10-32, which an early version of diffusers wrote.
+TEST(UNetConfigJson, ReadsThePublishedFileThatLacksTheNewerFields) {
+  const char* text = R"({
+    "_class_name": "UNet2DModel", "_diffusers_version": "0.0.4", "act_fn": "silu",
+    "attention_head_dim": null, "block_out_channels": [128, 256, 256, 256],
+    "center_input_sample": false,
+    "down_block_types": ["DownBlock2D", "AttnDownBlock2D", "DownBlock2D", "DownBlock2D"],
+    "downsample_padding": 0, "flip_sin_to_cos": false, "freq_shift": 1, "in_channels": 3,
+    "layers_per_block": 2, "mid_block_scale_factor": 1, "norm_eps": 1e-06,
+    "norm_num_groups": 32, "out_channels": 3, "sample_size": 32,
+    "time_embedding_type": "positional",
+    "up_block_types": ["UpBlock2D", "UpBlock2D", "AttnUpBlock2D", "UpBlock2D"]})";
+  UNetConfig expected = cifar10();
+  expected.dropout = 0.0;  // what a missing field stands for
+  EXPECT_EQ(unet_config_from_json(parse_json(text, "t"), "t"), expected);
+}
+
+TEST(UNetConfigJson, WritesEveryFieldOfUNet2DModel) {
+  const Json json = unet_config_to_json(cifar10());
+  EXPECT_EQ(json.size(), 30u);  // 28 arguments of the class, its name, its version
+  EXPECT_EQ(json.at("_class_name"), "UNet2DModel");
+  EXPECT_EQ(json.at("_diffusers_version"), "0.42.1");
+  EXPECT_TRUE(json.at("attention_head_dim").is_null());
+  EXPECT_EQ(json.at("downsample_padding"), 0);
+  EXPECT_EQ(json.at("flip_sin_to_cos"), false);
+  EXPECT_EQ(json.at("freq_shift"), 1);
+  EXPECT_EQ(json.at("norm_eps"), 1e-6);
+  EXPECT_EQ(json.at("sample_size"), 32);
+  EXPECT_EQ(json.at("block_out_channels"), Json({128, 256, 256, 256}));
+  EXPECT_EQ(json.at("down_block_types"),
+            Json({"DownBlock2D", "AttnDownBlock2D", "DownBlock2D", "DownBlock2D"}));
+  EXPECT_EQ(json.at("up_block_types"),
+            Json({"UpBlock2D", "UpBlock2D", "AttnUpBlock2D", "UpBlock2D"}));
+  EXPECT_EQ(unet_config_to_json(small()).at("sample_size"), Json({8, 12}));
+}
+
+TEST(UNetConfigJson, NamesAnUnknownKeyAndTheNearestKnownOne) {
+  EXPECT_EQ(error_with("droput", 0.1),
+            "config.json: unknown key \"droput\"; did you mean 'dropout'?");
+  EXPECT_EQ(error_with("a\nb", 1), "config.json: unknown key \"a\\nb\"");
+  EXPECT_EQ(error_with("_name_or_path", "x"), "no error");
+}
+
+TEST(UNetConfigJson, TellsAMissingKeyFromNull) {
+  EXPECT_EQ(error_without("attention_head_dim"),
+            "config.json: the key 'attention_head_dim' is missing, which stands for 8; it must be "
+            "null");
+  EXPECT_EQ(error_without("sample_size"), "config.json: the key 'sample_size' is missing");
+  EXPECT_EQ(error_without("_class_name"), "config.json: the key '_class_name' is missing");
+  EXPECT_EQ(error_without("mid_block_type"), "no error");  // the default is what we have
+}
+
+TEST(UNetConfigJson, NamesTheValueThatTheNetworkDoesNotHave) {
+  EXPECT_EQ(error_with("downsample_padding", 1),
+            "config.json: 'downsample_padding' must be 0, the only one this network has, got 1");
+  EXPECT_EQ(error_with("freq_shift", 1.0), "no error");
+  EXPECT_EQ(error_with("_class_name", "UNet2DConditionModel"),
+            "config.json: '_class_name' must be UNet2DModel, got \"UNet2DConditionModel\"");
+  EXPECT_EQ(error_with("out_channels", 6),
+            "config.json: 'out_channels' must be in_channels, 3, got 6");
+  EXPECT_EQ(error_with("block_out_channels", {128, 192, 256, 256}),
+            "config.json: 'block_out_channels' must be multiples of its first number, got "
+            "[128,192,256,256]");
+  EXPECT_EQ(error_with("sample_size", {32, 32, 3}),
+            "config.json: 'sample_size' must be a number or [height, width], got [32,32,3]");
+  const char* types = "'down_block_types' must be a list of 4 names";
+  EXPECT_NE(error_with("down_block_types", "DownBlock2D").find(types), std::string::npos);
+  EXPECT_NE(error_with("down_block_types", {"DownBlock2D"}).find(types), std::string::npos);
+  EXPECT_NE(error_with("down_block_types", {"SkipDownBlock2D", "DownBlock2D", "DownBlock2D", 1})
+                .find(types),
+            std::string::npos);
+  const Json unmirrored = {"UpBlock2D", "AttnUpBlock2D", "UpBlock2D", "UpBlock2D"};
+  EXPECT_NE(error_with("up_block_types", unmirrored).find("down_block_types mirrored"),
+            std::string::npos);
+}
+
+TEST(UNetConfigJson, RefusesHugeNumbersBeforeAnythingIsAllocated) {
+  for (const Json& value : {Json(1000000000), Json(UINT64_MAX), Json(INT64_MIN), Json(1e300),
+                            Json("32"), Json(true), Json(nullptr), Json(32.0)}) {
+    for (const char* key : {"sample_size", "in_channels", "layers_per_block", "norm_num_groups"}) {
+      EXPECT_NE(error_with(key, value), "no error") << key << " " << value;
+    }
+    const Json widths = {128, 256, 256, value};
+    EXPECT_NE(error_with("block_out_channels", widths), "no error") << value;
+  }
+  EXPECT_NE(error_with("block_out_channels", Json::array()), "no error");
+  EXPECT_NE(error_with("block_out_channels", std::vector<int>(11, 128)), "no error");
+  EXPECT_NE(error_with("block_out_channels", {0, 0, 0, 0}), "no error");
+  EXPECT_NE(error_with("dropout", "0.1"), "no error");
+  EXPECT_NE(error_with("norm_eps", -1.0), "no error");
+}
+
+TEST(UNetConfigJson, RefusesWhatIsNoObject) {
+  EXPECT_EQ(error_of(Json::array({1, 2})), "config.json: wanted a JSON object, got [1,2]");
+  EXPECT_LT(error_of(Json(std::string(100000, 'x'))).size(), 200u);
+}
+
+}  // namespace
+}  // namespace ddpm
