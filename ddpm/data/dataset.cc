@@ -1,0 +1,67 @@
+#include "ddpm/data/dataset.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "ddpm/base/check.h"
+#include "ddpm/data/opening_internal.h"
+#include "ddpm/data/packed_image_internal.h"
+
+namespace ddpm {
+
+int64_t Dataset::size() const { return std::ssize(contents_->images); }
+BatchShape Dataset::image_shape() const { return contents_->shape; }
+const std::string& Dataset::fingerprint() const { return contents_->fingerprint; }
+const DataReport& Dataset::report() const { return contents_->report; }
+const std::vector<double>& Dataset::channel_means() const { return contents_->means; }
+const std::vector<double>& Dataset::channel_stds() const { return contents_->stds; }
+
+int64_t Dataset::images_in_memory() const {
+  return std::count_if(contents_->images.begin(), contents_->images.end(),
+                       [](const PackedImage& image) { return image.is_kept(); });
+}
+
+void Dataset::read(int64_t index, bool flip, std::span<float> out) const {
+  const BatchShape& shape = contents_->shape;
+  DDPM_CHECK(index >= 0 && index < size(), "dataset: wanted an image in [0, ", size(), "), got ",
+             index);
+  DDPM_CHECK(std::ssize(out) == shape.image_size(), "dataset: wanted room for ", shape.image_size(),
+             " numbers, got ", out.size());
+  const PackedImage& kept = contents_->images[static_cast<size_t>(index)];
+  if (kept.is_kept()) return write_units(kept, flip, out);
+  const Image image =
+      finished_image(contents_->source, contents_->source_index[static_cast<size_t>(index)], shape,
+                     contents_->fit);
+  write_units(pack(image), flip, out);
+}
+
+Dataset open_dataset(const DataOptions& options, const DataObserver& observer) {
+  check_data_options(options);
+  return open_dataset(open_source(options), options, observer);
+}
+
+Dataset open_dataset(Source source, const DataOptions& options, const DataObserver& observer) {
+  check_data_options(options);
+  return Dataset(
+      std::make_shared<const DatasetContents>(open_contents(std::move(source), options, observer)));
+}
+
+Dataset make_dataset(std::vector<Image> images, const DataOptions& options) {
+  Source source{"memory", {}, {}};
+  for (const Image& image : images) {
+    source.names.push_back(concat("image ", source.names.size()));
+    DDPM_CHECK(image.height >= 1 && image.width >= 1 && image.channels >= 1 &&
+                   image.channels <= 4 && (image.bits == 8 || image.bits == 16) &&
+                   std::ssize(image.samples) == image.height * image.width * image.channels,
+               "make_dataset: wanted whole images of 1 to 4 channels and 8 or 16 bits, got other "
+               "extents in ",
+               source.names.back());
+  }
+  source.decode = [images = std::move(images)](int64_t index) {
+    return images[static_cast<size_t>(index)];
+  };
+  return open_dataset(std::move(source), options);
+}
+
+}  // namespace ddpm

@@ -1,0 +1,346 @@
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <iterator>
+#include <map>
+#include <mutex>
+#include <tuple>
+#include <utility>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
+#include "ddpm/base/sha256.h"
+#include "ddpm/base/text.h"
+#include "ddpm/data/opening_internal.h"
+#include "ddpm/data/workers_internal.h"
+
+namespace ddpm {
+namespace {
+
+std::string size_text(int64_t height, int64_t width) { return concat(height, "x", width); }
+
+// Bytes that may still be taken. Safe to use from several threads.
+class Budget {
+ public:
+  explicit Budget(int64_t bytes) : left_(bytes) {}
+  bool take(int64_t bytes) {
+    if (left_.fetch_sub(bytes) >= bytes) return true;
+    left_.fetch_add(bytes);
+    return false;
+  }
+  void give_back(int64_t bytes) { left_.fetch_add(bytes); }
+
+ private:
+  std::atomic<int64_t> left_;
+};
+
+// What is known of one file of the source after it was decoded once.
+struct Record {
+  std::string bad;  // why it cannot be read; "" if it can
+  int64_t height = 0;
+  int64_t width = 0;
+  int64_t channels = 0;
+  bool transparent = false;
+  PackedImage image;  // as in the file, made to fit if the size is known; if it was kept
+};
+
+// Of one finished image: what the fingerprint and the statistics need. Sums are over pixels, one a
+// channel, of samples in [0, 1].
+struct Summary {
+  std::string digest;
+  std::array<double, 4> sum{};
+  std::array<double, 4> sum_of_squares{};
+};
+
+Summary summarise(const PackedImage& packed, const Image& image) {
+  Summary summary;
+  Sha256 sha;
+  sha.add(as_bytes(concat(packed.bits, "\n")));
+  sha.add(std::as_bytes(std::span(packed.bytes)));
+  summary.digest = sha.hex();
+  const auto channels = static_cast<size_t>(image.channels);
+  std::array<uint64_t, 4> sum{};  // exact: at most kMostPixels * 65535^2 < 2^63
+  std::array<uint64_t, 4> squares{};
+  for (size_t i = 0; i < image.samples.size(); ++i) {
+    const uint64_t sample = image.samples[i];
+    sum[i % channels] += sample;
+    squares[i % channels] += sample * sample;
+  }
+  const double most = image.bits == 16 ? 65535.0 : 255.0;
+  for (size_t c = 0; c < channels; ++c) {
+    summary.sum[c] = static_cast<double>(sum[c]) / most;
+    summary.sum_of_squares[c] = static_cast<double>(squares[c]) / (most * most);
+  }
+  return summary;
+}
+
+// Puts summaries together in the order of the images, in whatever order they come.
+class Totals {
+ public:
+  explicit Totals(const std::string& header) { sha_.add(as_bytes(header)); }
+
+  void add(int64_t index, Summary summary) {  // safe to use from several threads
+    const std::lock_guard lock(mutex_);
+    waiting_.emplace(index, std::move(summary));
+    for (auto it = waiting_.begin(); it != waiting_.end() && it->first == next_; ++next_) {
+      fold(it->second);
+      it = waiting_.erase(it);
+    }
+  }
+
+  std::string fingerprint() { return sha_.hex(); }
+
+  // Of `count` samples a channel, in units of [-1, 1].
+  double mean(size_t c, double count) const { return 2.0 * sum_[c] / count - 1.0; }
+  double std(size_t c, double count) const {
+    const double mean = sum_[c] / count;
+    return 2.0 * std::sqrt(std::max(0.0, sum_of_squares_[c] / count - mean * mean));
+  }
+
+ private:
+  void fold(const Summary& summary) {
+    sha_.add(as_bytes(summary.digest));
+    for (size_t c = 0; c < 4; ++c) {
+      sum_[c] += summary.sum[c];
+      sum_of_squares_[c] += summary.sum_of_squares[c];
+    }
+  }
+
+  std::mutex mutex_;
+  std::map<int64_t, Summary> waiting_;
+  int64_t next_ = 0;
+  Sha256 sha_;
+  std::array<double, 4> sum_{};
+  std::array<double, 4> sum_of_squares_{};
+};
+
+// Opening a dataset: every file is looked at, then size and channels are decided, then every image
+// is finished.
+class Opening {
+ public:
+  Opening(Source source, const DataOptions& options, const DataObserver& observer)
+      : source_(std::move(source)),
+        options_(options),
+        observer_(observer),
+        budget_(options.memory_limit_bytes),
+        records_(source_.names.size()),
+        height_(options.height),
+        width_(options.width),
+        channels_(options.channels) {}
+
+  void look() {
+    for_each_parallel(
+        source_.count(), options_.threads, [this](int64_t i) { look_at(i); },
+        [this](int64_t done) { tell(done); });
+  }
+
+  void decide() {
+    decide_which();
+    if (channels_ == 0) decide_channels();
+    decide_size();
+    for (const int64_t i : used_) {
+      const Record& record = records_[static_cast<size_t>(i)];
+      if (record.height != height_ || record.width != width_) ++report_.fitted;
+      if (record.channels == channels_) continue;
+      ++report_.converted;
+      ++report_.conversions[channels_name(record.channels) + " to " + channels_name(channels_)];
+    }
+  }
+
+  DatasetContents finish() {
+    DatasetContents contents;
+    const auto count = static_cast<int64_t>(used_.size());
+    contents.shape = {1, channels_, height_, width_};
+    contents.fit = options_.fit;
+    contents.images.resize(used_.size());
+    Totals totals(concat("ddpm data 1\n", count, " ", channels_, " ", height_, " ", width_, " ",
+                         name_of(options_.fit), "\n"));
+    for_each_parallel(
+        count, options_.threads,
+        [&](int64_t k) { totals.add(k, finish_one(k, contents.images[static_cast<size_t>(k)])); },
+        [this](int64_t done) { tell(source_.count() + done); });
+    contents.fingerprint = totals.fingerprint();
+    const double samples =
+        static_cast<double>(count) * static_cast<double>(height_) * static_cast<double>(width_);
+    for (size_t c = 0; c < static_cast<size_t>(channels_); ++c) {
+      contents.means.push_back(totals.mean(c, samples));
+      contents.stds.push_back(totals.std(c, samples));
+    }
+    tell(2 * source_.count());
+    contents.report = std::move(report_);
+    contents.source_index = std::move(used_);
+    const bool all_kept = std::all_of(contents.images.begin(), contents.images.end(),
+                                      [](const PackedImage& image) { return image.is_kept(); });
+    if (!all_kept) contents.source = std::move(source_);
+    return contents;
+  }
+
+ private:
+  void tell(int64_t done) const {
+    if (observer_) observer_(done, 2 * source_.count());
+  }
+
+  // The image made to fit, if its size is known; an image that may not be is left as it is, for
+  // decide_size to name.
+  Image fitted(Image image) const {
+    if (height_ == 0) return image;
+    if (options_.fit == Fit::kNone && (image.height != height_ || image.width != width_)) {
+      return image;
+    }
+    return fit_image(std::move(image), height_, width_, options_.fit);
+  }
+
+  void look_at(int64_t i) {
+    Record& record = records_[static_cast<size_t>(i)];
+    try {
+      Image image = source_.decode(i);
+      record.height = image.height;
+      record.width = image.width;
+      record.channels = image.channels;
+      record.transparent = is_transparent(image);
+      PackedImage packed = pack(fitted(std::move(image)));
+      if (budget_.take(std::ssize(packed.bytes))) record.image = std::move(packed);
+    } catch (const Error& error) {
+      const std::string& name = source_.names[static_cast<size_t>(i)];
+      record.bad = error.what();
+      if (record.bad.rfind(name, 0) != 0) record.bad = concat(name, ": ", record.bad);
+    }
+  }
+
+  void decide_which() {
+    report_.source = source_.description;
+    report_.found = source_.count();
+    for (int64_t i = 0; i < source_.count(); ++i) {
+      const Record& record = records_[static_cast<size_t>(i)];
+      if (record.bad.empty()) {
+        used_.push_back(i);
+        ++report_.sizes[size_text(record.height, record.width)];
+      } else if (++report_.unreadable <= static_cast<int64_t>(DataReport::kNamesShown)) {
+        report_.bad_names.push_back(record.bad);
+      }
+    }
+    report_.used = std::ssize(used_);
+    const auto found = static_cast<double>(report_.found);
+    // 1e-9: 0.29 * 100 is a little less than 29 in float64, and 29 files are meant
+    const auto allowed = static_cast<int64_t>(std::floor(options_.max_bad_share * found + 1e-9));
+    if (report_.unreadable > allowed || used_.empty()) {
+      throw FormatError(
+          concat("data: wanted at most ", shortest(100.0 * options_.max_bad_share), " % of ",
+                 report_.found, " files unreadable (--max-bad-files) and one image at least, got ",
+                 report_.unreadable, " unreadable in ", source_.description,
+                 report_.bad_names.empty() ? "" : ", first " + report_.bad_names.front()));
+    }
+  }
+
+  void decide_channels() {
+    const auto any = [this](auto says) {
+      return std::any_of(used_.begin(), used_.end(),
+                         [&](int64_t i) { return says(records_[static_cast<size_t>(i)]); });
+    };
+    const bool colour = any([](const Record& record) { return record.channels >= 3; });
+    const bool transparent = any([](const Record& record) { return record.transparent; });
+    channels_ = transparent ? 4 : colour ? 3 : 1;
+  }
+
+  void decide_size() {
+    if (height_ == 0 && (report_.sizes.size() == 1 || options_.fit != Fit::kNone)) {
+      std::tie(height_, width_) = most_frequent_size();
+    }
+    DDPM_CHECK(height_ > 0, "data: wanted images of one size, got ", report_.sizes.size(),
+               " sizes in ", source_.description, ": ", report_.sizes_text(),
+               "; give --image-size HxW and --fit crop, pad or stretch");
+    if (options_.fit != Fit::kNone) return;
+    const int64_t right = report_.sizes[size_text(height_, width_)];
+    if (right == report_.used) return;
+    const auto wrong = std::find_if(used_.begin(), used_.end(), [this](int64_t i) {
+      const Record& record = records_[static_cast<size_t>(i)];
+      return record.height != height_ || record.width != width_;
+    });
+    const Record& record = records_[static_cast<size_t>(*wrong)];
+    throw InvalidArgument(concat("data: wanted images of ", size_text(height_, width_), ", got ",
+                                 report_.used - right, " of another size in ", source_.description,
+                                 ", first ", source_.names[static_cast<size_t>(*wrong)], " of ",
+                                 size_text(record.height, record.width),
+                                 "; --fit crop, pad or stretch makes them so"));
+  }
+
+  std::pair<int64_t, int64_t> most_frequent_size() const {
+    std::map<std::pair<int64_t, int64_t>, int64_t> counts;
+    for (const int64_t i : used_) {
+      const Record& record = records_[static_cast<size_t>(i)];
+      ++counts[{record.height, record.width}];
+    }
+    const auto area = [](const auto& entry) { return entry.first.first * entry.first.second; };
+    return std::max_element(counts.begin(), counts.end(),
+                            [&](const auto& a, const auto& b) {
+                              if (a.second != b.second) return a.second < b.second;
+                              return area(a) > area(b);
+                            })
+        ->first;
+  }
+
+  Summary finish_one(int64_t k, PackedImage& kept) {
+    const int64_t i = used_[static_cast<size_t>(k)];
+    PackedImage first = std::exchange(records_[static_cast<size_t>(i)].image, {});
+    const BatchShape shape{1, channels_, height_, width_};
+    const Image image =
+        first.is_kept()
+            ? convert_channels(fit_image(unpack(first), height_, width_, options_.fit), channels_)
+            : finished_image(source_, i, shape, options_.fit);
+    budget_.give_back(std::ssize(first.bytes));
+    first = {};
+    PackedImage packed = pack(image);
+    Summary summary = summarise(packed, image);
+    if (budget_.take(std::ssize(packed.bytes))) kept = std::move(packed);
+    return summary;
+  }
+
+  Source source_;
+  const DataOptions& options_;
+  const DataObserver& observer_;
+  Budget budget_;
+  std::vector<Record> records_;  // one a file of the source
+  std::vector<int64_t> used_;    // those that can be read
+  DataReport report_;
+  int64_t height_;  // 0: not known yet
+  int64_t width_;
+  int64_t channels_;
+};
+
+}  // namespace
+
+Image finished_image(const Source& source, int64_t index, const BatchShape& shape, Fit fit) {
+  Image image = source.decode(index);
+  if (fit == Fit::kNone && (image.height != shape.height || image.width != shape.width)) {
+    throw FormatError(concat(source.names[static_cast<size_t>(index)], ": wanted ",
+                             size_text(shape.height, shape.width), " pixels as before, got ",
+                             size_text(image.height, image.width), "; the file has changed"));
+  }
+  return convert_channels(fit_image(std::move(image), shape.height, shape.width, fit),
+                          shape.channels);
+}
+
+void check_data_options(const DataOptions& options) {
+  DDPM_CHECK(
+      (options.height == 0 && options.width == 0) || (options.height >= 1 && options.width >= 1),
+      "data: wanted an image size of at least 1x1, got ", size_text(options.height, options.width));
+  DDPM_CHECK(options.channels == 0 || options.channels == 1 || options.channels == 3 ||
+                 options.channels == 4,
+             "data: wanted 1, 3 or 4 channels, got ", options.channels);
+  DDPM_CHECK(options.max_bad_share >= 0.0 && options.max_bad_share <= 1.0,
+             "data: wanted a share of unreadable files in [0, 1], got ", options.max_bad_share);
+  DDPM_CHECK(options.threads >= 0 && options.memory_limit_bytes >= 0,
+             "data: wanted threads and memory of at least 0, got ", options.threads, " and ",
+             options.memory_limit_bytes);
+}
+
+DatasetContents open_contents(Source source, const DataOptions& options,
+                              const DataObserver& observer) {
+  Opening opening(std::move(source), options, observer);
+  opening.look();
+  opening.decide();
+  return opening.finish();
+}
+
+}  // namespace ddpm

@@ -1,0 +1,38 @@
+// How a dataset comes to be.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ddpm/base/batch.h"
+#include "ddpm/data/dataset.h"
+#include "ddpm/data/packed_image_internal.h"
+#include "ddpm/data/source.h"
+
+namespace ddpm {
+
+struct DatasetContents {
+  BatchShape shape;  // images = 1
+  Fit fit = Fit::kNone;
+  std::vector<PackedImage> images;    // one an image of the dataset, finished; not all need be kept
+  std::vector<int64_t> source_index;  // one an image: where it is in the source
+  Source source;                      // without names and images if all are kept
+  std::string fingerprint;
+  DataReport report;
+  std::vector<double> means;
+  std::vector<double> stds;
+};
+
+// Image `index` of the source at the dataset's size and channels. Throws FormatError or IoError.
+Image finished_image(const Source& source, int64_t index, const BatchShape& shape, Fit fit);
+
+// Throws InvalidArgument for an option out of its range.
+void check_data_options(const DataOptions& options);
+
+// As open_dataset says; the options are checked already.
+DatasetContents open_contents(Source source, const DataOptions& options,
+                              const DataObserver& observer);
+
+}  // namespace ddpm
