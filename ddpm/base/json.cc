@@ -101,4 +101,10 @@ std::string json_text(const Json& value) { return dump(value, 2) + "\n"; }
 
 std::string json_line(const Json& value) { return dump(value, -1); }
 
+std::string json_shown(const Json& value) {
+  constexpr size_t kMost = 100;
+  const std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+  return text.size() <= kMost ? text : text.substr(0, kMost) + "..";
+}
+
 }  // namespace ddpm

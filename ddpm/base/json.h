@@ -23,4 +23,7 @@ std::string json_text(const Json& value);
 // One line, keys sorted, no newline. A number that is not finite is an error (InvalidArgument).
 std::string json_line(const Json& value);
 
+// As an error message shows a value that came from a file: one line of ASCII, cut short.
+std::string json_shown(const Json& value);
+
 }  // namespace ddpm

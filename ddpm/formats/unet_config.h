@@ -19,12 +19,12 @@ struct UNetConfig {
   int64_t image_channels = 3;  // 1 to 4
   int64_t height = 32;         // pixels; a multiple of 2^(levels - 1)
   int64_t width = 32;
-  int64_t base_channels = 128;  // a multiple of norm_groups
-  std::vector<int64_t> channel_multipliers = {1, 2, 2,
-                                              2};  // one a level, top level first, which is 1
+  int64_t base_channels = 128;  // of the top level; a multiple of norm_groups
+  // One a level, top level first; the first is 1.
+  std::vector<int64_t> channel_multipliers = {1, 2, 2, 2};
   int64_t blocks_per_level = 2;  // residual blocks on the way down; one more on the way up
-  std::vector<int64_t> attention_resolutions = {
-      16};  // levels whose height has one of these, in pixels
+  // The heights, in pixels, of the levels that have attention; the middle always has it.
+  std::vector<int64_t> attention_resolutions = {16};
   int64_t norm_groups = 32;
   double norm_epsilon = 1e-6;
   double dropout = 0.1;  // in [0, 1), training only

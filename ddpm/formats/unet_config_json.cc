@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
@@ -54,13 +53,6 @@ std::vector<std::string> known_keys() {
   return keys;
 }
 
-// A value as an error shows it: one line of ASCII, not too long.
-std::string shown(const Json& value) {
-  constexpr size_t kMost = 100;
-  const std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
-  return text.size() <= kMost ? text : text.substr(0, kMost) + "..";
-}
-
 class Reader {
  public:
   Reader(const Json& json, const std::string& who) : json_(json), who_(who) {}
@@ -71,7 +63,7 @@ class Reader {
   }
 
   [[noreturn]] void refuse(const char* key, const std::string& wanted, const Json& got) const {
-    fail("'", key, "' must be ", wanted, ", got ", shown(got));
+    fail("'", key, "' must be ", wanted, ", got ", json_shown(got));
   }
 
   const Json& required(const char* key) const {
@@ -87,7 +79,7 @@ class Reader {
       if (!key.empty() && key[0] == '_') continue;
       if (std::find(known.begin(), known.end(), key) != known.end()) continue;
       const std::string hint = key.size() <= 64 ? did_you_mean(key, known) : "";
-      fail("unknown key ", shown(key), hint);
+      fail("unknown key ", json_shown(key), hint);
     }
   }
 
@@ -95,11 +87,11 @@ class Reader {
     for (const FixedField& field : fixed_fields()) {
       const auto found = json_.find(field.key);
       if (found != json_.end() && *found != field.value) {
-        refuse(field.key, shown(field.value) + ", the only one this network has", *found);
+        refuse(field.key, json_shown(field.value) + ", the only one this network has", *found);
       }
       if (found == json_.end() && field.default_of_diffusers != field.value) {
         fail("the key '", field.key, "' is missing, which stands for ",
-             shown(field.default_of_diffusers), "; it must be ", shown(field.value));
+             json_shown(field.default_of_diffusers), "; it must be ", json_shown(field.value));
       }
     }
   }
@@ -230,7 +222,7 @@ Json unet_config_to_json(const UNetConfig& config) {
 
 UNetConfig unet_config_from_json(const Json& json, const std::string& who) {
   const Reader reader(json, who);
-  if (!json.is_object()) reader.fail("wanted a JSON object, got ", shown(json));
+  if (!json.is_object()) reader.fail("wanted a JSON object, got ", json_shown(json));
   const Json& name = reader.required("_class_name");
   if (name != kClassName) reader.refuse("_class_name", kClassName, name);
   reader.check_keys();
@@ -252,7 +244,7 @@ UNetConfig unet_config_from_json(const Json& json, const std::string& who) {
   const Json mirrored = block_types(config, true);
   const Json& up = reader.required("up_block_types");
   if (up != mirrored) {
-    reader.refuse("up_block_types", "down_block_types mirrored, " + shown(mirrored), up);
+    reader.refuse("up_block_types", "down_block_types mirrored, " + json_shown(mirrored), up);
   }
   return config;
 }
