@@ -80,6 +80,7 @@ class FaultyFiles : public FileLayer {
     }
   }
   void remove_all(const std::filesystem::path& path) override {
+    if (torn_ && operations_ == cut_at_) remove_half(normal(path));
     count();
     const std::filesystem::path kept = keep(normal(path));
     if (!kept.empty()) changes_.push_back({normal(path), {}, kept});
@@ -139,6 +140,16 @@ class FaultyFiles : public FileLayer {
     if (fresh) changes_.push_back({path, {}, {}});
     at_end ? real_files().append(path, bytes) : real_files().write(path, bytes);
     if (cut) throw Cut();
+  }
+
+  // Every second file below a folder, which stays.
+  static void remove_half(const std::filesystem::path& folder) {
+    if (!std::filesystem::is_directory(folder)) return;
+    std::vector<std::filesystem::path> found;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+      if (entry.is_regular_file()) found.push_back(entry.path());
+    }
+    for (size_t i = 0; i < found.size(); i += 2) std::filesystem::remove(found[i]);
   }
 
   // Moves what is there into the attic; "" if there is nothing.

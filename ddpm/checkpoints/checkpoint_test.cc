@@ -220,7 +220,7 @@ TEST(Checkpoint, TensorsOfAnotherNetworkAreListed) {
   UNetConfig colour = toy.state.unet;
   colour.image_channels = 3;
   expect_contains(complaint<FormatError>([&] { read_arrays(path, colour, ArraySet::kEma); }),
-                  "conv_in.weight wanted [2, 3, 3, 3], got [2, 1, 3, 3]");
+                  "conv_in.weight wanted [4, 3, 3, 3], got [4, 1, 3, 3]");
 }
 
 TEST(Checkpoint, ItsSizeIsKnownBeforeItIsWritten) {

@@ -18,7 +18,7 @@ namespace {
 constexpr const char* kIndexName = "model_index.json";
 constexpr const char* kUNetName = "unet/config.json";
 constexpr const char* kSchedulerName = "scheduler/scheduler_config.json";
-constexpr const char* kDiffusersVersion = "0.40.0";  // whose fields these are
+constexpr const char* kVersionKey = "_diffusers_version";
 constexpr int64_t kMaxBytes = 1 << 20;
 
 // Words of this library and of diffusers.
@@ -119,10 +119,10 @@ class SchedulerFields {
   std::string who_;
 };
 
-Json scheduler_json(const ModelConfig& model) {
+Json scheduler_json(const ModelConfig& model, const Json& version) {
   Json json = scheduler_defaults();
   json["_class_name"] = "DDPMScheduler";
-  json["_diffusers_version"] = kDiffusersVersion;
+  json[kVersionKey] = version;
   json["beta_end"] = model.schedule.beta_T;
   json["beta_schedule"] = theirs_of(kSchedules, to_string(model.schedule.kind));
   json["beta_start"] = model.schedule.beta_1;
@@ -173,13 +173,15 @@ ModelConfig model_config_of(const TrainConfig& config, const UNetConfig& unet) {
 }
 
 std::map<std::string, std::string> diffusers_texts(const ModelConfig& model) {
+  const Json unet = unet_config_to_json(model.unet);
+  const Json& version = unet.at(kVersionKey);  // whose fields all of these are
   const Json index = {{"_class_name", "DDPMPipeline"},
-                      {"_diffusers_version", kDiffusersVersion},
+                      {kVersionKey, version},
                       {"scheduler", {"diffusers", "DDPMScheduler"}},
                       {"unet", {"diffusers", "UNet2DModel"}}};
   return {{kIndexName, json_text(index)},
-          {kUNetName, json_text(unet_config_to_json(model.unet))},
-          {kSchedulerName, json_text(scheduler_json(model))}};
+          {kUNetName, json_text(unet)},
+          {kSchedulerName, json_text(scheduler_json(model, version))}};
 }
 
 ModelConfig read_model_config(const fs::path& folder) {

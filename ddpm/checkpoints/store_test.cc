@@ -178,6 +178,7 @@ int64_t save_with_a_cut(const fs::path& scratch, const fs::path& with_step_10, i
   prepare_run_folder(run, hasty_files());
   EXPECT_EQ(leftovers_in(run), 0);
   const CheckpointStore store(run);
+  for (const StoredCheckpoint& one : store.list()) EXPECT_NO_THROW(verify_checkpoint(one.path));
   std::vector<std::string> passed_over;
   const auto newest = store.newest_valid(&passed_over);
   EXPECT_TRUE(newest) << "no checkpoint is left";
@@ -215,9 +216,29 @@ TEST(CheckpointStore, WhatWasSavedSurvivesACrashRightAfter) {
   FaultyFiles files(run.scratch.path() / "attic");
   CheckpointStore store(run.path, files);
   save(store, 10);
-  save(store, 20, {.last = 1});
   files.lose(Loss::kNames);
-  EXPECT_EQ(store.newest_valid(nullptr), store.path_of(20));
+  EXPECT_EQ(store.newest_valid(nullptr), store.path_of(10));
+}
+
+// Spoils the weights on their way to the disk, as failing memory or a lying disk does.
+class SpoilingFiles : public HastyFiles {
+ public:
+  void write(const fs::path& path, std::span<const std::byte> bytes) override {
+    std::vector<std::byte> spoiled(bytes.begin(), bytes.end());
+    if (path.filename() == "raw.safetensors") spoiled.back() ^= std::byte{1};
+    HastyFiles::write(path, spoiled);
+  }
+};
+
+TEST(CheckpointStore, AnOldOneStaysIfTheNewOneDoesNotVerify) {
+  const ToyRun run("spoiled");
+  CheckpointStore store(run.path, hasty_files());
+  save(store, 10);
+  SpoilingFiles files;
+  CheckpointStore spoiling(run.path, files);
+  expect_contains(complaint<FormatError>([&] { save(spoiling, 20, {.last = 1}); }),
+                  "raw.safetensors: wanted SHA-256");
+  EXPECT_EQ(store.newest_valid(nullptr), store.path_of(10));
 }
 
 // The tests above are worth as much as the disk that they run on.

@@ -65,7 +65,7 @@ inline UNetConfig toy_unet() {
   return {.image_channels = 1,
           .height = 4,
           .width = 4,
-          .base_channels = 2,
+          .base_channels = 4,
           .channel_multipliers = {1},
           .blocks_per_level = 1,
           .attention_resolutions = {},
@@ -94,7 +94,7 @@ struct ToyCheckpoint {
   explicit ToyCheckpoint(int64_t step) {
     state.unet = toy_unet();
     state.config.data = "toys";
-    state.config.base_channels = 2;
+    state.config.base_channels = 4;
     state.config.channel_multipliers = {1};
     state.config.blocks_per_level = 1;
     state.config.attention_resolutions = {};
