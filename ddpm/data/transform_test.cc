@@ -183,7 +183,9 @@ TEST(FitImage, PadNeverEnlargesAndSurroundsWithZero) {
       const bool inside = y >= 1 && y < 3 && x >= 1 && x < 4;
       // alpha comes back exactly; a colour may not where alpha is 0
       EXPECT_EQ(padded.at(y, x, 3), inside ? image.at(y - 1, x - 1, 3) : 0);
-      if (!inside) EXPECT_EQ(padded.at(y, x, 0), 0);
+      if (!inside) {
+        EXPECT_EQ(padded.at(y, x, 0), 0);
+      }
     }
   }
 }
