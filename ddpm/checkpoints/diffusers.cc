@@ -151,8 +151,8 @@ void read_scheduler(const fs::path& path, ModelConfig& model) {
       {"leading", "leading"}, {"trailing", "trailing"}, {"linspace", "linspace"}};
   fields.word("timestep_spacing", kSpacings);
   model.variance = fields.word("variance_type", kVariances);
-  model.prediction = prediction_from_string(fields.word("prediction_type", kPredictions));
-  model.schedule = {.kind = schedule_kind_from_string(fields.word("beta_schedule", kSchedules)),
+  model.prediction = prediction_from(fields.word("prediction_type", kPredictions));
+  model.schedule = {.kind = schedule_kind_from(fields.word("beta_schedule", kSchedules)),
                     .T = fields.integer("num_train_timesteps"),
                     .beta_1 = fields.number("beta_start"),
                     .beta_T = fields.number("beta_end")};

@@ -109,14 +109,14 @@ UNetConfig unet_config_of(const TrainConfig& config, int64_t channels, int64_t h
 }
 
 ScheduleConfig schedule_config_of(const TrainConfig& config) {
-  return {.kind = schedule_kind_from_string(config.schedule),
+  return {.kind = schedule_kind_from(config.schedule),
           .T = config.T,
           .beta_1 = config.beta_1,
           .beta_T = config.beta_T};
 }
 
 Prediction prediction_of(const TrainConfig& config) {
-  return prediction_from_string(config.prediction);
+  return prediction_from(config.prediction);
 }
 
 double learning_rate_at(const TrainConfig& config, int64_t step) {

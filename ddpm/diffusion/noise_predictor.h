@@ -1,0 +1,60 @@
+// A network, the process that it was trained for and what it predicts, made one.
+//
+// Here alone the time t of the process, in [1, T], becomes a network's timestep, in [0, T - 1]:
+// training, sampling and likelihood call their network through a NoisePredictor or through
+// timestep_of.
+
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "ddpm/base/batch.h"
+#include "ddpm/diffusion/network.h"
+#include "ddpm/diffusion/prediction.h"
+#include "ddpm/diffusion/schedule.h"
+
+namespace ddpm {
+
+// The network's timestep at time t of a process of T steps. Throws InvalidArgument unless t is in
+// [1, T].
+Timestep timestep_of(int64_t t, int64_t T);
+
+struct EstimateOptions {
+  // x_0 is clipped to [-1, 1], where images are.
+  bool clip_x0 = true;
+  // Where x_0 was clipped, eps is (x_t - signal * x_0) / sigma of the clipped x_0, so that x_t is
+  // still signal * x_0 + sigma * eps. If not, eps is what the network said; diffusers' DDIM does
+  // so.
+  bool rederive_eps = true;
+};
+
+// Safe to call from several threads if the network is.
+class NoisePredictor {
+ public:
+  NoisePredictor(Network network, Schedule schedule, Prediction prediction);
+
+  const Schedule& schedule() const { return schedule_; }
+  Prediction prediction() const { return prediction_; }
+
+  // The network's bare output.
+  //   x_t     float32 [N, C, H, W]
+  //   t       [N], each in [1, T]
+  //   output  float32 [N, C, H, W], may not overlap x_t
+  // Throws InvalidArgument, and calls no network, if the shapes differ or a time is out of range.
+  void predict(ConstBatchView x_t, std::span<const int64_t> t, BatchView output) const;
+
+  // The x_0 and eps that the network's output means.
+  //   x_t, t   as above
+  //   x0, eps  float32 [N, C, H, W], may overlap neither each other nor x_t
+  // Where the output is not finite x0 and eps are NaN, clipped or not. Throws as predict does.
+  void estimate(ConstBatchView x_t, std::span<const int64_t> t, const EstimateOptions& options,
+                BatchView x0, BatchView eps) const;
+
+ private:
+  Network network_;
+  Schedule schedule_;
+  Prediction prediction_;
+};
+
+}  // namespace ddpm
