@@ -29,8 +29,8 @@ double NoiseLevel::lambda() const { return std::log(signal / sigma); }
 Schedule Schedule::linear(int64_t T, double beta_1, double beta_T) {
   check_steps(T, 2);
   DDPM_CHECK(beta_T > 0.0 && beta_T < 1.0, "schedule: beta_T must be in (0, 1), got ", beta_T);
-  DDPM_CHECK(beta_1 > 0.0 && beta_1 <= beta_T, "schedule: beta_1 must be in (0, beta_T], ", "(0, ",
-             beta_T, "], got ", beta_1);
+  DDPM_CHECK(beta_1 > 0.0 && beta_1 <= beta_T, "schedule: beta_1 must be in (0, beta_T], got ",
+             beta_1);
   std::vector<double> betas(static_cast<size_t>(T));
   for (size_t i = 0; i < betas.size(); ++i) {
     const double share = static_cast<double>(i) / static_cast<double>(T - 1);
