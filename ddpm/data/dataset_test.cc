@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <new>
 #include <set>
@@ -190,6 +191,19 @@ TEST(Dataset, ThreadsAndMemoryChangeNothing) {
       }
     }
   }
+}
+
+TEST(Dataset, ImagesThatAreReadyInAnotherOrderAreCountedInTheirOwn) {
+  DataOptions options;
+  options.memory_limit_bytes = 0;
+  options.threads = 4;
+  const std::vector<Image> images = toy_images(8, 3, 3, 1);
+  const auto decode = [&](int64_t i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(i % 4 == 0 ? 20 : 1));
+    return images[static_cast<size_t>(i)];
+  };
+  const Dataset dataset = open_dataset(toy_source(8, decode), options);
+  EXPECT_EQ(dataset.fingerprint(), make_dataset(images).fingerprint());
 }
 
 TEST(Dataset, TheMemoryLimitIsKeptAndUsed) {
