@@ -85,7 +85,7 @@ class SchedulerFields {
   void expect_only_values() const {
     const Json only = only_values();
     for (const auto& [key, value] : only.items()) {
-      if (fields_[key] != value) fail(key, value.dump());
+      if (fields_[key] != value) fail(key, json_shown(value));
     }
   }
 
@@ -112,7 +112,8 @@ class SchedulerFields {
 
  private:
   [[noreturn]] void fail(const std::string& key, const std::string& wanted) const {
-    throw FormatError(concat(who_, ": ", key, ": wanted ", wanted, ", got ", fields_[key].dump()));
+    throw FormatError(
+        concat(who_, ": ", key, ": wanted ", wanted, ", got ", json_shown(fields_[key])));
   }
 
   Json fields_;
@@ -137,7 +138,7 @@ void expect_class(const Json& json, const char* wanted, const std::string& who) 
   const bool is = json.is_object() && json.contains("_class_name") && json["_class_name"] == wanted;
   if (!is) {
     const Json got = json.is_object() ? json.value("_class_name", Json()) : Json();
-    throw FormatError(concat(who, ": _class_name: wanted ", wanted, ", got ", got.dump()));
+    throw FormatError(concat(who, ": _class_name: wanted ", wanted, ", got ", json_shown(got)));
   }
 }
 

@@ -34,11 +34,11 @@ ManifestEntry parse_entry(const std::string& name, const Json& json, const std::
                      json.contains("sha256") && json["bytes"].is_number_integer() &&
                      json["sha256"].is_string();
   if (!known || !stays_inside(name)) {
-    throw FormatError(concat(who, ": '", name, "' is no entry of a manifest: ", json.dump()));
+    throw FormatError(concat(who, ": '", name, "' is no entry of a manifest: ", json_shown(json)));
   }
   ManifestEntry entry{json["bytes"].get<int64_t>(), json["sha256"].get<std::string>()};
   if (entry.bytes < 0 || !is_sum(entry.sha256)) {
-    throw FormatError(concat(who, ": '", name, "' has no size or SHA-256 sum: ", json.dump()));
+    throw FormatError(concat(who, ": '", name, "' has no size or SHA-256 sum: ", json_shown(json)));
   }
   return entry;
 }
@@ -74,7 +74,8 @@ Manifest parse_manifest(std::string_view text, const std::string& who) {
                      json["files"].is_object() && json["format"] == kFormat;
   if (!known) throw FormatError(concat(who, ": not a manifest of format '", kFormat, "'"));
   if (json["version"] != kVersion) {
-    throw FormatError(concat(who, ": wanted version ", kVersion, ", got ", json["version"].dump()));
+    throw FormatError(
+        concat(who, ": wanted version ", kVersion, ", got ", json_shown(json["version"])));
   }
   Manifest manifest;
   for (const auto& [name, entry] : json["files"].items()) {

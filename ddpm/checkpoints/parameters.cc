@@ -49,7 +49,8 @@ std::vector<std::string> faults_of(const SafetensorsFile& file,
                               shape_text(found->second.shape)));
     }
   }
-  for (const auto& [name, tensor] : file.tensors()) {
+  for (const auto& entry : file.tensors()) {
+    const std::string& name = entry.first;
     const bool others = std::any_of(other_prefixes.begin(), other_prefixes.end(),
                                     [&](const auto& other) { return starts_with(name, other); });
     if (!others && known.count(name) == 0) faults.push_back(name + " left over");

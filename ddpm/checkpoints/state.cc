@@ -70,7 +70,7 @@ class Reader {
 
  private:
   [[noreturn]] void fail(const std::string& key, const char* wanted, const Json& got) const {
-    throw FormatError(concat(who_, ": ", key, ": wanted ", wanted, ", got ", got.dump()));
+    throw FormatError(concat(who_, ": ", key, ": wanted ", wanted, ", got ", json_shown(got)));
   }
 
   Json rest_;

@@ -47,19 +47,18 @@ TrainConfig train_config_from_json(const Json& json, const std::string& who,
 }
 
 void check_train_config(const TrainConfig& config, const std::string& who) {
-  TrainConfig copy = config;
-  for (const ConfigField& field : train_config_fields()) {
-    try {
+  try {
+    TrainConfig copy = config;
+    for (const ConfigField& field : train_config_fields()) {
       field.set_json(copy, field.get(config));  // sets what is there already, and so checks it
-    } catch (const InvalidArgument& error) {
-      throw InvalidArgument(concat(who, ": ", error.what()));
     }
+    make_schedule(schedule_config_of(config));
+  } catch (const InvalidArgument& error) {
+    throw InvalidArgument(concat(who, ": ", error.what()));
   }
   DDPM_CHECK(config.base_channels % config.norm_groups == 0, who,
              ": base_channels must be a multiple of norm_groups, ", config.norm_groups, ", got ",
              config.base_channels);
-  DDPM_CHECK(config.beta_1 <= config.beta_T, who, ": beta_1 must be at most beta_T, ",
-             config.beta_T, ", got ", config.beta_1);
   DDPM_CHECK(config.sample_steps <= config.T, who, ": sample_steps must be at most T, ", config.T,
              ", got ", config.sample_steps);
   if (config.height > 0) {
@@ -115,9 +114,7 @@ ScheduleConfig schedule_config_of(const TrainConfig& config) {
           .beta_T = config.beta_T};
 }
 
-Prediction prediction_of(const TrainConfig& config) {
-  return prediction_from(config.prediction);
-}
+Prediction prediction_of(const TrainConfig& config) { return prediction_from(config.prediction); }
 
 double learning_rate_at(const TrainConfig& config, int64_t step) {
   DDPM_CHECK(step >= 0, "learning_rate_at: step must be at least 0, got ", step);

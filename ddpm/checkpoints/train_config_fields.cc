@@ -48,7 +48,8 @@ ConfigField field(const std::string& key, Get get, Set set, const Form<T>& form,
   const std::string must = key + " must be " + form.wanted + ", got ";
   result.set_json = [set, form, must](TrainConfig& config, const Json& json) {
     const std::optional<T> value = form.from_json(json);
-    DDPM_CHECK(value, must, json.is_string() ? "'" + json.get<std::string>() + "'" : json.dump());
+    DDPM_CHECK(value, must,
+               json.is_string() ? "'" + json.get<std::string>() + "'" : json_shown(json));
     set(config, *value);
   };
   result.set_text = [set, form, must](TrainConfig& config, const std::string& text) {
@@ -107,9 +108,9 @@ std::vector<ConfigField> data_fields() {
 std::vector<ConfigField> network_fields() {
   return {
       field("base_channels", &TrainConfig::base_channels, whole(1, 4096),
-            "channels of the top level, a multiple of norm_groups"),
+            "channels of the top level, even and a multiple of norm_groups"),
       field("channel_multipliers", &TrainConfig::channel_multipliers, list(1, 64),
-            "channels of each level over base_channels, top level first"),
+            "channels of each level over base_channels, top level first, which has 1"),
       field("blocks_per_level", &TrainConfig::blocks_per_level, whole(1, 16),
             "residual blocks of a level on the way down; one more on the way up"),
       field("attention_resolutions", &TrainConfig::attention_resolutions, list(0, 8192),

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
 
 namespace ddpm {
@@ -108,6 +109,15 @@ TEST(TrainConfig, TheJsonHasEveryDefault) {
   EXPECT_EQ(train_config_from_json(parse_json(json_text(json), "test"), "test"), TrainConfig{});
 }
 
+TEST(TrainConfig, TheDocumentationHasARowForEveryKey) {
+  const std::string text = read_file(std::string(DDPM_SOURCE_DIR) + "/docs/run_folder.md", 1 << 20);
+  for (const ConfigField& field : train_config_fields()) {
+    const std::string value = field.text(TrainConfig{});
+    expect_contains(text, concat("| `", field.key, "` | ", value.empty() ? "" : "`" + value + "`",
+                                 " | ", field.help, " |\n"));
+  }
+}
+
 TEST(TrainConfig, AFileMaySayOnlyWhatDiffers) {
   TrainConfig base;
   base.batch_size = 7;
@@ -200,7 +210,8 @@ TEST(TrainConfig, FieldsThatDoNotFitTogetherAreRefused) {
                   "train: base_channels must be a multiple of norm_groups, 48, got 128");
   TrainConfig betas;
   betas.beta_1 = 0.5;
-  expect_contains(complaint([&] { check_train_config(betas, "train"); }), "beta_1 must be at most");
+  expect_contains(complaint([&] { check_train_config(betas, "train"); }),
+                  "train: schedule: beta_1 must be in (0, beta_T], got 0.5");
   TrainConfig samples;
   samples.T = 10;
   expect_contains(complaint([&] { check_train_config(samples, "train"); }),
