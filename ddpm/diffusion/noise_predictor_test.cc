@@ -1,0 +1,137 @@
+#include "ddpm/diffusion/noise_predictor.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+#include "ddpm/base/check.h"
+#include "ddpm/random/stream.h"
+
+namespace ddpm {
+
+static_assert(!std::is_convertible_v<Network, NoisePredictor>);
+static_assert(!std::is_convertible_v<int64_t, Timestep>);
+
+namespace {
+
+constexpr BatchShape kShape{.images = 2, .channels = 1, .height = 3, .width = 3};
+
+Batch batch_of(float value, BatchShape shape = kShape) {
+  Batch batch(shape);
+  for (float& x : batch.values()) x = value;
+  return batch;
+}
+
+Network constant_network(float value) {
+  return [value](ConstBatchView, std::span<const Timestep>, BatchView output) {
+    for (float& y : output.values()) y = value;
+  };
+}
+
+}  // namespace
+
+TEST(NoisePredictor, TimesOneAndAThousandArriveAsZeroAndNineHundredNinetyNine) {
+  std::vector<int64_t> arrived;
+  const Network network = [&](ConstBatchView, std::span<const Timestep> timesteps, BatchView) {
+    for (const Timestep timestep : timesteps) arrived.push_back(timestep.index);
+  };
+  const NoisePredictor predictor(network, Schedule::linear(1000), Prediction::kEps);
+  const Batch x = batch_of(0.0F);
+  Batch x0(kShape);
+  Batch output(kShape);
+  predictor.predict(x, std::vector<int64_t>{1, 1000}, output);
+  EXPECT_EQ(arrived, (std::vector<int64_t>{0, 999}));
+  predictor.estimate(x, std::vector<int64_t>{1000, 1}, {}, x0, output);
+  EXPECT_EQ(arrived, (std::vector<int64_t>{0, 999, 999, 0}));
+}
+
+TEST(NoisePredictor, PassesTheImagesAndTheBareOutput) {
+  const Network network = [](ConstBatchView x, std::span<const Timestep>, BatchView output) {
+    for (size_t i = 0; i < x.values().size(); ++i) output.values()[i] = 5.0F * x.values()[i];
+  };
+  const NoisePredictor predictor(network, Schedule::linear(10), Prediction::kV);
+  Batch output(kShape);
+  predictor.predict(batch_of(2.0F), std::vector<int64_t>{1, 10}, output);
+  for (const float y : output.values()) EXPECT_EQ(y, 10.0F);
+}
+
+TEST(NoisePredictor, ABadCallReachesNoNetwork) {
+  bool called = false;
+  const Network network = [&](ConstBatchView, std::span<const Timestep>, BatchView) {
+    called = true;
+  };
+  const NoisePredictor predictor(network, Schedule::linear(10), Prediction::kEps);
+  const Batch x(kShape);
+  Batch out(kShape);
+  Batch other(BatchShape{2, 1, 3, 4});
+  EXPECT_THROW(predictor.predict(x, std::vector<int64_t>{1, 0}, out), InvalidArgument);
+  EXPECT_THROW(predictor.predict(x, std::vector<int64_t>{11, 1}, out), InvalidArgument);
+  EXPECT_THROW(predictor.predict(x, std::vector<int64_t>{1}, out), InvalidArgument);
+  EXPECT_THROW(predictor.predict(x, std::vector<int64_t>{1, 1}, other), InvalidArgument);
+  EXPECT_THROW(predictor.estimate(x, std::vector<int64_t>{1, 1}, {}, other, out), InvalidArgument);
+  EXPECT_FALSE(called);
+  EXPECT_THROW(NoisePredictor(Network(), Schedule::linear(10), Prediction::kEps), InvalidArgument);
+}
+
+TEST(NoisePredictor, EstimatesWhatThePredictionMeans) {
+  const Schedule schedule = Schedule::linear(1000);
+  for (const Prediction prediction : all_predictions()) {
+    const NoisePredictor predictor(constant_network(0.3F), schedule, prediction);
+    const std::vector<int64_t> t = {7, 400};
+    const Batch x = batch_of(0.4F);
+    Batch x0(kShape);
+    Batch eps(kShape);
+    predictor.estimate(x, t, {}, x0, eps);
+    for (int64_t i = 0; i < 2; ++i) {
+      const OutputWeights weights =
+          output_weights(prediction, schedule.level(t[static_cast<size_t>(i)]));
+      EXPECT_FLOAT_EQ(x0.image(i)[4],
+                      static_cast<float>(weights.x0_xt * 0.4F + weights.x0_output * 0.3F));
+      EXPECT_FLOAT_EQ(eps.image(i)[4],
+                      static_cast<float>(weights.eps_xt * 0.4F + weights.eps_output * 0.3F));
+    }
+  }
+}
+
+// At t = 500 the signal is 0.28: x_t = 2 and eps = 0.5 mean x_0 = 5.4, far outside of an image.
+TEST(NoisePredictor, ClipsAndRederivesOnlyWhenAsked) {
+  const Schedule schedule = Schedule::linear(1000);
+  const NoiseLevel level = schedule.level(500);
+  const NoisePredictor predictor(constant_network(0.5F), schedule, Prediction::kEps);
+  const std::vector<int64_t> t = {500, 500};
+  const Batch x = batch_of(2.0F);
+  Batch x0(kShape);
+  Batch eps(kShape);
+
+  predictor.estimate(x, t, {.clip_x0 = false}, x0, eps);
+  EXPECT_FLOAT_EQ(x0.values()[0], static_cast<float>((2.0 - 0.5 * level.sigma) / level.signal));
+  EXPECT_EQ(eps.values()[0], 0.5F);
+
+  predictor.estimate(x, t, {.rederive_eps = false}, x0, eps);
+  EXPECT_EQ(x0.values()[0], 1.0F);
+  EXPECT_EQ(eps.values()[0], 0.5F);
+
+  predictor.estimate(x, t, {}, x0, eps);
+  EXPECT_EQ(x0.values()[0], 1.0F);
+  EXPECT_FLOAT_EQ(eps.values()[0], static_cast<float>((2.0 - level.signal) / level.sigma));
+}
+
+TEST(NoisePredictor, ClippingDoesNotHideAnInfiniteOutput) {
+  for (const float bad :
+       {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+        std::numeric_limits<float>::quiet_NaN()}) {
+    for (const Prediction prediction : all_predictions()) {
+      const NoisePredictor predictor(constant_network(bad), Schedule::linear(1000), prediction);
+      Batch x0(kShape);
+      Batch eps(kShape);
+      predictor.estimate(batch_of(0.1F), std::vector<int64_t>{1, 1000}, {}, x0, eps);
+      for (const float value : x0.values()) EXPECT_TRUE(std::isnan(value));
+      for (const float value : eps.values()) EXPECT_TRUE(std::isnan(value));
+    }
+  }
+}
+
+}  // namespace ddpm
