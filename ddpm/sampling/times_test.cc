@@ -1,0 +1,123 @@
+#include "ddpm/sampling/times.h"
+
+#include <gtest/gtest.h>
+
+#include "ddpm/base/check.h"
+
+namespace ddpm {
+
+namespace {
+
+// The list that the network sees, in its own clock: without the final 0, less one.
+std::vector<int64_t> network_times(Spacing spacing, int64_t steps) {
+  std::vector<int64_t> times = times_for(spacing, 1000, steps);
+  times.pop_back();
+  for (int64_t& t : times) --t;
+  return times;
+}
+
+using List = std::vector<int64_t>;
+
+}  // namespace
+
+// Lists of other samplers for T = 1000, in the network's clock, 0 .. 999.
+TEST(TimesFor, LeadingIsAsElsewhere) {
+  EXPECT_EQ(network_times(Spacing::kLeading, 1), (List{0}));
+  EXPECT_EQ(network_times(Spacing::kLeading, 2), (List{500, 0}));
+  EXPECT_EQ(network_times(Spacing::kLeading, 5), (List{800, 600, 400, 200, 0}));
+  EXPECT_EQ(network_times(Spacing::kLeading, 7), (List{852, 710, 568, 426, 284, 142, 0}));
+  EXPECT_EQ(network_times(Spacing::kLeading, 13),
+            (List{912, 836, 760, 684, 608, 532, 456, 380, 304, 228, 152, 76, 0}));
+  const List fifty = network_times(Spacing::kLeading, 50);
+  EXPECT_EQ(fifty.front(), 980);
+  EXPECT_EQ(fifty[1], 960);
+}
+
+TEST(TimesFor, LinspaceIsAsElsewhere) {
+  EXPECT_EQ(network_times(Spacing::kLinspace, 1), (List{0}));
+  EXPECT_EQ(network_times(Spacing::kLinspace, 2), (List{999, 0}));
+  EXPECT_EQ(network_times(Spacing::kLinspace, 5), (List{999, 749, 500, 250, 0}));
+  EXPECT_EQ(network_times(Spacing::kLinspace, 7), (List{999, 832, 666, 500, 333, 166, 0}));
+  EXPECT_EQ(network_times(Spacing::kLinspace, 10),
+            (List{999, 888, 777, 666, 555, 444, 333, 222, 111, 0}));
+  EXPECT_EQ(network_times(Spacing::kLinspace, 13),
+            (List{999, 916, 832, 749, 666, 583, 500, 416, 333, 250, 166, 83, 0}));
+  const List fifty = network_times(Spacing::kLinspace, 50);
+  EXPECT_EQ(List(fifty.begin(), fifty.begin() + 5), (List{999, 979, 958, 938, 917}));
+}
+
+TEST(TimesFor, TrailingIsAsElsewhere) {
+  EXPECT_EQ(network_times(Spacing::kTrailing, 1), (List{999}));
+  EXPECT_EQ(network_times(Spacing::kTrailing, 2), (List{999, 499}));
+  EXPECT_EQ(network_times(Spacing::kTrailing, 5), (List{999, 799, 599, 399, 199}));
+  EXPECT_EQ(network_times(Spacing::kTrailing, 7), (List{999, 856, 713, 570, 428, 285, 142}));
+  EXPECT_EQ(network_times(Spacing::kTrailing, 13),
+            (List{999, 922, 845, 768, 691, 614, 537, 461, 384, 307, 230, 153, 76}));
+  EXPECT_EQ(times_for(Spacing::kTrailing, 1000, 4), (List{1000, 750, 500, 250, 0}));
+}
+
+TEST(TimesFor, NearlyAllTimesLeaveOutTheMiddleOne) {
+  for (const Spacing spacing : {Spacing::kLinspace, Spacing::kTrailing}) {
+    const List times = network_times(spacing, 999);
+    for (const int64_t t : times) EXPECT_NE(t, 499);
+    EXPECT_EQ(times.size(), 999U);
+  }
+}
+
+// Every number of steps, also those where a list made by repeated addition has one time too many
+// (61, 103, 121, .. for T = 1000).
+TEST(TimesFor, AnyNumberOfStepsIsAListThatCanBeWalked) {
+  for (const Spacing spacing : all_spacings()) {
+    for (const int64_t T : {1, 2, 3, 10, 97, 1000}) {
+      for (int64_t steps = 1; steps <= T; ++steps) {
+        const List times = times_for(spacing, T, steps);
+        ASSERT_EQ(std::ssize(times), steps + 1);
+        ASSERT_NO_THROW(check_times(times, T)) << to_string(spacing) << ' ' << T << ' ' << steps;
+      }
+    }
+  }
+}
+
+TEST(TimesFor, AllStepsVisitEveryTime) {
+  for (const Spacing spacing : all_spacings()) {
+    for (const int64_t T : {1, 2, 250, 1000}) {
+      const List times = times_for(spacing, T, T);
+      for (int64_t i = 0; i <= T; ++i) ASSERT_EQ(times[static_cast<size_t>(i)], T - i);
+    }
+  }
+}
+
+TEST(TimesFor, TrailingBeginsAtTAndItsStepsDifferByOneAtMost) {
+  for (int64_t steps = 1; steps <= 1000; ++steps) {
+    const List times = times_for(Spacing::kTrailing, 1000, steps);
+    ASSERT_EQ(times.front(), 1000);
+    for (size_t i = 0; i + 1 < times.size(); ++i) {
+      const int64_t stride = times[i] - times[i + 1];
+      ASSERT_TRUE(stride == 1000 / steps || stride == 1000 / steps + 1) << steps;
+    }
+  }
+}
+
+TEST(TimesFor, RejectsStepsOutsideTheProcess) {
+  EXPECT_THROW(times_for(Spacing::kTrailing, 1000, 0), InvalidArgument);
+  EXPECT_THROW(times_for(Spacing::kLeading, 1000, 1001), InvalidArgument);
+  EXPECT_THROW(times_for(Spacing::kLinspace, 0, 1), InvalidArgument);
+  EXPECT_THROW(times_for(Spacing::kTrailing, int64_t{1} << 62, 3), InvalidArgument);
+}
+
+TEST(CheckTimes, RejectsWhatCannotBeWalked) {
+  EXPECT_NO_THROW(check_times(List{7, 3, 0}, 1000));
+  for (const List& bad : {List{}, List{0}, List{7, 3}, List{7, 7, 0}, List{3, 7, 0},
+                          List{1001, 3, 0}, List{3, 0, 0}, List{3, -1, 0}, List{3, 0, -1}}) {
+    EXPECT_THROW(check_times(bad, 1000), InvalidArgument);
+  }
+}
+
+TEST(Spacing, NamesGoThereAndBack) {
+  for (const Spacing spacing : all_spacings()) {
+    EXPECT_EQ(spacing_from(to_string(spacing)), spacing);
+  }
+  EXPECT_THROW(spacing_from("Trailing"), InvalidArgument);
+}
+
+}  // namespace ddpm
