@@ -244,7 +244,7 @@ TEST(TrainingState, RefusesUnknownMissingAndWrongKeys) {
   };
   Json json = good;
   json["stepp"] = 1;
-  expect_contains(said(json), "state.json: unknown key 'stepp'");
+  expect_contains(said(json), "state.json: unknown key \"stepp\"");
   json = good;
   json.erase("ema_updates");
   expect_contains(said(json), "state.json: no key 'ema_updates'");

@@ -76,7 +76,8 @@ class SchedulerFields {
     for (const auto& [key, value] : json.items()) {
       if (key.rfind('_', 0) == 0) continue;
       if (!fields_.contains(key)) {
-        throw FormatError(concat(who_, ": unknown key '", key, "'", did_you_mean(key, keys)));
+        throw FormatError(
+            concat(who_, ": unknown key ", json_shown(Json(key)), did_you_mean(key, keys)));
       }
       fields_[key] = value;
     }

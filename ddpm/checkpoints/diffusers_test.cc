@@ -154,7 +154,8 @@ TEST(Diffusers, WhatCannotBeHonouredIsRefusedByName) {
 TEST(Diffusers, AnUnknownKeyNamesTheNearestOne) {
   const ScratchFolder scratch("unknown");
   const std::string said = complaint_about(scratch.path(), "clip_samples", true);
-  EXPECT_NE(said.find("unknown key 'clip_samples'; did you mean 'clip_sample'?"), std::string::npos)
+  EXPECT_NE(said.find("unknown key \"clip_samples\"; did you mean 'clip_sample'?"),
+            std::string::npos)
       << said;
   EXPECT_EQ(complaint_about(scratch.path(), "_anything", 1), "");
 }

@@ -34,11 +34,13 @@ ManifestEntry parse_entry(const std::string& name, const Json& json, const std::
                      json.contains("sha256") && json["bytes"].is_number_integer() &&
                      json["sha256"].is_string();
   if (!known || !stays_inside(name)) {
-    throw FormatError(concat(who, ": '", name, "' is no entry of a manifest: ", json_shown(json)));
+    throw FormatError(concat(who, ": ", json_shown(Json(name)),
+                             " is no entry of a manifest: ", json_shown(json)));
   }
   ManifestEntry entry{json["bytes"].get<int64_t>(), json["sha256"].get<std::string>()};
   if (entry.bytes < 0 || !is_sum(entry.sha256)) {
-    throw FormatError(concat(who, ": '", name, "' has no size or SHA-256 sum: ", json_shown(json)));
+    throw FormatError(concat(who, ": ", json_shown(Json(name)),
+                             " has no size or SHA-256 sum: ", json_shown(json)));
   }
   return entry;
 }

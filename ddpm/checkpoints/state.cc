@@ -64,7 +64,7 @@ class Reader {
 
   void expect_nothing_left() const {
     if (!rest_.empty()) {
-      throw FormatError(concat(who_, ": unknown key '", rest_.begin().key(), "'"));
+      throw FormatError(concat(who_, ": unknown key ", json_shown(Json(rest_.begin().key()))));
     }
   }
 
@@ -94,7 +94,8 @@ TrainingState state_from_json(const Json& json, const UNetConfig& unet, const st
   Reader reader(json, who);
   const std::string format = reader.text("format");
   if (format != kFormat) {
-    throw FormatError(concat(who, ": wanted the format '", kFormat, "', got '", format, "'"));
+    throw FormatError(
+        concat(who, ": wanted the format '", kFormat, "', got ", json_shown(Json(format))));
   }
   const int64_t version = reader.counter("version");
   if (version != kVersion) {

@@ -315,7 +315,7 @@ TEST(RunFolder, ItsConfigurationComesBack) {
   EXPECT_EQ(read_run_config(run.path), config);
   std::ofstream(run.path / "config.json") << R"({"stepz": 3})";
   expect_contains(complaint<FormatError>([&] { read_run_config(run.path); }),
-                  "config.json: 'stepz' is no key of a configuration; did you mean 'steps'?");
+                  "config.json: \"stepz\" is no key of a configuration; did you mean 'steps'?");
   fs::remove(run.path / "config.json");
   expect_contains(complaint<InvalidArgument>([&] { read_run_config(run.path); }),
                   "not a run: it has no config.json");

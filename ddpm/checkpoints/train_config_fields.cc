@@ -48,13 +48,12 @@ ConfigField field(const std::string& key, Get get, Set set, const Form<T>& form,
   const std::string must = key + " must be " + form.wanted + ", got ";
   result.set_json = [set, form, must](TrainConfig& config, const Json& json) {
     const std::optional<T> value = form.from_json(json);
-    DDPM_CHECK(value, must,
-               json.is_string() ? "'" + json.get<std::string>() + "'" : json_shown(json));
+    DDPM_CHECK(value, must, json_shown(json));
     set(config, *value);
   };
   result.set_text = [set, form, must](TrainConfig& config, const std::string& text) {
     const std::optional<T> value = form.from_text(text);
-    DDPM_CHECK(value, must, "'", text, "'");
+    DDPM_CHECK(value, must, json_shown(Json(text)));
     set(config, *value);
   };
   return result;
@@ -217,7 +216,7 @@ const ConfigField& train_config_field(const std::string& key) {
     keys.push_back(one.key);
   }
   throw InvalidArgument(
-      concat("'", key, "' is no key of a configuration", did_you_mean(key, keys)));
+      concat(json_shown(Json(key)), " is no key of a configuration", did_you_mean(key, keys)));
 }
 
 }  // namespace ddpm

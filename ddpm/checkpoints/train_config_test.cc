@@ -131,7 +131,15 @@ TEST(TrainConfig, AnUnknownKeyNamesTheNearestOne) {
       complaint([] {
         train_config_from_json({{"lerning_rate", 1e-3}}, "my.json");
       }),
-      "my.json: 'lerning_rate' is no key of a configuration; did you mean 'learning_rate'?");
+      "my.json: \"lerning_rate\" is no key of a configuration; did you mean 'learning_rate'?");
+}
+
+TEST(TrainConfig, AnErrorIsOneLineWhateverAFileSays) {
+  for (const Json& json : {Json{{"a\nb", 1}}, Json{{"data", "a\nb"}}, Json{{"fit", "a\nb"}}}) {
+    const std::string said = complaint([&] { train_config_from_json(json, "my.json"); });
+    EXPECT_FALSE(said.empty());
+    EXPECT_EQ(said.find('\n'), std::string::npos) << said;
+  }
 }
 
 TEST(TrainConfig, ValuesOutOfTheirRangeAreRefusedWithTheRange) {
@@ -171,7 +179,8 @@ TEST(TrainConfig, ValuesOutOfTheirRangeAreRefusedWithTheRange) {
     const std::string said = complaint(
         [&, &key = key, &text = text] { train_config_field(key).set_text(config, text); });
     expect_contains(said, key + " must be ");
-    expect_contains(said, ", got '" + text + "'");
+    expect_contains(said, ", got " + json_shown(Json(text)));
+    EXPECT_EQ(said.find('\n'), std::string::npos) << said;
     EXPECT_EQ(config, TrainConfig{}) << "changed by " << said;
   }
 }
