@@ -1,7 +1,7 @@
 #include "ddpm/formats/unet_config.h"
 
 #include <algorithm>
-#include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "ddpm/base/check.h"

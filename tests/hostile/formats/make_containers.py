@@ -37,6 +37,21 @@ def zipped(name, data):
     return out.getvalue()
 
 
+class Pipe(io.BytesIO):
+    """Makes zipfile write the size of an entry behind it."""
+
+    def seek(self, *_):
+        raise OSError
+
+
+def zip_of_unknown_size(data):
+    out = Pipe()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("a.png"), data, zipfile.ZIP_DEFLATED)
+    whole = out.getvalue()
+    return whole[: whole.index(b"PK\x05\x06")]  # so that its directory is not found
+
+
 def main():
     write("idx/product_wraps_to_zero", idx([2**22, 2**21, 2**21], b""))
     write("idx/product_is_negative", idx([2, 2**31, 2**31], b""))
@@ -60,6 +75,8 @@ def main():
     end = once.index(b"PK\x05\x06")
     astray[end + 16 : end + 20] = struct.pack("<I", 0xFFFFFFF0)  # where the directory begins
     write("archive/zip_with_its_directory_astray", bytes(astray))
+    # One byte more than the test allows.
+    write("archive/zip_of_unknown_size", zip_of_unknown_size(b"x" * 1001))
 
 
 if __name__ == "__main__":
