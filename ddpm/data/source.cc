@@ -1,7 +1,6 @@
 #include "ddpm/data/source.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <memory>
 #include <system_error>
@@ -128,7 +127,7 @@ Source open_test_part(const fs::path& folder) {
 }
 
 [[noreturn]] void refuse(const std::string& spec) {
-  const std::array<std::string, 2> known = {kFashionMnist, concat(kFashionMnist, kTest)};
+  const std::vector<std::string> known = {kFashionMnist, concat(kFashionMnist, kTest)};
   throw InvalidArgument(concat("data: wanted ", kForms, ", got '", spec, "', which does not exist",
                                did_you_mean(spec, known)));
 }
