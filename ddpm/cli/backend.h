@@ -1,0 +1,44 @@
+// What only a program with LibTorch can do, handed to the commands as functions.
+//
+// Every command is written once, here. `ddpm` is built without LibTorch and gives an empty Backend:
+// a command that misses a function of it replaces the process by `ddpm-torch`, which lies beside it
+// and gives a full one.
+
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/diffusion/network.h"
+
+namespace ddpm {
+
+// How a network is run.
+struct ExecutorOptions {
+  bool ema = true;             // the averaged weights; false: the raw ones
+  std::string device = "cpu";  // "cpu", "auto", "cuda", "cuda:N"
+  std::string precision = "fp32";
+  int64_t threads = 0;  // 0: one for each core
+};
+
+// What `train` was asked for.
+struct TrainRequest {
+  TrainConfig config;                   // of a new run, or what was asked for beside --resume
+  std::vector<std::string> given_keys;  // the configuration keys that the command line named
+  std::filesystem::path run;            // --out, or --resume
+  bool resume = false;
+  bool allow_other_data = false;
+};
+
+struct Backend {
+  std::function<int(const TrainRequest& request)> train;
+  std::function<int(const TrainRequest& request)> plan;
+  // Opens the network of a checkpoint folder.
+  std::function<Network(const std::filesystem::path& checkpoint, const ExecutorOptions& options)>
+      open_network;
+};
+
+}  // namespace ddpm

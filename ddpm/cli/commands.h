@@ -1,0 +1,35 @@
+// The commands, each a description and what it does.
+
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "ddpm/cli/backend.h"
+#include "ddpm/cli/flags.h"
+
+namespace ddpm {
+
+// What a command does once its flags are read; returns the exit code.
+using Action = std::function<int(const Backend& backend)>;
+
+struct Command {
+  std::string name;
+  std::string summary;  // one line of `ddpm --help`
+  std::string example;  // shown at the end of its own help
+  bool needs_torch;     // handed over by a program whose backend is empty
+  std::function<Action(Flags& flags)> declare;
+};
+
+Command train_command();
+Command plan_command();
+Command sample_command();
+Command denoise_command();
+Command predict_command();
+Command forward_command();
+Command info_command();
+
+std::vector<Command> all_commands();
+
+}  // namespace ddpm

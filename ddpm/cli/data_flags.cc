@@ -1,0 +1,46 @@
+#include "ddpm/cli/data_flags.h"
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
+#include "ddpm/checkpoints/train_config.h"
+
+namespace ddpm {
+
+void declare_data_flags(Flags& flags, DataFlags& values) {
+  flags.text("--data", values.spec, "SPEC", kDataForms);
+  flags.text("--image-size", values.image_size, "HxW", "pixels; auto: as the data has it");
+  flags.choice("--channels", values.channels, {"auto", "1", "3", "4"}, "gray, RGB or RGBA");
+  flags.choice("--fit", values.fit, {"none", "crop", "pad", "stretch"},
+               "how images of another size are made to fit");
+  flags.number("--max-bad-files", values.max_bad_files,
+               "the share of unreadable files that is passed over", 0.0, 1.0);
+}
+
+DataOptions data_options(const std::string& command, const DataFlags& flags) {
+  // the same words as in a run's configuration, so they are read by the same code
+  TrainConfig config;
+  try {
+    train_config_field("image_size").set_text(config, flags.image_size);
+    train_config_field("channels").set_text(config, flags.channels);
+  } catch (const InvalidArgument& error) {
+    throw InvalidArgument(concat(command, ": --", error.what()));
+  }
+  config.data = flags.spec;
+  config.fit = flags.fit;
+  config.max_bad_files = flags.max_bad_files;
+  return data_options(config);
+}
+
+DataOptions data_options(const TrainConfig& config) {
+  DataOptions options;
+  options.spec = config.data;
+  options.height = config.height;
+  options.width = config.width;
+  options.channels = static_cast<int>(config.channels);
+  options.fit = fit_from(config.fit);
+  options.max_bad_share = config.max_bad_files;
+  options.threads = config.threads;
+  return options;
+}
+
+}  // namespace ddpm

@@ -1,0 +1,33 @@
+// The flags that say which images.
+
+#pragma once
+
+#include <string>
+
+#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/cli/flags.h"
+#include "ddpm/data/source.h"
+
+namespace ddpm {
+
+inline constexpr const char* kDataForms =
+    "fashion-mnist, a folder of PNG and JPEG files, a .zip or .tar.gz of such, an IDX file or a "
+    "CIFAR-10 folder";
+
+struct DataFlags {
+  std::string spec;
+  std::string image_size = "auto";
+  std::string channels = "auto";
+  std::string fit = "none";
+  double max_bad_files = 0.01;
+};
+
+void declare_data_flags(Flags& flags, DataFlags& values);
+
+// Throws InvalidArgument that starts with `command`.
+DataOptions data_options(const std::string& command, const DataFlags& flags);
+
+// What a run's configuration says of its data.
+DataOptions data_options(const TrainConfig& config);
+
+}  // namespace ddpm

@@ -1,0 +1,172 @@
+// `ddpm denoise`: the picture of the reverse process, x_t in one row and the x_0 predicted from it
+// below.
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
+#include "ddpm/cli/commands.h"
+#include "ddpm/cli/data_flags.h"
+#include "ddpm/cli/sampling_job.h"
+#include "ddpm/data/dataset.h"
+#include "ddpm/data/transform.h"
+#include "ddpm/diffusion/process.h"
+#include "ddpm/formats/png.h"
+#include "ddpm/random/stream.h"
+#include "ddpm/report/image_grid.h"
+
+namespace ddpm {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct DenoiseFlags {
+  ModelFlags model;
+  SamplerFlags sampler;
+  std::string out;
+  std::string data;
+  int64_t from = 0;
+  int64_t images = 4;
+  int64_t columns = 11;
+  int64_t seed = 0;
+};
+
+std::shared_ptr<DenoiseFlags> declare(Flags& flags) {
+  auto values = std::make_shared<DenoiseFlags>();
+  values->sampler.sampler = "ddim";
+  declare_model_flags(flags, values->model);
+  flags.text("--out", values->out, "FILE.png", "the picture to write: two rows an image");
+  flags.text("--data", values->data, "SPEC",
+             "start from images of this data at time --from; without it from noise at T");
+  flags.integer("--from", values->from, "with --data: the time to start at; 0: T / 2", 0);
+  flags.integer("--images", values->images, "how many images", 1, 100);
+  flags.integer("--columns", values->columns, "how many times of the chain are shown", 2, 100);
+  flags.integer("--seed", values->seed, "of the noise", 0);
+  declare_sampler_flags(flags, values->sampler);
+  return values;
+}
+
+// One state of the chain as it is shown.
+struct Frame {
+  int64_t t;
+  Batch x;
+  Batch x0;  // predicted from x
+};
+
+Batch copy_of(ConstBatchView view) {
+  Batch copy(view.shape());
+  std::copy(view.values().begin(), view.values().end(), copy.values().begin());
+  return copy;
+}
+
+// x_t of the first images of the data, and the times from t down.
+void start_from_data(const DenoiseFlags& flags, const Model& model, Chain& chain, Batch& x) {
+  const UNetConfig& unet = model.config.unet;
+  DataFlags data;
+  data.spec = flags.data;
+  data.image_size = concat(unet.height, "x", unet.width);
+  data.channels = std::to_string(unet.image_channels);
+  data.fit = "crop";
+  const Dataset dataset = open_dataset(data_options("denoise", data));
+  DDPM_CHECK(flags.images <= dataset.size(), "denoise: --images: the data have ", dataset.size(),
+             " images, got ", flags.images);
+  const int64_t from = flags.from > 0 ? flags.from : model.config.schedule.T / 2;
+  std::vector<int64_t> times = {from};
+  for (const int64_t t : chain.times) {
+    if (t < from) times.push_back(t);
+  }
+  chain.times = times;
+  Batch eps(x.shape());
+  const std::vector<int64_t> t(static_cast<size_t>(flags.images), from);
+  for (int64_t i = 0; i < flags.images; ++i) {
+    dataset.read(i, /*flip=*/false, x.image(i));
+    fill_normal({static_cast<uint64_t>(flags.seed), Purpose::kForwardNoise,
+                 static_cast<uint64_t>(i), static_cast<uint64_t>(from)},
+                eps.image(i));
+  }
+  q_sample(model.predictor.schedule(), x, t, eps, x);
+}
+
+// The frames that fill `columns` columns evenly, the first and the last among them.
+std::vector<const Frame*> chosen_frames(const std::vector<Frame>& frames, int64_t columns) {
+  std::vector<const Frame*> chosen;
+  const auto last = static_cast<int64_t>(frames.size()) - 1;
+  for (int64_t c = 0; c < columns; ++c) {
+    const Frame* frame = &frames[static_cast<size_t>(last * c / (columns - 1))];
+    if (chosen.empty() || chosen.back() != frame) chosen.push_back(frame);
+  }
+  return chosen;
+}
+
+Image picture(const DenoiseFlags& flags, const Model& model, const std::vector<Frame>& frames) {
+  const UNetConfig& unet = model.config.unet;
+  const auto chosen = chosen_frames(frames, flags.columns);
+  std::vector<Image> cells;
+  std::vector<std::string> rows;
+  for (int64_t i = 0; i < flags.images; ++i) {
+    for (const bool predicted : {false, true}) {
+      rows.push_back(predicted ? "x_0 predicted" : "x_t");
+      for (const Frame* frame : chosen) {
+        const Batch& shown = predicted ? frame->x0 : frame->x;
+        cells.push_back(to_image(shown.image(i), unet.image_channels, unet.height, unet.width));
+      }
+    }
+  }
+  GridOptions options = grid_options_for(cells[0]);
+  options.columns = static_cast<int64_t>(chosen.size());
+  options.row_labels = rows;
+  for (const Frame* frame : chosen) options.column_labels.push_back(concat("t = ", frame->t));
+  return image_grid(cells, options);
+}
+
+int run_denoise(const DenoiseFlags& flags, const Backend& backend) {
+  require_given("denoise", "--checkpoint", flags.model.checkpoint, "a run or a checkpoint folder");
+  require_given("denoise", "--out", flags.out, "the PNG file to write");
+  DDPM_CHECK(flags.from == 0 || !flags.data.empty(), "denoise: --from belongs to --data");
+  const Model model = open_model("denoise", flags.model, backend);
+  DDPM_CHECK(flags.from <= model.config.schedule.T, "denoise: --from must be at most T, ",
+             model.config.schedule.T, ", got ", flags.from);
+  Chain chain = chain_of("denoise", flags.sampler, model.config);
+  std::vector<int64_t> indices;
+  for (int64_t i = 0; i < flags.images; ++i) indices.push_back(i);
+  const auto seed = static_cast<uint64_t>(flags.seed);
+  Batch x(model.shape(flags.images));
+  if (flags.data.empty()) {
+    fill_initial_noise(seed, indices, x);
+  } else {
+    start_from_data(flags, model, chain, x);
+  }
+
+  std::vector<Frame> frames;
+  Batch before = x;
+  run_sampler(model.predictor, chain.times, chain.options, seed, indices, x,
+              [&](const SampleStep& step) {
+                frames.push_back({step.t, before, copy_of(step.x0)});
+                before = copy_of(step.x);
+              });
+  frames.push_back({0, x, x});
+  write_file_whole(flags.out, encode_png(picture(flags, model, frames)));
+  std::cout << fs::absolute(flags.out).lexically_normal().string() << '\n'
+            << describe(model, flags.model) << ": " << flags.images
+            << " images from t = " << chain.times.front() << " to 0" << std::endl;
+  return 0;
+}
+
+}  // namespace
+
+Command denoise_command() {
+  return {.name = "denoise",
+          .summary = "the picture of noise turning into images, with the predicted x_0",
+          .example = "ddpm denoise --checkpoint runs/clothes --out denoise.png --images 4",
+          .needs_torch = true,
+          .declare = [](Flags& flags) -> Action {
+            return [values = declare(flags)](const Backend& backend) {
+              return run_denoise(*values, backend);
+            };
+          }};
+}
+
+}  // namespace ddpm

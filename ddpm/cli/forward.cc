@@ -1,0 +1,171 @@
+// `ddpm forward`: the picture of the forward process, [DDPM] figure 2 read from right to left.
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
+#include "ddpm/base/text.h"
+#include "ddpm/cli/commands.h"
+#include "ddpm/cli/data_flags.h"
+#include "ddpm/data/dataset.h"
+#include "ddpm/data/transform.h"
+#include "ddpm/diffusion/process.h"
+#include "ddpm/formats/png.h"
+#include "ddpm/random/stream.h"
+#include "ddpm/report/image_grid.h"
+
+namespace ddpm {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ForwardFlags {
+  DataFlags data;
+  std::string out;
+  std::string schedule = "linear";
+  int64_t T = 1000;
+  double beta_1 = 1e-4;
+  double beta_T = 0.02;
+  int64_t images = 4;
+  int64_t first_image = 0;
+  int64_t seed = 0;
+  std::vector<int64_t> times;
+  bool stepwise = false;
+};
+
+std::shared_ptr<ForwardFlags> declare(Flags& flags) {
+  auto values = std::make_shared<ForwardFlags>();
+  declare_data_flags(flags, values->data);
+  flags.text("--out", values->out, "FILE.png",
+             "the picture to write: a row an image, a column a time");
+  flags.integer("--images", values->images, "how many images", 1, 100);
+  flags.integer("--first-image", values->first_image, "the number of the first image", 0);
+  flags.integers("--times", values->times,
+                 "the times to show, in [0, T] and rising; none: eleven from 0 to T");
+  flags.toggle(
+      "--stepwise", values->stepwise,
+      "walk through q(x_t | x_{t-1}) one step at a time; else each time by the closed form");
+  flags.choice("--schedule", values->schedule, {"linear", "cosine"}, "the noise schedule");
+  flags.integer("--T", values->T, "the number of steps", 2, 1'000'000);
+  flags.number("--beta-1", values->beta_1, "of the linear schedule", 0.0, 1.0);
+  flags.number("--beta-T", values->beta_T, "of the linear schedule", 0.0, 1.0);
+  flags.integer("--seed", values->seed, "of the noise", 0);
+  return values;
+}
+
+constexpr int64_t kDefaultColumns = 11;
+
+std::vector<int64_t> times_of(const ForwardFlags& flags) {
+  if (flags.times.empty()) {
+    std::vector<int64_t> times;
+    for (int64_t i = 0; i < kDefaultColumns; ++i) {
+      const int64_t t = flags.T * i / (kDefaultColumns - 1);
+      if (times.empty() || t > times.back()) times.push_back(t);
+    }
+    return times;
+  }
+  for (size_t i = 0; i < flags.times.size(); ++i) {
+    const bool rising = i == 0 || flags.times[i] > flags.times[i - 1];
+    DDPM_CHECK(rising && flags.times[i] >= 0 && flags.times[i] <= flags.T,
+               "forward: --times must rise and lie in [0, ", flags.T, "], got ", flags.times[i]);
+  }
+  return flags.times;
+}
+
+Stream noise_of(const ForwardFlags& flags, int64_t image, int64_t t) {
+  return {static_cast<uint64_t>(flags.seed), Purpose::kForwardNoise, static_cast<uint64_t>(image),
+          static_cast<uint64_t>(t)};
+}
+
+// One image at all times by the closed form, each with noise of its own.
+std::vector<Batch> chain_at_once(const ForwardFlags& flags, const Schedule& schedule,
+                                 ConstBatchView x0, int64_t image,
+                                 const std::vector<int64_t>& times) {
+  std::vector<Batch> chain;
+  Batch eps(x0.shape());
+  for (const int64_t t : times) {
+    fill_normal(noise_of(flags, image, t), eps.values());
+    chain.emplace_back(x0.shape());
+    q_sample(schedule, x0, std::span(&t, 1), eps, chain.back());
+  }
+  return chain;
+}
+
+// The same through every x_1, x_2, .. between.
+std::vector<Batch> chain_by_steps(const ForwardFlags& flags, const Schedule& schedule,
+                                  ConstBatchView x0, int64_t image,
+                                  const std::vector<int64_t>& times) {
+  std::vector<Batch> chain;
+  Batch x(x0.shape());
+  std::copy(x0.values().begin(), x0.values().end(), x.values().begin());
+  Batch z(x0.shape());
+  int64_t now = 0;
+  for (const int64_t t : times) {
+    while (now < t) {
+      ++now;
+      fill_normal(noise_of(flags, image, now), z.values());
+      q_step(schedule, x, std::span(&now, 1), z, x);
+    }
+    chain.push_back(x);
+  }
+  return chain;
+}
+
+Image picture(const ForwardFlags& flags, const Dataset& dataset, const Schedule& schedule,
+              const std::vector<int64_t>& times) {
+  const BatchShape shape = dataset.image_shape();
+  std::vector<Image> cells;
+  for (int64_t i = 0; i < flags.images; ++i) {
+    const int64_t image = flags.first_image + i;
+    Batch x0(shape);
+    dataset.read(image, /*flip=*/false, x0.values());
+    const auto chain = flags.stepwise ? chain_by_steps(flags, schedule, x0, image, times)
+                                      : chain_at_once(flags, schedule, x0, image, times);
+    for (const Batch& x_t : chain) {
+      cells.push_back(to_image(x_t.values(), shape.channels, shape.height, shape.width));
+    }
+  }
+  GridOptions options = grid_options_for(cells[0]);
+  options.columns = static_cast<int64_t>(times.size());
+  for (const int64_t t : times) options.column_labels.push_back(concat("t = ", t));
+  return image_grid(cells, options);
+}
+
+int run_forward(const ForwardFlags& flags) {
+  require_given("forward", "--data", flags.data.spec, kDataForms);
+  require_given("forward", "--out", flags.out, "the PNG file to write");
+  const std::vector<int64_t> times = times_of(flags);
+  const Schedule schedule = make_schedule({.kind = schedule_kind_from(flags.schedule),
+                                           .T = flags.T,
+                                           .beta_1 = flags.beta_1,
+                                           .beta_T = flags.beta_T});
+  const Dataset dataset = open_dataset(data_options("forward", flags.data));
+  DDPM_CHECK(flags.first_image <= dataset.size() - flags.images,
+             "forward: --images: wanted images in [0, ", dataset.size(), "), got ",
+             flags.first_image, " .. ", flags.first_image + flags.images - 1);
+  write_file_whole(flags.out, encode_png(picture(flags, dataset, schedule, times)));
+  std::cout << fs::absolute(flags.out).lexically_normal().string() << '\n'
+            << flags.images << " images at " << times.size() << " times of the " << flags.schedule
+            << " schedule, "
+            << (flags.stepwise ? "step by step through q(x_t | x_{t-1})"
+                               : "from the closed form q(x_t | x_0)")
+            << std::endl;
+  return 0;
+}
+
+}  // namespace
+
+Command forward_command() {
+  return {.name = "forward",
+          .summary = "the picture of images turning into noise",
+          .example = "ddpm forward --data fashion-mnist --out forward.png --images 4",
+          .needs_torch = false,
+          .declare = [](Flags& flags) -> Action {
+            return [values = declare(flags)](const Backend&) { return run_forward(*values); };
+          }};
+}
+
+}  // namespace ddpm

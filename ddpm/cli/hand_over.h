@@ -1,0 +1,11 @@
+// From `ddpm` to `ddpm-torch`.
+
+#pragma once
+
+namespace ddpm {
+
+// Replaces this process by the `ddpm-torch` that lies beside it, with the same arguments. Returns
+// only by an IoError: this installation has none, or it cannot be started.
+[[noreturn]] void hand_over_to_torch(const char* command, char** argv);
+
+}  // namespace ddpm

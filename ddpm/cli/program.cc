@@ -1,0 +1,121 @@
+#include "ddpm/cli/program.h"
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+#include <new>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
+#include "ddpm/cli/commands.h"
+#include "ddpm/cli/hand_over.h"
+#include "ddpm/cli/version.h"
+
+namespace ddpm {
+
+namespace {
+
+struct Declared {
+  Command command;
+  CLI::App* app;
+  Action action;
+};
+
+std::vector<Declared> declare_all(CLI::App& app) {
+  std::vector<Declared> declared;
+  for (const Command& command : all_commands()) {
+    CLI::App* sub = app.add_subcommand(command.name, command.summary);
+    sub->allow_extras();  // an unknown flag is ours to report, with the nearest known one
+    sub->footer("Example:\n  " + command.example);
+    sub->get_formatter()->column_width(38);
+    Flags flags(*sub, command.name);
+    declared.push_back({command, sub, command.declare(flags)});
+  }
+  return declared;
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+void refuse_extras(const Declared& chosen) {
+  for (const std::string& word : chosen.app->remaining()) {
+    const std::string name = word.substr(0, word.find('='));
+    const bool flag = name.size() > 1 && name[0] == '-';
+    throw InvalidArgument(concat(chosen.command.name, ": unknown ", flag ? "flag" : "word", " '",
+                                 name, "'", did_you_mean(name, option_names(*chosen.app))));
+  }
+}
+
+void refuse_unknown_command(const CLI::App& app, const std::vector<Declared>& declared) {
+  std::vector<std::string> names;
+  for (const Declared& each : declared) names.push_back(each.command.name);
+  const std::vector<std::string> words = app.remaining();
+  DDPM_CHECK(!words.empty(), "ddpm: a command is required, one of ", join(names, ", "));
+  const bool flag = words[0].rfind('-', 0) == 0;
+  throw InvalidArgument(concat("ddpm: unknown ", flag ? "flag" : "command", " '", words[0], "'",
+                               did_you_mean(words[0], flag ? option_names(app) : names)));
+}
+
+// One line, whatever the library that made the message thought of.
+std::string one_line(std::string text) {
+  for (char& c : text) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  return text;
+}
+
+int parse_and_run(int argc, char** argv, const Backend& backend) {
+  CLI::App app("Denoising diffusion probabilistic models: train, sample, look inside.", "ddpm");
+  app.set_version_flag("--version", version_text(static_cast<bool>(backend.open_network)));
+  app.allow_extras();
+  app.footer("`ddpm COMMAND --help` lists a command's flags, their defaults and an example.");
+  app.require_subcommand(0, 1);
+  const std::vector<Declared> declared = declare_all(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    return app.exit(asked);  // --help and --version
+  } catch (const CLI::ParseError& error) {
+    const auto subs = app.get_subcommands();
+    throw InvalidArgument(concat(subs.empty() ? "ddpm" : subs[0]->get_name(), ": ", error.what()));
+  }
+  for (const Declared& each : declared) {
+    if (!each.app->parsed()) continue;
+    refuse_extras(each);
+    if (each.command.needs_torch && !backend.open_network) {
+      hand_over_to_torch(each.command.name.c_str(), argv);
+    }
+    return each.action(backend);
+  }
+  refuse_unknown_command(app, declared);
+  return 2;
+}
+
+}  // namespace
+
+std::vector<Command> all_commands() {
+  return {train_command(),   sample_command(), forward_command(), denoise_command(),
+          predict_command(), plan_command(),   info_command()};
+}
+
+int run_program(int argc, char** argv, const Backend& backend) {
+  try {
+    return parse_and_run(argc, argv, backend);
+  } catch (const InvalidArgument& error) {
+    std::cerr << one_line(error.what()) << '\n';
+    return 2;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "ddpm: not enough memory\n";
+    return 1;
+  } catch (const std::exception& error) {
+    std::cerr << one_line(error.what()) << '\n';
+    return 1;
+  }
+}
+
+}  // namespace ddpm

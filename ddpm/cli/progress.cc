@@ -1,0 +1,91 @@
+#include "ddpm/cli/progress.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
+
+namespace ddpm {
+
+namespace {
+
+constexpr int64_t kBarWidth = 30;
+constexpr auto kTerminalPause = std::chrono::milliseconds(100);
+constexpr auto kPlainPause = std::chrono::seconds(10);
+
+std::string bar(double share) {
+  const auto filled = static_cast<size_t>(std::clamp(share, 0.0, 1.0) * kBarWidth);
+  return "[" + std::string(filled, '#') + std::string(kBarWidth - filled, '.') + "]";
+}
+
+// Three digits that matter: "0.42", "3.1", "58".
+std::string rate_text(double rate) {
+  char text[32];
+  std::snprintf(text, sizeof(text), rate < 1 ? "%.2f" : rate < 20 ? "%.1f" : "%.0f", rate);
+  return text;
+}
+
+}  // namespace
+
+Progress::Progress(std::string label, std::string unit, int64_t total, int64_t start)
+    : label_(std::move(label)),
+      unit_(std::move(unit)),
+      total_(total),
+      start_(start),
+      done_(start),
+      terminal_(::isatty(STDOUT_FILENO) == 1) {}
+
+Progress::~Progress() {
+  if (terminal_ && drawn_) std::fputs("\n", stdout);
+  std::fflush(stdout);
+}
+
+std::string Progress::text(const std::string& note) const {
+  const double seconds = std::chrono::duration<double>(Clock::now() - began_).count();
+  const double rate = seconds > 0 ? static_cast<double>(done_ - start_) / seconds : 0.0;
+  const double share = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1.0;
+  std::string line = label_ + " ";
+  if (terminal_) line += bar(share) + " ";
+  line += concat(done_, "/", total_, " ", unit_);
+  if (rate > 0) {
+    line += ", " + rate_text(rate) + " " + unit_ + "/s";
+    if (done_ < total_) {
+      line += ", " + readable_duration(static_cast<double>(total_ - done_) / rate) + " left";
+    }
+  }
+  return note.empty() ? line : line + ", " + note;
+}
+
+void Progress::clear() {
+  if (terminal_ && drawn_) std::fputs("\r\033[K", stdout);
+}
+
+void Progress::update(int64_t done, const std::string& note) {
+  done_ = done;
+  note_ = note;
+  const auto now = Clock::now();
+  const bool last = done >= total_;
+  if (terminal_) {
+    if (drawn_ && !last && now - shown_ < kTerminalPause) return;
+    clear();
+    std::fputs(text(note).c_str(), stdout);
+    drawn_ = true;
+  } else {
+    if (!last && now - shown_ < kPlainPause) return;
+    std::fputs((text(note) + "\n").c_str(), stdout);
+  }
+  std::fflush(stdout);
+  shown_ = now;
+}
+
+void Progress::say(const std::string& line) {
+  clear();
+  std::fputs((line + "\n").c_str(), stdout);
+  if (terminal_ && drawn_) std::fputs(text(note_).c_str(), stdout);
+  std::fflush(stdout);
+}
+
+}  // namespace ddpm

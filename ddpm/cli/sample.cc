@@ -1,0 +1,143 @@
+// `ddpm sample`: images from noise, one file each.
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
+#include "ddpm/cli/commands.h"
+#include "ddpm/cli/image_files.h"
+#include "ddpm/cli/progress.h"
+#include "ddpm/cli/sampling_job.h"
+#include "ddpm/cli/signals.h"
+#include "ddpm/data/transform.h"
+#include "ddpm/report/image_grid.h"
+
+namespace ddpm {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kImagesInGrid = 256;  // of a longer job the first ones
+
+struct SampleFlags {
+  ModelFlags model;
+  SamplerFlags sampler;
+  std::string out;
+  std::string npz;
+  int64_t count = 64;
+  int64_t seed = 0;
+  int64_t first_index = 0;
+  int64_t batch_size = 16;
+};
+
+std::shared_ptr<SampleFlags> declare(Flags& flags) {
+  auto values = std::make_shared<SampleFlags>();
+  declare_model_flags(flags, values->model);
+  flags.text("--out", values->out, "DIR", "the folder for 000000.png, 000001.png, .. and grid.png");
+  flags.integer("--count", values->count, "how many images", 1, 100'000'000);
+  flags.integer("--seed", values->seed, "image k of a seed is the same whatever else is asked for",
+                0);
+  flags.integer("--first-index", values->first_index, "the number of the first image", 0);
+  declare_sampler_flags(flags, values->sampler);
+  flags.integer("--batch-size", values->batch_size, "images made together; changes speed only", 1,
+                100'000);
+  flags.text("--npz", values->npz, "FILE",
+             "the images as one uint8 array [N, H, W, C], arr_0, too");
+  return values;
+}
+
+PngText job_text(const SampleFlags& flags, const Model& model, const Chain& chain) {
+  PngText job = chain.text;
+  job["seed"] = std::to_string(flags.seed);
+  job["weights"] = flags.model.weights;
+  job["precision"] = flags.model.precision;
+  job["checkpoint"] = model.hash;
+  return job;
+}
+
+// Makes the images of one batch and writes each.
+void make_images(const Model& model, const Chain& chain, uint64_t seed,
+                 std::span<const int64_t> indices, const PngText& job, const fs::path& folder) {
+  Batch x(model.shape(static_cast<int64_t>(indices.size())));
+  fill_initial_noise(seed, indices, x);
+  run_sampler(model.predictor, chain.times, chain.options, seed, indices, x,
+              [](const SampleStep&) {});
+  for (size_t i = 0; i < indices.size(); ++i) {
+    const Image image = to_image(x.image(static_cast<int64_t>(i)), model.config.unet.image_channels,
+                                 model.config.unet.height, model.config.unet.width);
+    write_file_whole(image_file(folder, indices[i]), encode_job_image(image, job, indices[i]));
+  }
+}
+
+// False if a signal stopped it.
+bool make_missing(const SampleFlags& flags, const Model& model, const Chain& chain,
+                  const PngText& job, const std::vector<int64_t>& missing) {
+  Progress progress("sampling", "images", static_cast<int64_t>(missing.size()));
+  const auto batch = static_cast<size_t>(flags.batch_size);
+  for (size_t first = 0; first < missing.size(); first += batch) {
+    if (stop_signal() != 0) return false;
+    const auto indices = std::span(missing).subspan(first, std::min(batch, missing.size() - first));
+    make_images(model, chain, static_cast<uint64_t>(flags.seed), indices, job, flags.out);
+    progress.update(static_cast<int64_t>(first + indices.size()));
+  }
+  return true;
+}
+
+void write_grid_and_npz(const SampleFlags& flags) {
+  const int64_t shown = std::min(flags.count, kImagesInGrid);
+  const auto first = read_images(flags.out, flags.first_index, shown);
+  const Image grid = image_grid(first, grid_options_for(first[0]));
+  write_file_whole(fs::path(flags.out) / "grid.png", encode_png(grid));
+  if (!flags.npz.empty()) {
+    const auto all = read_images(flags.out, flags.first_index, flags.count);
+    write_file_whole(flags.npz, images_as_npz(all));
+  }
+}
+
+int run_sample(const SampleFlags& flags, const Backend& backend) {
+  require_given("sample", "--checkpoint", flags.model.checkpoint, "a run or a checkpoint folder");
+  require_given("sample", "--out", flags.out, "the folder for the images");
+  DDPM_CHECK(!fs::exists(flags.out) || fs::is_directory(flags.out), "sample: --out: ", flags.out,
+             " is a file, wanted a folder or a new name");
+  const Model model = open_model("sample", flags.model, backend);
+  const Chain chain = chain_of("sample", flags.sampler, model.config);
+  const PngText job = job_text(flags, model, chain);
+  const auto missing = missing_images(flags.out, job, flags.first_index, flags.count);
+
+  std::cout << fs::absolute(flags.out).lexically_normal().string() << '\n'
+            << describe(model, flags.model) << '\n'
+            << missing.size() << " of " << flags.count << " images to make, each in "
+            << chain.times.size() - 1 << " steps" << std::endl;
+  fs::create_directories(flags.out);
+  catch_stop_signals();
+  if (!make_missing(flags, model, chain, job, missing)) {
+    std::cout << "stopped; the same command goes on where it was" << std::endl;
+    return exit_code_of_stop();
+  }
+  write_grid_and_npz(flags);
+  std::cout << "more: ddpm sample --checkpoint " << flags.model.checkpoint << " --out " << flags.out
+            << " --seed " << flags.seed << " --first-index " << flags.first_index + flags.count
+            << " --count " << flags.count << sampler_words(flags.sampler) << std::endl;
+  return 0;
+}
+
+}  // namespace
+
+Command sample_command() {
+  return {.name = "sample",
+          .summary = "make images from a checkpoint",
+          .example =
+              "ddpm sample --checkpoint runs/clothes --out samples --count 64 --sampler ddim "
+              "--steps 50",
+          .needs_torch = true,
+          .declare = [](Flags& flags) -> Action {
+            return [values = declare(flags)](const Backend& backend) {
+              return run_sample(*values, backend);
+            };
+          }};
+}
+
+}  // namespace ddpm

@@ -1,0 +1,102 @@
+#include "ddpm/cli/sampling_job.h"
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
+#include "ddpm/base/version.h"
+#include "ddpm/checkpoints/store.h"
+#include "ddpm/sampling/times.h"
+
+namespace ddpm {
+
+namespace {
+
+// By ddim fifty steps are near what a thousand give; by ddpm every time is visited.
+constexpr int64_t kDefaultDdimSteps = 50;
+constexpr size_t kHashDigits = 16;
+
+Variance variance_of(const std::string& name) {
+  return name == "fixed_small" ? Variance::kFixedSmall : Variance::kFixedLarge;
+}
+
+}  // namespace
+
+void declare_model_flags(Flags& flags, ModelFlags& values) {
+  flags.text("--checkpoint", values.checkpoint, "RUN|CHECKPOINT",
+             "a run (its newest checkpoint) or a checkpoint folder");
+  flags.choice("--weights", values.weights, {"ema", "raw"},
+               "the averaged weights or those the optimiser left");
+  flags.choice("--precision", values.precision, {"fp32", "bf16"}, "of the network's arithmetic");
+  flags.text("--device", values.device, "cpu|cuda[:N]", "where the network runs");
+  flags.integer("--threads", values.threads, "0: one for each core", 0, 4096);
+}
+
+void declare_sampler_flags(Flags& flags, SamplerFlags& values) {
+  flags.choice("--sampler", values.sampler, {"ddpm", "ddim"}, "the rule of a reverse step");
+  flags.integer("--steps", values.steps, "reverse steps; 0: all T by ddpm, 50 by ddim", 0);
+  flags.number("--eta", values.eta, "noise of ddim: 0 none, 1 as much as ddpm", 0.0, 1.0);
+  flags.choice("--spacing", values.spacing, {"trailing", "leading", "linspace"},
+               "which times fewer steps visit; trailing begins at T");
+  flags.choice("--variance", values.variance, {"checkpoint", "fixed_large", "fixed_small"},
+               "of a ddpm step: as the checkpoint says, beta, or beta-tilde");
+  flags.toggle("--no-clip", values.no_clip, "do not clip the predicted x_0 to [-1, 1]");
+}
+
+Model open_model(const std::string& command, const ModelFlags& flags, const Backend& backend) {
+  DDPM_CHECK(std::filesystem::exists(flags.checkpoint), command,
+             ": --checkpoint: ", flags.checkpoint, " does not exist");
+  const auto checkpoint = resolve_checkpoint(flags.checkpoint);
+  const ModelConfig config = read_model_config(checkpoint);
+  const Network network = backend.open_network(checkpoint, {.ema = flags.weights == "ema",
+                                                            .device = flags.device,
+                                                            .precision = flags.precision,
+                                                            .threads = flags.threads});
+  return {checkpoint, checkpoint_hash(checkpoint).substr(0, kHashDigits), config, network,
+          NoisePredictor(network, make_schedule(config.schedule), config.prediction)};
+}
+
+Chain chain_of(const std::string& command, const SamplerFlags& flags, const ModelConfig& model) {
+  const int64_t T = model.schedule.T;
+  const bool ddim = flags.sampler == "ddim";
+  DDPM_CHECK(flags.steps <= T, command, ": --steps must be at most the checkpoint's T, ", T,
+             ", got ", flags.steps);
+  DDPM_CHECK(ddim || flags.eta == 0.0, command, ": --eta belongs to --sampler ddim, got --sampler ",
+             flags.sampler);
+  const int64_t steps = flags.steps > 0 ? flags.steps : (ddim ? std::min(kDefaultDdimSteps, T) : T);
+  const std::string variance = flags.variance == "checkpoint" ? model.variance : flags.variance;
+
+  Chain chain;
+  chain.times = times_for(spacing_from(flags.spacing), T, steps);
+  chain.options.kind = sampler_kind_from(flags.sampler);
+  chain.options.variance = variance_of(variance);
+  chain.options.eta = flags.eta;
+  chain.options.clip_x0 = !flags.no_clip;
+  chain.text = {{"Software", concat("ddpm ", kVersion)},
+                {"sampler", flags.sampler},
+                {"steps", std::to_string(steps)},
+                {"spacing", flags.spacing},
+                {"clip", flags.no_clip ? "no" : "yes"}};
+  chain.text[ddim ? "eta" : "variance"] = ddim ? shortest(flags.eta) : variance;
+  return chain;
+}
+
+std::string describe(const Model& model, const ModelFlags& flags) {
+  const UNetConfig& unet = model.config.unet;
+  return concat("checkpoint ", model.checkpoint.filename().string(), " (", flags.weights,
+                " weights, ", with_thousands(count_parameters(unet)), " parameters, ", unet.height,
+                "x", unet.width, ", ", unet.image_channels,
+                unet.image_channels == 1 ? " channel)" : " channels)");
+}
+
+std::string sampler_words(const SamplerFlags& flags) {
+  const SamplerFlags defaults;
+  std::string words;
+  if (flags.sampler != defaults.sampler) words += " --sampler " + flags.sampler;
+  if (flags.steps != defaults.steps) words += concat(" --steps ", flags.steps);
+  if (flags.eta != defaults.eta) words += " --eta " + shortest(flags.eta);
+  if (flags.spacing != defaults.spacing) words += " --spacing " + flags.spacing;
+  if (flags.variance != defaults.variance) words += " --variance " + flags.variance;
+  if (flags.no_clip) words += " --no-clip";
+  return words;
+}
+
+}  // namespace ddpm

@@ -1,0 +1,74 @@
+// What the commands that sample share: a checkpoint made ready, and how its chain is walked.
+
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ddpm/checkpoints/diffusers.h"
+#include "ddpm/cli/backend.h"
+#include "ddpm/cli/flags.h"
+#include "ddpm/diffusion/noise_predictor.h"
+#include "ddpm/formats/png.h"
+#include "ddpm/sampling/sampler.h"
+
+namespace ddpm {
+
+struct ModelFlags {
+  std::string checkpoint;
+  std::string weights = "ema";
+  std::string device = "cpu";
+  std::string precision = "fp32";
+  int64_t threads = 0;
+};
+
+void declare_model_flags(Flags& flags, ModelFlags& values);
+
+struct SamplerFlags {
+  std::string sampler = "ddpm";
+  int64_t steps = 0;
+  double eta = 0.0;
+  std::string spacing = "trailing";
+  std::string variance = "checkpoint";
+  bool no_clip = false;
+};
+
+void declare_sampler_flags(Flags& flags, SamplerFlags& values);
+
+// A checkpoint whose network can be called.
+struct Model {
+  std::filesystem::path checkpoint;
+  std::string hash;  // of the checkpoint, short
+  ModelConfig config;
+  Network network;
+  NoisePredictor predictor;
+
+  BatchShape shape(int64_t images) const {
+    return {images, config.unet.image_channels, config.unet.height, config.unet.width};
+  }
+};
+
+// A chain: which times, by which rule.
+struct Chain {
+  std::vector<int64_t> times;
+  SamplerOptions options;
+  PngText text;  // what a PNG says of it: sampler, steps, eta, ..
+};
+
+// Throws InvalidArgument for a checkpoint that is not there, FormatError for one that cannot be
+// used.
+Model open_model(const std::string& command, const ModelFlags& flags, const Backend& backend);
+
+Chain chain_of(const std::string& command, const SamplerFlags& flags, const ModelConfig& model);
+
+// "checkpoint 00003000 (ema weights, 1,112,801 parameters, 28x28, 1 channel)".
+std::string describe(const Model& model, const ModelFlags& flags);
+
+// " --sampler ddim --steps 50", the flags that differ from their defaults, to be written after a
+// command.
+std::string sampler_words(const SamplerFlags& flags);
+
+}  // namespace ddpm

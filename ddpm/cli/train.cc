@@ -1,0 +1,167 @@
+// `ddpm train` and `ddpm plan`: the same flags, one makes a run of them and the other only looks.
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
+#include "ddpm/base/text.h"
+#include "ddpm/checkpoints/presets.h"
+#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/cli/commands.h"
+
+namespace ddpm {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kLargestConfig = int64_t{1} << 20;
+
+struct TrainFlags {
+  std::string command;
+  std::string out;
+  std::string resume;
+  std::string preset;
+  std::string config_file;
+  bool allow_other_data = false;
+  std::map<std::string, std::string> given;  // configuration keys of the command line, as text
+};
+
+std::string flag_of(std::string key) {
+  for (char& c : key) {
+    if (c == '_') c = '-';
+  }
+  return "--" + key;
+}
+
+// Reads the text at once, so that a wrong value is told with the flag that brought it.
+void take_field(TrainFlags& flags, const ConfigField& field, const std::string& text) {
+  try {
+    TrainConfig scratch;
+    field.set_text(scratch, text);
+  } catch (const InvalidArgument& error) {
+    throw InvalidArgument(concat(flags.command, ": ", flag_of(field.key), ": ", error.what()));
+  }
+  flags.given[field.key] = text;
+}
+
+void declare_fields(Flags& flags, const std::shared_ptr<TrainFlags>& values) {
+  const TrainConfig defaults;
+  for (const ConfigField& field : train_config_fields()) {
+    const auto set = [values, &field](const std::string& text) {
+      take_field(*values, field, text);
+    };
+    const std::string shown = field.text(defaults);
+    if (field.is_switch) {
+      flags.custom_switch(flag_of(field.key), field.help, shown, "Configuration", set);
+    } else {
+      flags.custom(flag_of(field.key), field.metavar, field.help, shown, "Configuration", set);
+    }
+  }
+}
+
+std::shared_ptr<TrainFlags> declare(Flags& flags) {
+  auto values = std::make_shared<TrainFlags>();
+  values->command = flags.command();
+  if (flags.command() == "train") {
+    flags.text("--out", values->out, "RUN", "the run folder to make; must not hold a run yet");
+    flags.text("--resume", values->resume, "RUN", "go on with this run, with its configuration");
+    flags.toggle("--allow-other-data", values->allow_other_data,
+                 "resume although the data are not those that the run began with");
+  }
+  flags.text("--preset", values->preset, "NAME",
+             "start from this configuration: " + join(preset_names(), ", "));
+  flags.text("--config", values->config_file, "FILE",
+             "start from this configuration, a JSON file of the keys below with _ for -");
+  declare_fields(flags, values);
+  return values;
+}
+
+TrainConfig base_config(const TrainFlags& flags) {
+  DDPM_CHECK(flags.preset.empty() || flags.config_file.empty(), flags.command,
+             ": wanted --preset or --config, got both");
+  if (!flags.preset.empty()) return preset(flags.preset);
+  if (flags.config_file.empty()) return {};
+  const std::string who = flags.command + ": " + flags.config_file;
+  DDPM_CHECK(fs::exists(flags.config_file), flags.command, ": --config: ", flags.config_file,
+             " does not exist");
+  try {
+    return train_config_from_json(parse_json(read_file(flags.config_file, kLargestConfig), who),
+                                  who);
+  } catch (const FormatError& error) {
+    throw InvalidArgument(error.what());  // a file that the caller wrote
+  }
+}
+
+TrainRequest request_of(const TrainFlags& flags) {
+  TrainRequest request;
+  request.config = base_config(flags);
+  for (const auto& [key, text] : flags.given) {
+    train_config_field(key).set_text(request.config, text);
+    request.given_keys.push_back(key);
+  }
+  request.allow_other_data = flags.allow_other_data;
+  return request;
+}
+
+// Whatever can be said before LibTorch is loaded is said here.
+TrainRequest checked_request(const TrainFlags& flags) {
+  DDPM_CHECK(flags.resume.empty() || flags.out.empty(), flags.command,
+             ": wanted --out for a new run or --resume for an old one, got both");
+  if (!flags.resume.empty()) {
+    DDPM_CHECK(flags.preset.empty() && flags.config_file.empty(), flags.command,
+               ": --resume takes its configuration from the run; --preset and --config do not go "
+               "with it");
+    TrainRequest request = request_of(flags);
+    request.resume = true;
+    request.run = flags.resume;
+    DDPM_CHECK(fs::exists(request.run / "config.json"), flags.command, ": --resume: ", flags.resume,
+               " is not a run folder (no config.json in it)");
+    return request;
+  }
+  TrainRequest request = request_of(flags);
+  if (flags.command == "train") {
+    require_given(flags.command, "--out", flags.out, "the run folder to make");
+    request.run = flags.out;
+    DDPM_CHECK(!fs::exists(request.run / "config.json"), flags.command, ": --out: ", flags.out,
+               " already holds a run; go on with it by --resume ", flags.out,
+               " or choose another folder");
+    DDPM_CHECK(!fs::exists(request.run) || fs::is_directory(request.run), flags.command,
+               ": --out: ", flags.out, " is a file, wanted a folder or a new name");
+  }
+  require_given(flags.command, "--data", request.config.data,
+                "fashion-mnist, a folder of images, an archive, an IDX file or a CIFAR-10 folder");
+  check_train_config(request.config, flags.command);
+  return request;
+}
+
+// The checks run in either program, before and after the hand-over.
+Action action_of(const std::shared_ptr<TrainFlags>& flags) {
+  return [flags](const Backend& backend) {
+    const TrainRequest request = checked_request(*flags);
+    return flags->command == "train" ? backend.train(request) : backend.plan(request);
+  };
+}
+
+}  // namespace
+
+Command train_command() {
+  return {.name = "train",
+          .summary = "train a network on a set of images",
+          .example = "ddpm train --preset fashion-mnist --data fashion-mnist --out runs/clothes",
+          .needs_torch = true,
+          .declare = [](Flags& flags) { return action_of(declare(flags)); }};
+}
+
+Command plan_command() {
+  return {.name = "plan",
+          .summary = "what training would cost: parameters, memory, time; trains nothing",
+          .example = "ddpm plan --preset cifar10 --data cifar-10-batches-bin",
+          .needs_torch = true,
+          .declare = [](Flags& flags) { return action_of(declare(flags)); }};
+}
+
+}  // namespace ddpm

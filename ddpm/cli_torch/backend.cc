@@ -1,0 +1,28 @@
+#include "ddpm/cli_torch/backend.h"
+
+#include "ddpm/checkpoints/diffusers.h"
+#include "ddpm/checkpoints/store.h"
+#include "ddpm/cli_torch/device.h"
+#include "ddpm/models/torch_network.h"
+
+namespace ddpm {
+
+Network open_network_with_torch(const std::filesystem::path& checkpoint,
+                                const ExecutorOptions& options) {
+  set_threads(options.threads);
+  const at::Device device = open_device("ddpm", options.device);
+  const UNetConfig config = read_model_config(checkpoint).unet;
+  auto network = std::make_shared<UNet>(config);
+  network->parameters().copy_from(
+      read_arrays(checkpoint, config, options.ema ? ArraySet::kEma : ArraySet::kRaw));
+  network->to(device);
+  return make_torch_network(
+      network, device, options.precision == "bf16" ? Precision::kBFloat16 : Precision::kFloat32);
+}
+
+Backend torch_backend() {
+  return {
+      .train = train_with_torch, .plan = plan_with_torch, .open_network = open_network_with_torch};
+}
+
+}  // namespace ddpm

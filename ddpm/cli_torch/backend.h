@@ -1,0 +1,17 @@
+// What `ddpm-torch` gives to the commands.
+
+#pragma once
+
+#include "ddpm/cli/backend.h"
+
+namespace ddpm {
+
+Backend torch_backend();
+
+// The functions of it.
+int train_with_torch(const TrainRequest& request);
+int plan_with_torch(const TrainRequest& request);
+Network open_network_with_torch(const std::filesystem::path& checkpoint,
+                                const ExecutorOptions& options);
+
+}  // namespace ddpm

@@ -1,0 +1,51 @@
+#include "ddpm/cli_torch/device.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <dlfcn.h>
+#include <sched.h>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
+
+namespace ddpm {
+
+namespace {
+
+// LibTorch's CUDA back end registers itself when its library is loaded.
+bool load_cuda() { return ::dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) != nullptr; }
+
+int64_t gpu_count() {
+  if (!load_cuda() || !at::globalContext().hasCUDA()) return 0;
+  return static_cast<int64_t>(at::detail::getCUDAHooks().deviceCount());
+}
+
+int64_t usable_cores() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (::sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
+  return CPU_COUNT(&cores);
+}
+
+}  // namespace
+
+at::Device open_device(const std::string& who, const std::string& name) {
+  if (name == "cpu") return at::kCPU;
+  if (name == "auto") return gpu_count() > 0 ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+  const bool numbered = name.rfind("cuda:", 0) == 0;
+  const auto number = numbered ? parse_int(name.substr(5)) : 0;
+  DDPM_CHECK((name == "cuda" || numbered) && number && *number >= 0 && *number < 128, who,
+             ": --device must be auto, cpu, cuda or cuda:N, got '", name, "'");
+  const int64_t gpus = gpu_count();
+  DDPM_CHECK(*number < gpus, who, ": --device ", name, ": this LibTorch sees ", gpus,
+             gpus == 1 ? " GPU" : " GPUs");
+  return {at::kCUDA, static_cast<c10::DeviceIndex>(*number)};
+}
+
+int64_t set_threads(int64_t threads) {
+  const int64_t number = threads > 0 ? threads : usable_cores();
+  at::set_num_threads(static_cast<int>(number));
+  return number;
+}
+
+}  // namespace ddpm

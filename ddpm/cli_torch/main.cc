@@ -1,0 +1,6 @@
+// The program `ddpm-torch`: every command of `ddpm`, with LibTorch.
+
+#include "ddpm/cli/program.h"
+#include "ddpm/cli_torch/backend.h"
+
+int main(int argc, char** argv) { return ddpm::run_program(argc, argv, ddpm::torch_backend()); }

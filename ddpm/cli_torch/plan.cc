@@ -1,0 +1,147 @@
+// `ddpm plan`: the cost of a configuration, measured on one step of it.
+
+#include "ddpm/cli_torch/plan.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <iostream>
+#include <sstream>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
+#include "ddpm/cli/data_flags.h"
+#include "ddpm/cli_torch/backend.h"
+#include "ddpm/cli_torch/device.h"
+#include "ddpm/cli_torch/memory.h"
+#include "ddpm/training/trainer.h"
+
+namespace ddpm {
+
+namespace {
+
+// A step is measured on at most so many images and then scaled: 128 of them may take a minute.
+constexpr int64_t kMeasuredImages = 8;
+constexpr int64_t kMeasuredSteps = 2;  // after one that is not counted
+constexpr int64_t kLargestSuggestion = 128;
+
+struct Measurement {
+  int64_t images = 0;            // in the step
+  double seconds = 0.0;          // of it
+  int64_t activation_bytes = 0;  // an image
+};
+
+Batch first_images(const Dataset& dataset, int64_t count) {
+  BatchShape shape = dataset.image_shape();
+  shape.images = count;
+  Batch batch(shape);
+  for (int64_t i = 0; i < count; ++i) {
+    dataset.read(i % dataset.size(), /*flip=*/false, batch.image(i));
+  }
+  return batch;
+}
+
+Measurement measure(const TrainConfig& config, const UNetConfig& unet, const Dataset& dataset,
+                    at::Device device) {
+  Measurement measured;
+  measured.images = std::min(config.batch_size, kMeasuredImages);
+  Trainer trainer(config, unet, device);
+  const Batch one = first_images(dataset, 1);
+  const Batch several = first_images(dataset, measured.images);
+  trainer.step(one, 0);  // allocates what stays: gradients and the kernels' own memory
+  const int64_t before = resident_bytes();
+  reset_peak_memory();
+  trainer.step(several, 1);
+  measured.activation_bytes = std::max<int64_t>(0, peak_memory_bytes() - before) / measured.images;
+  const auto began = std::chrono::steady_clock::now();
+  for (int64_t i = 0; i < kMeasuredSteps; ++i) trainer.step(several, 1 + measured.images * (i + 1));
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  measured.seconds = took.count() / static_cast<double>(kMeasuredSteps);
+  return measured;
+}
+
+// Weights, gradients, both moments, the average, and a copy of all while a checkpoint is written.
+int64_t state_bytes(const UNetConfig& unet) {
+  return count_parameters(unet) * static_cast<int64_t>(sizeof(float)) * 5;
+}
+
+int64_t suggested_batch(const Measurement& measured, int64_t state, int64_t memory) {
+  const int64_t room = memory / 2 - state;
+  int64_t batch = 1;
+  while (batch * 2 <= kLargestSuggestion &&
+         batch * 2 * std::max<int64_t>(measured.activation_bytes, 1) <= room) {
+    batch *= 2;
+  }
+  return batch;
+}
+
+std::string numbers(const std::vector<int64_t>& values) {
+  std::vector<std::string> words;
+  for (const int64_t value : values) words.push_back(std::to_string(value));
+  return join(words, ", ");
+}
+
+void print_plan(const TrainConfig& config, const UNetConfig& unet, const Measurement& measured) {
+  const double step = measured.seconds * static_cast<double>(config.batch_size) /
+                      static_cast<double>(measured.images);
+  const int64_t state = state_bytes(unet);
+  const int64_t memory = available_memory_bytes();
+  const int64_t activations = measured.activation_bytes * config.batch_size;
+  std::cout << "multiply-adds     " << with_thousands(count_multiply_adds(unet))
+            << " an image, forward\n"
+            << "state             " << readable_bytes(state)
+            << ": weights, gradients, two moments, average\n"
+            << "activations       " << readable_bytes(measured.activation_bytes) << " an image, "
+            << readable_bytes(activations) << " at batch " << config.batch_size << " (measured at "
+            << measured.images << ")\n"
+            << "memory            " << readable_bytes(state + activations) << " of "
+            << readable_bytes(memory) << " that are free\n"
+            << "a step            " << readable_duration(step)
+            << " (measured: " << readable_duration(measured.seconds) << " for " << measured.images
+            << " images)\n"
+            << "the run           " << readable_duration(step * static_cast<double>(config.steps))
+            << " for " << with_thousands(config.steps) << " steps\n"
+            << "suggested batch   " << suggested_batch(measured, state, memory) << '\n';
+}
+
+}  // namespace
+
+UNetConfig network_for(const TrainConfig& config, const Dataset& dataset) {
+  const BatchShape shape = dataset.image_shape();
+  return unet_config_of(config, shape.channels, shape.height, shape.width);
+}
+
+std::string summary_lines(const TrainConfig& config, const UNetConfig& unet, const Dataset& dataset,
+                          at::Device device, int64_t threads) {
+  std::ostringstream out;
+  out << "network           U-Net, " << with_thousands(count_parameters(unet)) << " parameters; "
+      << unet.base_channels << " channels times " << numbers(unet.channel_multipliers) << ", "
+      << unet.height << "x" << unet.width << "x" << unet.image_channels << "\n"
+      << "process           " << config.schedule << " schedule, T = " << config.T << ", predicts "
+      << config.prediction << "\n"
+      << "training          " << with_thousands(config.steps) << " steps of " << config.batch_size
+      << " images ("
+      << shortest(std::round(static_cast<double>(config.steps * config.batch_size) * 10.0 /
+                             static_cast<double>(dataset.size())) /
+                  10.0)
+      << " epochs), " << config.precision << " on " << device.str() << ", " << threads
+      << (threads == 1 ? " thread\n" : " threads\n");
+  return out.str();
+}
+
+int plan_with_torch(const TrainRequest& request) {
+  const TrainConfig& config = request.config;
+  const int64_t threads = set_threads(config.threads);
+  const at::Device device = open_device("plan", config.device);
+  DataOptions options = data_options(config);
+  options.threads = threads;
+  const Dataset dataset = open_dataset(options);
+  std::cout << dataset.report().lines();
+  const UNetConfig unet = network_for(config, dataset);
+  std::cout << summary_lines(config, unet, dataset, device, threads) << std::flush;
+  print_plan(config, unet, measure(config, unet, dataset, device));
+  std::cout << "nothing was trained and nothing written" << std::endl;
+  return 0;
+}
+
+}  // namespace ddpm

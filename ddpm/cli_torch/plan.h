@@ -1,0 +1,22 @@
+// What a run will be, said before anything is trained.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/data/dataset.h"
+#include "ddpm/tensor/tensor.h"
+
+namespace ddpm {
+
+// The network of a configuration for these data. Throws InvalidArgument for a size that it cannot
+// take.
+UNetConfig network_for(const TrainConfig& config, const Dataset& dataset);
+
+// The network, the process and the training in a few lines, each ending in a newline.
+std::string summary_lines(const TrainConfig& config, const UNetConfig& unet, const Dataset& dataset,
+                          at::Device device, int64_t threads);
+
+}  // namespace ddpm

@@ -1,0 +1,95 @@
+// `ddpm train`: opens the data, says what will be done, trains, says what to do next.
+
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
+#include "ddpm/checkpoints/run_folder.h"
+#include "ddpm/cli/data_flags.h"
+#include "ddpm/cli/progress.h"
+#include "ddpm/cli/signals.h"
+#include "ddpm/cli_torch/backend.h"
+#include "ddpm/cli_torch/device.h"
+#include "ddpm/cli_torch/plan.h"
+#include "ddpm/training/run.h"
+
+namespace ddpm {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string loss_text(double loss) {
+  if (!std::isfinite(loss)) return "";
+  char text[32];
+  std::snprintf(text, sizeof(text), "loss %.4f", loss);
+  return text;
+}
+
+RunObserver observer_for(std::unique_ptr<Progress>& progress) {
+  RunObserver observer;
+  observer.say = [&progress](const std::string& line) {
+    if (progress) {
+      progress->say(line);
+    } else {
+      std::cout << line << std::endl;
+    }
+  };
+  observer.progress = [&progress](int64_t step, int64_t steps, double loss) {
+    if (!progress) progress = std::make_unique<Progress>("training", "steps", steps, step - 1);
+    progress->update(step, loss_text(loss));
+  };
+  observer.stop = [] { return stop_signal() != 0; };
+  return observer;
+}
+
+void print_end(RunEnd end, const TrainConfig& config, const fs::path& run) {
+  if (end == RunEnd::kStopped) {
+    std::cout << "stopped by a signal; the checkpoint is complete\n";
+  } else if (end == RunEnd::kTimeLimit) {
+    std::cout << "the time limit of " << readable_duration(config.time_limit) << " is reached\n";
+  }
+  if (end == RunEnd::kDone) {
+    std::cout << "next: ddpm sample --checkpoint " << run.string() << " --out "
+              << (run / "images").string() << " --count 64 --sampler ddim --steps "
+              << std::min<int64_t>(50, config.T) << std::endl;
+  } else {
+    std::cout << "next: ddpm train --resume " << run.string() << std::endl;
+  }
+}
+
+}  // namespace
+
+int train_with_torch(const TrainRequest& request) {
+  catch_stop_signals();
+  RunRequest run;
+  run.run = fs::absolute(request.run).lexically_normal();
+  run.resume = request.resume;
+  run.allow_other_data = request.allow_other_data;
+  run.config = request.resume
+                   ? check_resume(read_run_config(run.run), request.config, request.given_keys)
+                   : request.config;
+  check_train_config(run.config, "train");
+  std::cout << run.run.string() << std::endl;
+
+  const int64_t threads = set_threads(run.config.threads);
+  const at::Device device = open_device("train", run.config.device);
+  DataOptions options = data_options(run.config);
+  options.threads = threads;
+  const Dataset dataset = open_dataset(options);
+  std::cout << dataset.report().lines();
+  const UNetConfig unet = network_for(run.config, dataset);
+  std::cout << summary_lines(run.config, unet, dataset, device, threads) << std::flush;
+
+  std::unique_ptr<Progress> progress;
+  const RunEnd end = run_training(run, dataset, device, observer_for(progress));
+  progress.reset();
+  print_end(end, run.config, run.run);
+  return end == RunEnd::kStopped ? exit_code_of_stop() : 0;
+}
+
+}  // namespace ddpm

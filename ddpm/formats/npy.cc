@@ -1,0 +1,260 @@
+#include "ddpm/formats/npy.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include <cstring>
+#include <memory>
+#include <optional>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
+
+namespace ddpm {
+
+namespace {
+
+constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr size_t kLargestHeader = 1 << 16;
+constexpr int64_t kMostDimensions = 32;
+
+int64_t bytes_of(const std::string& dtype) {
+  if (dtype == "<f4" || dtype == "<i4") return 4;
+  if (dtype == "<f8" || dtype == "<i8") return 8;
+  if (dtype == "|u1") return 1;
+  return 0;
+}
+
+// Reads the dictionary of a header: {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }.
+class HeaderReader {
+ public:
+  HeaderReader(std::string_view text, const std::string& who) : text_(text), who_(who) {}
+
+  NpyArray read() {
+    NpyArray array;
+    bool order = false;
+    bool shape = false;
+    expect('{');
+    while (!take('}')) {
+      const std::string key = quoted();
+      expect(':');
+      if (key == "descr" && array.dtype.empty()) {
+        array.dtype = quoted();
+      } else if (key == "fortran_order" && !order) {
+        read_order();
+        order = true;
+      } else if (key == "shape" && !shape) {
+        array.shape = tuple();
+        shape = true;
+      } else {
+        fail("an unexpected key '" + key + "'");
+      }
+      if (!take(',') && peek() != '}') fail("no comma");
+    }
+    skip_space();
+    if (at_ != text_.size() || array.dtype.empty() || !order || !shape) fail("parts are missing");
+    return array;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    throw FormatError(concat(who_, ": damaged .npy header: ", what));
+  }
+  void skip_space() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n')) ++at_;
+  }
+  char peek() {
+    skip_space();
+    return at_ < text_.size() ? text_[at_] : '\0';
+  }
+  bool take(char c) {
+    if (peek() != c) return false;
+    ++at_;
+    return true;
+  }
+  void expect(char c) {
+    if (!take(c)) fail(concat("no '", c, "' at byte ", at_));
+  }
+  std::string quoted() {
+    const char quote = peek();
+    if (quote != '\'' && quote != '"') fail("no quoted word");
+    const size_t end = text_.find(quote, at_ + 1);
+    if (end == std::string_view::npos) fail("a quote without its end");
+    const std::string word(text_.substr(at_ + 1, end - at_ - 1));
+    at_ = end + 1;
+    return word;
+  }
+  void read_order() {
+    skip_space();
+    if (text_.substr(at_, 4) == "True") {
+      throw FormatError(concat(who_,
+                               ": Fortran order is not read; numpy.ascontiguousarray "
+                               "makes C order"));
+    }
+    if (text_.substr(at_, 5) != "False") fail("fortran_order is neither True nor False");
+    at_ += 5;
+  }
+  std::vector<int64_t> tuple() {
+    std::vector<int64_t> numbers;
+    expect('(');
+    while (!take(')')) {
+      skip_space();
+      size_t end = at_;
+      while (end < text_.size() && text_[end] >= '0' && text_[end] <= '9') ++end;
+      const auto number = parse_int(text_.substr(at_, end - at_));
+      if (!number || std::ssize(numbers) == kMostDimensions) fail("the shape");
+      numbers.push_back(*number);
+      at_ = end;
+      if (!take(',') && peek() != ')') fail("the shape");
+    }
+    return numbers;
+  }
+
+  std::string_view text_;
+  std::string who_;
+  size_t at_ = 0;
+};
+
+uint32_t little_endian(std::string_view bytes) {
+  uint32_t value = 0;
+  for (size_t i = bytes.size(); i > 0; --i) {
+    value = value << 8 | static_cast<unsigned char>(bytes[i - 1]);
+  }
+  return value;
+}
+
+// The header's text and where the data begin.
+std::pair<std::string_view, size_t> header_of(std::string_view bytes, const std::string& who) {
+  constexpr size_t kVersionAt = 6;
+  if (bytes.size() < 10 || bytes.substr(0, kMagic.size()) != kMagic) {
+    throw FormatError(concat(who, ": not a .npy file"));
+  }
+  const int version = static_cast<unsigned char>(bytes[kVersionAt]);
+  if (version < 1 || version > 3 || bytes[kVersionAt + 1] != 0) {
+    throw FormatError(concat(who, ": .npy format ", version, " is not read, wanted 1.0 to 3.0"));
+  }
+  const size_t digits = version == 1 ? 2 : 4;
+  const size_t begin = kVersionAt + 2 + digits;
+  if (bytes.size() < begin) throw FormatError(concat(who, ": damaged .npy header: cut off"));
+  const size_t length = little_endian(bytes.substr(kVersionAt + 2, digits));
+  if (length > kLargestHeader || length > bytes.size() - begin) {
+    throw FormatError(concat(who, ": damaged .npy header: a length of ", length));
+  }
+  return {bytes.substr(begin, length), begin + length};
+}
+
+// The number of values, or nothing if their bytes would be more than `room`.
+std::optional<int64_t> count_within(const std::vector<int64_t>& shape, int64_t value_bytes,
+                                    int64_t room) {
+  int64_t count = 1;
+  for (const int64_t extent : shape) {
+    if (extent == 0) return 0;
+  }
+  for (const int64_t extent : shape) {
+    if (extent > room / value_bytes / count) return std::nullopt;
+    count *= extent;
+  }
+  return count;
+}
+
+template <typename From, typename To>
+std::vector<To> convert(const std::string& bytes) {
+  std::vector<To> values(bytes.size() / sizeof(From));
+  for (size_t i = 0; i < values.size(); ++i) {
+    From value;
+    std::memcpy(&value, bytes.data() + i * sizeof(From), sizeof(From));
+    values[i] = static_cast<To>(value);
+  }
+  return values;
+}
+
+la_ssize_t append_bytes(struct archive*, void* out, const void* data, size_t size) {
+  static_cast<std::string*>(out)->append(static_cast<const char*>(data), size);
+  return static_cast<la_ssize_t>(size);
+}
+
+}  // namespace
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::vector<std::string> words;
+  for (const int64_t extent : shape) words.push_back(std::to_string(extent));
+  return "[" + join(words, ", ") + "]";
+}
+
+int64_t NpyArray::count() const {
+  int64_t count = 1;
+  for (const int64_t extent : shape) count *= extent;
+  return count;
+}
+
+NpyArray decode_npy(std::string_view bytes, const std::string& who) {
+  const auto [header, data_begin] = header_of(bytes, who);
+  NpyArray array = HeaderReader(header, who).read();
+  const int64_t value_bytes = bytes_of(array.dtype);
+  if (value_bytes == 0) {
+    throw FormatError(
+        concat(who, ": wanted the dtype <f4, <f8, <i4, <i8 or |u1, got '", array.dtype, "'"));
+  }
+  const std::string_view data = bytes.substr(data_begin);
+  const auto count = count_within(array.shape, value_bytes, std::ssize(data));
+  if (!count || *count * value_bytes != std::ssize(data)) {
+    throw FormatError(concat(who, ": the shape ", shape_text(array.shape), " of ", array.dtype,
+                             " does not fit ", data.size(), " bytes of data"));
+  }
+  array.bytes = data;
+  return array;
+}
+
+std::vector<float> npy_floats(const NpyArray& array, const std::string& who) {
+  if (array.dtype == "<f4") return convert<float, float>(array.bytes);
+  if (array.dtype == "<f8") return convert<double, float>(array.bytes);
+  throw FormatError(concat(who, ": wanted floating-point numbers, <f4 or <f8, got ", array.dtype));
+}
+
+std::vector<int64_t> npy_integers(const NpyArray& array, const std::string& who) {
+  if (array.dtype == "<i8") return convert<int64_t, int64_t>(array.bytes);
+  if (array.dtype == "<i4") return convert<int32_t, int64_t>(array.bytes);
+  if (array.dtype == "|u1") return convert<uint8_t, int64_t>(array.bytes);
+  throw FormatError(concat(who, ": wanted integers, <i8, <i4 or |u1, got ", array.dtype));
+}
+
+std::string encode_npy(const NpyArray& array) {
+  constexpr size_t kAlignment = 64;
+  std::vector<std::string> extents;
+  for (const int64_t extent : array.shape) extents.push_back(std::to_string(extent));
+  std::string header = concat("{'descr': '", array.dtype, "', 'fortran_order': False, 'shape': (",
+                              join(extents, ", "), array.shape.size() == 1 ? ",), }" : "), }");
+  const size_t before = kMagic.size() + 4;
+  header.append(kAlignment - (before + header.size() + 1) % kAlignment, ' ');
+  header += '\n';
+  std::string bytes(kMagic);
+  bytes += {'\x01', '\x00', static_cast<char>(header.size() & 0xff),
+            static_cast<char>(header.size() >> 8)};
+  return bytes + header + array.bytes;
+}
+
+std::string encode_npz(const std::string& name, const NpyArray& array) {
+  const std::string file = encode_npy(array);
+  std::string zip;
+  const std::unique_ptr<struct archive, int (*)(struct archive*)> out(archive_write_new(),
+                                                                      archive_write_free);
+  const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(),
+                                                                       archive_entry_free);
+  archive_write_set_format_zip(out.get());
+  archive_write_set_options(out.get(), "zip:compression=store");
+  archive_write_set_bytes_in_last_block(out.get(), 1);
+  archive_write_open(out.get(), &zip, nullptr, append_bytes, nullptr);
+  archive_entry_set_pathname(entry.get(), (name + ".npy").c_str());
+  archive_entry_set_size(entry.get(), std::ssize(file));
+  archive_entry_set_filetype(entry.get(), AE_IFREG);
+  archive_entry_set_perm(entry.get(), 0644);
+  archive_entry_set_mtime(entry.get(), 315532800, 0);  // 1980-01-01, the first day that zip knows
+  const bool written =
+      archive_write_header(out.get(), entry.get()) == ARCHIVE_OK &&
+      archive_write_data(out.get(), file.data(), file.size()) == std::ssize(file) &&
+      archive_write_close(out.get()) == ARCHIVE_OK;
+  if (!written) throw IoError(concat("npz: ", archive_error_string(out.get())));
+  return zip;
+}
+
+}  // namespace ddpm

@@ -1,0 +1,55 @@
+#include "ddpm/models/parameters.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+
+#include "ddpm/base/check.h"
+
+namespace ddpm {
+
+ParameterSet::ParameterSet(const UNetConfig& config) {
+  for (const NamedShape& parameter : unet_parameters(config)) {
+    index_[parameter.name] = all_.size();
+    all_.push_back({parameter.name, at::zeros(parameter.shape, at::kFloat)});
+  }
+}
+
+const Tensor& ParameterSet::at(const std::string& name) const {
+  const auto found = index_.find(name);
+  DDPM_CHECK(found != index_.end(), "network: there is no parameter '", name, "'");
+  return all_[found->second].value;
+}
+
+void ParameterSet::to(at::Device device) {
+  const at::NoGradGuard no_grad;
+  for (NamedTensor& parameter : all_) parameter.value.set_data(parameter.value.to(device));
+}
+
+void ParameterSet::to(at::ScalarType type) {
+  const at::NoGradGuard no_grad;
+  for (NamedTensor& parameter : all_) parameter.value.set_data(parameter.value.to(type));
+}
+
+void ParameterSet::use_channels_last(bool on) {
+  const at::NoGradGuard no_grad;
+  const auto format = on ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+  for (NamedTensor& parameter : all_) {
+    if (parameter.value.dim() == 4) parameter.value.set_data(parameter.value.contiguous(format));
+  }
+}
+
+void ParameterSet::copy_from(const ParameterValues& values) {
+  const at::NoGradGuard no_grad;
+  DDPM_ASSERT(values.size() == all_.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    Tensor host = at::empty(all_[i].value.sizes(), at::kFloat);
+    DDPM_ASSERT(host.numel() == static_cast<int64_t>(values[i].size()));
+    std::copy(values[i].begin(), values[i].end(), host.mutable_data_ptr<float>());
+    all_[i].value.detach().copy_(host);
+  }
+}
+
+}  // namespace ddpm

@@ -1,0 +1,117 @@
+#include "ddpm/report/run_log.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "ddpm/base/check.h"
+
+namespace ddpm {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int64_t kLargestLog = int64_t{1} << 32;
+
+// What differs from one execution to the next.
+constexpr std::array<const char*, 3> kTimes = {"seconds", "images_per_second", "waiting_share"};
+
+std::optional<double> number(const Json& line, const char* key) {
+  const auto found = line.find(key);
+  if (found == line.end() || !found->is_number()) return std::nullopt;
+  return found->get<double>();
+}
+
+int64_t step_of(const Json& line) {
+  const auto found = line.find("step");
+  return found != line.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
+}
+
+std::string kind_of(const Json& line) { return line.at("kind").get<std::string>(); }
+
+MetricsRow row_of(const Json& line) {
+  MetricsRow row;
+  row.step = step_of(line);
+  row.loss = number(line, "loss");
+  row.gradient_norm = number(line, "gradient_norm");
+  row.learning_rate = number(line, "learning_rate");
+  row.ema_decay = number(line, "ema_decay");
+  row.images_per_second = number(line, "images_per_second");
+  row.waiting_share = number(line, "waiting_share");
+  const auto bins = line.find("loss_by_t");
+  if (bins == line.end() || !bins->is_array()) return row;
+  for (const Json& bin : *bins) {
+    row.loss_by_t.push_back(bin.is_number() ? std::optional(bin.get<double>()) : std::nullopt);
+  }
+  return row;
+}
+
+// A complete line as an object with a kind, or nothing.
+std::optional<Json> parse_line(std::string_view text) {
+  try {
+    Json line = parse_json(text, "log");
+    const auto kind = line.is_object() ? line.find("kind") : line.end();
+    if (!line.is_object() || kind == line.end() || !kind->is_string()) return std::nullopt;
+    return line;
+  } catch (const FormatError&) {
+    return std::nullopt;
+  }
+}
+
+void take_line(RunLog& log, Json line) {
+  if (kind_of(line) == "resume") {
+    const int64_t step = step_of(line);
+    log.lines.erase(std::remove_if(log.lines.begin(), log.lines.end(),
+                                   [step](const Json& one) { return step_of(one) > step; }),
+                    log.lines.end());
+  }
+  log.lines.push_back(std::move(line));
+}
+
+}  // namespace
+
+RunLogWriter::RunLogWriter(fs::path path, FileLayer& files)
+    : path_(std::move(path)), files_(files) {
+  if (!fs::exists(path_) || fs::file_size(path_) == 0) return;
+  if (as_text(MappedFile(path_).bytes()).back() != '\n') files_.append(path_, as_bytes("\n"));
+}
+
+void RunLogWriter::append(const Json& line) {
+  DDPM_CHECK(line.is_object() && line.contains("kind"), "log: wanted an object with a kind, got ",
+             line.dump());
+  files_.append(path_, as_bytes(json_line(line) + "\n"));
+}
+
+RunLog read_run_log(const fs::path& path) {
+  RunLog log;
+  if (!fs::exists(path)) return log;
+  const std::string text = read_file(path, kLargestLog);
+  size_t begin = 0;
+  for (size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
+    auto line = parse_line(std::string_view(text).substr(begin, end - begin));
+    if (line) {
+      take_line(log, std::move(*line));
+    } else {
+      ++log.unreadable_lines;
+    }
+    begin = end + 1;
+  }
+  for (const Json& line : log.lines) {
+    if (kind_of(line) == "metrics") log.metrics.push_back(row_of(line));
+  }
+  return log;
+}
+
+std::string comparable(const RunLog& log) {
+  std::string text;
+  for (Json line : log.lines) {
+    const std::string kind = kind_of(line);
+    if (kind == "start" || kind == "resume" || kind == "end") continue;
+    for (const char* key : kTimes) line.erase(key);
+    text += json_line(line) + "\n";
+  }
+  return text;
+}
+
+}  // namespace ddpm

@@ -1,0 +1,153 @@
+#include "ddpm/training/preview.h"
+
+#include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
+
+#include <cmath>
+#include <cstdio>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
+#include "ddpm/data/transform.h"
+#include "ddpm/diffusion/noise_predictor.h"
+#include "ddpm/formats/png.h"
+#include "ddpm/models/torch_network.h"
+#include "ddpm/report/image_grid.h"
+#include "ddpm/sampling/sampler.h"
+#include "ddpm/sampling/times.h"
+
+namespace ddpm {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// While the average still holds much of the first, random weights, the raw ones are shown too.
+bool average_is_young(const Trainer& trainer, const Ema& ema) {
+  return static_cast<double>(ema.updates()) < 3.0 / (1.0 - trainer.config().ema_decay);
+}
+
+std::shared_ptr<UNet> network_with(const Trainer& trainer, const UNetConfig& config,
+                                   const std::vector<Tensor>& weights) {
+  const at::NoGradGuard no_grad;
+  auto network = std::make_shared<UNet>(config);
+  network->to(trainer.device());
+  const auto& parameters = network->parameters().all();
+  for (size_t i = 0; i < weights.size(); ++i) parameters[i].value.detach().copy_(weights[i]);
+  return network;
+}
+
+SamplerOptions sampler_options(const TrainConfig& config) {
+  SamplerOptions options;
+  options.kind = sampler_kind_from(config.sampler);
+  options.variance =
+      config.variance == "fixed_small" ? Variance::kFixedSmall : Variance::kFixedLarge;
+  return options;
+}
+
+// All samples of a preview, made in batches no larger than those of training.
+Batch sample_all(const TrainConfig& config, const NoisePredictor& predictor, BatchShape shape) {
+  const auto times =
+      times_for(Spacing::kTrailing, config.T, std::min(config.sample_steps, config.T));
+  Batch all(shape);
+  const auto seed = static_cast<uint64_t>(config.seed);
+  for (int64_t first = 0; first < shape.images; first += config.batch_size) {
+    const int64_t count = std::min(config.batch_size, shape.images - first);
+    std::vector<int64_t> indices;
+    for (int64_t i = 0; i < count; ++i) indices.push_back(first + i);
+    const BatchView part = all.view().slice(first, count);
+    fill_initial_noise(seed, indices, part);
+    run_sampler(predictor, times, sampler_options(config), seed, indices, part);
+  }
+  return all;
+}
+
+// The mean of channel c of each image.
+std::vector<double> image_means(const Batch& samples, int64_t c) {
+  const BatchShape& shape = samples.shape();
+  const auto size = static_cast<size_t>(shape.height * shape.width);
+  std::vector<double> means;
+  for (int64_t i = 0; i < shape.images; ++i) {
+    double sum = 0.0;
+    for (const float value : samples.image(i).subspan(static_cast<size_t>(c) * size, size)) {
+      sum += value;
+    }
+    means.push_back(sum / static_cast<double>(size));
+  }
+  return means;
+}
+
+ChannelDrift drift_of(const Batch& samples, const Dataset& dataset, const std::string& weights) {
+  ChannelDrift drift;
+  drift.weights = weights;
+  drift.data_mean = dataset.channel_means();
+  const auto n = static_cast<double>(samples.images());
+  for (int64_t c = 0; c < samples.shape().channels; ++c) {
+    const std::vector<double> means = image_means(samples, c);
+    double mean = 0.0;
+    for (const double value : means) mean += value / n;
+    double variance = 0.0;
+    for (const double value : means) variance += (value - mean) * (value - mean) / n;
+    drift.mean.push_back(mean);
+    const double away = std::abs(mean - drift.data_mean[static_cast<size_t>(c)]);
+    if (away > kDriftOfNote && away > 4.0 * std::sqrt(variance / n)) drift.warning = true;
+  }
+  return drift;
+}
+
+Image grid_of(const Batch& samples) {
+  const BatchShape& shape = samples.shape();
+  std::vector<Image> images;
+  for (int64_t i = 0; i < shape.images; ++i) {
+    images.push_back(to_image(samples.image(i), shape.channels, shape.height, shape.width));
+  }
+  return image_grid(images, grid_options_for(images[0]));
+}
+
+std::string number_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.2f", value);
+  return text;
+}
+
+std::string numbers_text(const std::vector<double>& values) {
+  std::vector<std::string> words;
+  for (const double value : values) words.push_back(number_text(value));
+  return join(words, ", ");
+}
+
+}  // namespace
+
+PreviewReport write_preview(Trainer& trainer, const Dataset& dataset, const fs::path& folder,
+                            FileLayer& files) {
+  const TrainConfig& config = trainer.config();
+  const UNetConfig& unet = trainer.network().config();
+  const Schedule schedule = make_schedule(schedule_config_of(config));
+  const BatchShape shape{config.sample_count, unet.image_channels, unet.height, unet.width};
+  char name[32];
+  std::snprintf(name, sizeof(name), "%08lld", static_cast<long long>(trainer.steps_done()));
+
+  PreviewReport report;
+  const bool young = average_is_young(trainer, trainer.ema());
+  for (const bool ema : {true, false}) {
+    if (!ema && !young) continue;
+    const auto network =
+        network_with(trainer, unet, ema ? trainer.ema().averages() : trainer.weights());
+    const NoisePredictor predictor(
+        make_torch_network(network, trainer.device(), Precision::kFloat32), schedule,
+        prediction_of(config));
+    const Batch samples = sample_all(config, predictor, shape);
+    report.pictures.push_back(folder / (std::string(name) + (ema ? ".png" : "-raw.png")));
+    write_file_whole(report.pictures.back(), encode_png(grid_of(samples)), files);
+    report.drifts.push_back(drift_of(samples, dataset, ema ? "ema" : "raw"));
+  }
+  return report;
+}
+
+std::string drift_warning(const ChannelDrift& drift) {
+  return concat("the samples' channel means (", drift.weights, ") are ", numbers_text(drift.mean),
+                ", the data's ", numbers_text(drift.data_mean),
+                ": too little training yet, or colours that drift");
+}
+
+}  // namespace ddpm

@@ -1,0 +1,41 @@
+// Pictures of what a run can do so far, and whether their colours drift from the data's.
+
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "ddpm/base/file.h"
+#include "ddpm/data/dataset.h"
+#include "ddpm/training/trainer.h"
+
+namespace ddpm {
+
+// The mean of each channel over a preview's samples beside that over the data, in [-1, 1].
+struct ChannelDrift {
+  std::string weights;  // "ema" or "raw"
+  std::vector<double> mean;
+  std::vector<double> data_mean;
+  // A channel's means differ by more than kDriftOfNote, and by more than four standard errors of
+  // the mean over so few samples.
+  bool warning = false;
+};
+
+inline constexpr double kDriftOfNote = 0.15;  // 19 gray levels of 255
+
+struct PreviewReport {
+  std::vector<std::filesystem::path> pictures;
+  std::vector<ChannelDrift> drifts;  // one a picture
+};
+
+// Samples config.sample_count images from noise of the run's seed, the same noise each time, and
+// writes <folder>/<step>.png (averaged weights); while the average is young also <step>-raw.png.
+// The network's weights, and all randomness of training, stay as they are.
+PreviewReport write_preview(Trainer& trainer, const Dataset& dataset,
+                            const std::filesystem::path& folder, FileLayer& files = real_files());
+
+// One line for a person.
+std::string drift_warning(const ChannelDrift& drift);
+
+}  // namespace ddpm

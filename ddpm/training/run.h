@@ -1,0 +1,40 @@
+// A run of training: a folder, from its first step or from where it stopped.
+
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "ddpm/base/file.h"
+#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/data/dataset.h"
+#include "ddpm/tensor/tensor.h"
+
+namespace ddpm {
+
+// How the caller watches and steers; each may be empty.
+struct RunObserver {
+  std::function<void(const std::string& line)> say;
+  // After each step; `loss` is smoothed.
+  std::function<void(int64_t step, int64_t steps, double loss)> progress;
+  std::function<bool()> stop;  // asked between two steps
+};
+
+enum class RunEnd { kDone, kTimeLimit, kStopped };
+
+struct RunRequest {
+  std::filesystem::path run;      // the folder
+  TrainConfig config;             // complete; of a resumed run as check_resume gave it
+  bool resume = false;            // else the folder holds no run
+  bool allow_other_data = false;  // resume although the data are others
+};
+
+// Trains until config.steps, the time limit or a stop, and ends with a complete checkpoint in all
+// three cases. Writes into the run folder as docs/run_folder.md says, through `files`. Throws
+// InvalidArgument for data that are not the run's or do not fit the network; IoError; NotFinite
+// after config.max_bad_steps skipped updates in a row, the last good checkpoint untouched.
+RunEnd run_training(const RunRequest& request, const Dataset& dataset, at::Device device,
+                    const RunObserver& observer, FileLayer& files = real_files());
+
+}  // namespace ddpm

@@ -1,0 +1,79 @@
+#include "ddpm/training/snapshot.h"
+
+#include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
+
+#include "ddpm/base/check.h"
+
+namespace ddpm {
+
+namespace {
+
+// Tensors as plain row-major float32 arrays on the host, and views of them.
+class HostCopies {
+ public:
+  explicit HostCopies(const std::vector<Tensor>& tensors) {
+    for (const Tensor& tensor : tensors) {
+      copies_.push_back(tensor.detach().to(at::kCPU, at::kFloat).contiguous());
+    }
+  }
+  ParameterViews views() const {
+    ParameterViews views;
+    for (const Tensor& copy : copies_) {
+      views.emplace_back(copy.const_data_ptr<float>(), static_cast<size_t>(copy.numel()));
+    }
+    return views;
+  }
+
+ private:
+  std::vector<Tensor> copies_;
+};
+
+// Into tensors of any device and memory order.
+void copy_into(const std::vector<Tensor>& tensors, const ParameterValues& values) {
+  const at::NoGradGuard no_grad;
+  DDPM_ASSERT(tensors.size() == values.size());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    Tensor host = at::empty(tensors[i].sizes(), at::kFloat);
+    DDPM_ASSERT(host.numel() == static_cast<int64_t>(values[i].size()));
+    std::copy(values[i].begin(), values[i].end(), host.mutable_data_ptr<float>());
+    tensors[i].detach().copy_(host);
+  }
+}
+
+}  // namespace
+
+std::filesystem::path save_snapshot(Trainer& trainer, TrainingState state, CheckpointStore& store,
+                                    const KeepPolicy& keep) {
+  state.config = trainer.config();
+  state.unet = trainer.network().config();
+  state.step = trainer.steps_done();
+  state.images_seen = state.step * state.config.batch_size;
+  state.optimizer_updates = trainer.adam().updates();
+  state.ema_updates = trainer.ema().updates();
+  state.skipped_updates = trainer.skipped_updates();
+  state.bad_in_a_row = trainer.bad_steps_in_a_row();
+  const HostCopies ema(trainer.ema().averages());
+  const HostCopies raw(trainer.weights());
+  const HostCopies first(trainer.adam().first_moments());
+  const HostCopies second(trainer.adam().second_moments());
+  return store.save(state, {ema.views(), raw.views(), first.views(), second.views()}, keep);
+}
+
+TrainingState restore_snapshot(const std::filesystem::path& checkpoint, Trainer& trainer) {
+  const TrainingState state = read_training_state(checkpoint);
+  const UNetConfig& unet = trainer.network().config();
+  DDPM_CHECK(state.unet == unet, "resume: the network of ", checkpoint.string(),
+             " is not that of the run's configuration");
+  copy_into(trainer.weights(), read_arrays(checkpoint, unet, ArraySet::kRaw));
+  copy_into(trainer.ema().averages(), read_arrays(checkpoint, unet, ArraySet::kEma));
+  copy_into(trainer.adam().first_moments(), read_arrays(checkpoint, unet, ArraySet::kFirstMoment));
+  copy_into(trainer.adam().second_moments(),
+            read_arrays(checkpoint, unet, ArraySet::kSecondMoment));
+  trainer.adam().restore(state.optimizer_updates);
+  trainer.ema().restore(state.ema_updates);
+  trainer.restore(state.step, state.skipped_updates, state.bad_in_a_row);
+  return state;
+}
+
+}  // namespace ddpm

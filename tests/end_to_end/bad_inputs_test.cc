@@ -1,0 +1,255 @@
+// Each thing that a person may get wrong: one line that says who, wanted and got, the right exit
+// code, and nothing written.
+
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <thread>
+
+#include "ddpm/base/file.h"
+#include "ddpm/formats/npy.h"
+#include "ddpm/formats/png.h"
+#include "program.h"
+
+namespace ddpm {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct BadInput {
+  std::string name;
+  std::vector<std::string> arguments;
+  int exit_code;
+  std::vector<std::string> said;  // all of these are in the line
+};
+
+// A new run needs these; what is wrong comes behind.
+std::vector<std::string> train_with(const std::vector<std::string>& more) {
+  std::vector<std::string> arguments = {"train", "--preset", "tiny"};
+  const auto has = [&more](const char* flag) {
+    return std::find(more.begin(), more.end(), flag) != more.end();
+  };
+  if (!has("--data")) arguments.insert(arguments.end(), {"--data", "data"});
+  if (!has("--out")) arguments.insert(arguments.end(), {"--out", "new"});
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+std::vector<std::string> sample_with(const std::vector<std::string>& more) {
+  std::vector<std::string> arguments = {"sample", "--checkpoint", "run", "--out", "new"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+const std::vector<BadInput>& bad_inputs() {
+  static const std::vector<BadInput> inputs = {
+      {"NoCommand", {}, 2, {"ddpm:", "command", "train"}},
+      {"UnknownCommand", {"trian"}, 2, {"trian", "did you mean 'train'?"}},
+      {"UnknownFlag",
+       train_with({"--bach-size", "3"}),
+       2,
+       {"train:", "--bach-size", "did you mean '--batch-size'?"}},
+      {"UnknownFlagOfSample", sample_with({"--cuont", "3"}), 2, {"--cuont", "'--count'"}},
+      {"StrayWord", sample_with({"surplus"}), 2, {"sample:", "surplus"}},
+      {"MissingValue", {"train", "--data"}, 2, {"train:", "--data"}},
+      {"NoOut", {"train", "--preset", "tiny", "--data", "data"}, 2, {"train:", "--out"}},
+      {"NoData", {"train", "--preset", "tiny", "--out", "new"}, 2, {"train:", "--data"}},
+      {"DataMissing", train_with({"--data", "nowhere"}), 2, {"nowhere"}},
+      {"DataNameMistyped", train_with({"--data", "fashion-mnits"}), 2, {"fashion-mnist"}},
+      {"DataWithoutImages", train_with({"--data", "empty"}), 1, {"empty", "png", "jpg"}},
+      {"DataMostlyUnreadable", train_with({"--data", "broken"}), 1, {"001.png", "max-bad-files"}},
+      {"StepsNotANumber", train_with({"--steps", "many"}), 2, {"--steps", "many"}},
+      {"StepsZero", train_with({"--steps", "0"}), 2, {"steps", "0"}},
+      {"BatchNegative", train_with({"--batch-size", "-4"}), 2, {"batch", "-4"}},
+      {"LearningRateNegative", train_with({"--learning-rate", "-0.1"}), 2, {"-0.1"}},
+      {"EmaDecayOne", train_with({"--ema-decay", "1"}), 2, {"ema", "1"}},
+      {"DropoutTooLarge", train_with({"--dropout", "1.5"}), 2, {"dropout", "1.5"}},
+      {"UnknownPreset",
+       {"train", "--preset", "cifar", "--data", "data", "--out", "new"},
+       2,
+       {"cifar10"}},
+      {"UnknownSchedule", train_with({"--schedule", "cosin"}), 2, {"cosin", "cosine"}},
+      {"UnknownPrediction", train_with({"--prediction", "epsilon"}), 2, {"epsilon", "eps"}},
+      {"UnknownPrecision", train_with({"--precision", "fp16"}), 2, {"fp16", "bf16"}},
+      {"UnknownFit", train_with({"--fit", "squash"}), 2, {"squash", "stretch"}},
+      {"Channels", train_with({"--channels", "2"}), 2, {"channels", "2"}},
+      {"ImageSizeText", train_with({"--image-size", "8by8"}), 2, {"8by8"}},
+      {"ImageSizeIllegal", train_with({"--image-size", "9x8"}), 2, {"9x8", "8x8", "10x8", "--fit"}},
+      {"BetaAboveOne", train_with({"--beta-T", "1.5"}), 2, {"beta", "1.5"}},
+      {"PresetAndConfig", train_with({"--config", "config.json"}), 2, {"--preset", "--config"}},
+      {"ConfigMissing",
+       {"train", "--config", "none.json", "--data", "data", "--out", "new"},
+       2,
+       {"none.json"}},
+      {"ConfigUnknownKey",
+       {"train", "--config", "config.json", "--out", "new"},
+       2,
+       {"config.json", "bach_size", "did you mean 'batch_size'?"}},
+      {"ConfigNotJson", {"train", "--config", "broken.json", "--out", "new"}, 2, {"broken.json"}},
+      {"OutIsARun", train_with({"--out", "run"}), 2, {"run", "--resume run"}},
+      {"OutIsAFile", train_with({"--out", "config.json"}), 2, {"config.json", "is a file"}},
+      {"ResumeOfNothing", {"train", "--resume", "nowhere"}, 2, {"nowhere", "config.json"}},
+      {"ResumeWithOtherSettings",
+       {"train", "--resume", "run", "--learning-rate", "0.5"},
+       2,
+       {"learning_rate", "0.5"}},
+      {"ResumeOnOtherData",
+       {"train", "--resume", "run", "--data", "other", "--steps", "30"},
+       2,
+       {"other", "fingerprint", "--allow-other-data"}},
+      {"ResumeAndOut", {"train", "--resume", "run", "--out", "new"}, 2, {"--resume", "--out"}},
+      {"DeviceUnknown", train_with({"--device", "gpu"}), 2, {"gpu", "cuda"}},
+      {"SampleWithoutCheckpoint", {"sample", "--out", "new"}, 2, {"--checkpoint"}},
+      {"SampleOfNothing", {"sample", "--checkpoint", "nowhere", "--out", "new"}, 2, {"nowhere"}},
+      {"SampleOfAFolderOfImages", {"sample", "--checkpoint", "data", "--out", "new"}, 2, {"data"}},
+      {"SampleTooManySteps", sample_with({"--steps", "5000"}), 2, {"--steps", "5000"}},
+      {"SampleEtaWithDdpm", sample_with({"--eta", "0.5"}), 2, {"--eta", "ddim"}},
+      {"SampleEtaTooLarge", sample_with({"--sampler", "ddim", "--eta", "2"}), 2, {"--eta", "2"}},
+      {"SampleUnknownSampler", sample_with({"--sampler", "ddmp"}), 2, {"ddmp", "ddpm"}},
+      {"SampleCountZero", sample_with({"--count", "0"}), 2, {"--count", "0"}},
+      {"SampleIntoAnotherJob",
+       {"sample", "--checkpoint", "run", "--out", "done", "--count", "1", "--seed", "2",
+        "--sampler", "ddim", "--steps", "2"},
+       2,
+       {"000000.png", "seed"}},
+      {"PredictWrongShape",
+       {"predict", "--checkpoint", "run", "--input", "small.npy", "--timesteps", "t.npy",
+        "--output", "new"},
+       2,
+       {"[1, 1, 4, 4]"}},
+      {"PredictTimestepOutside",
+       {"predict", "--checkpoint", "run", "--input", "x.npy", "--timesteps", "late.npy", "--output",
+        "new"},
+       2,
+       {"1000"}},
+      {"PredictNotAnArray",
+       {"predict", "--checkpoint", "run", "--input", "config.json", "--timesteps", "t.npy",
+        "--output", "new"},
+       1,
+       {"config.json"}},
+      {"ForwardTimesFalling",
+       {"forward", "--data", "data", "--out", "new", "--times", "9,3"},
+       2,
+       {"--times", "3"}},
+      {"ForwardTimeBeyondT",
+       {"forward", "--data", "data", "--out", "new", "--times", "2000"},
+       2,
+       {"1000", "2000"}},
+      {"InfoOfNothing", {"info", "nowhere"}, 2, {"nowhere"}},
+      {"InfoWithoutPath", {"info"}, 2, {"PATH"}},
+      {"PickleWeights", {"info", "pickled"}, 1, {"pickle", "safetensors"}},
+  };
+  return inputs;
+}
+
+std::set<fs::path> everything_below(const fs::path& folder) {
+  std::set<fs::path> found;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) found.insert(entry.path());
+  return found;
+}
+
+std::string npy_of_floats(const std::vector<int64_t>& shape) {
+  NpyArray array{"<f4", shape, ""};
+  array.bytes.assign(static_cast<size_t>(array.count()) * sizeof(float), '\0');
+  return encode_npy(array);
+}
+
+std::string npy_of_integer(int64_t value) {
+  return encode_npy({"<i8", {1}, {reinterpret_cast<const char*>(&value), sizeof(value)}});
+}
+
+class BadInputs : public EndToEnd {
+ protected:
+  void SetUp() override {
+    EndToEnd::SetUp();
+    train_tiny("run", {"--steps", "20"});
+    const Outcome made = ddpm({"sample", "--checkpoint", "run", "--out", "done", "--count", "1",
+                               "--seed", "1", "--sampler", "ddim", "--steps", "2"});
+    ASSERT_EQ(made.exit_code, 0) << made.err;
+    write_blobs(folder_ / "other", 5, 8, 8, 1);
+    fs::create_directories(folder_ / "empty");
+    write_file_whole(folder_ / "empty" / "notes.txt", "no image");
+    write_blobs(folder_ / "broken", 2, 8, 8, 1);
+    write_file_whole(folder_ / "broken" / "001.png", "not a picture");
+    write_file_whole(folder_ / "config.json", R"({"data": "data", "bach_size": 3})");
+    write_file_whole(folder_ / "broken.json", R"({"data": )");
+    write_file_whole(folder_ / "x.npy", npy_of_floats({1, 1, 8, 8}));
+    write_file_whole(folder_ / "small.npy", npy_of_floats({1, 1, 4, 4}));
+    write_file_whole(folder_ / "t.npy", npy_of_integer(10));
+    write_file_whole(folder_ / "late.npy", npy_of_integer(1000));
+    make_pickled();
+  }
+
+  // A diffusers folder whose weights are a pickle under the right name.
+  void make_pickled() const {
+    const fs::path from = folder_ / "run" / "checkpoints" / "00000020";
+    for (const char* part : {"unet", "scheduler"}) {
+      fs::create_directories(folder_ / "pickled");
+      fs::copy(from / part, folder_ / "pickled" / part, fs::copy_options::recursive);
+    }
+    fs::copy(from / "model_index.json", folder_ / "pickled" / "model_index.json");
+    write_file_whole(folder_ / "pickled" / "unet" / "diffusion_pytorch_model.safetensors",
+                     "\x80\x02}q\x01.");
+  }
+};
+
+TEST_F(BadInputs, EachGetsItsOneLineItsExitCodeAndWritesNothing) {
+  EXPECT_GE(bad_inputs().size(), 25U);
+  const std::set<fs::path> before = everything_below(folder_);
+  for (const BadInput& input : bad_inputs()) {
+    SCOPED_TRACE(input.name);
+    const Outcome outcome = ddpm(input.arguments);
+    EXPECT_EQ(outcome.exit_code, input.exit_code) << outcome.err;
+    const auto lines = lines_of(outcome.err);
+    EXPECT_EQ(lines.size(), 1U) << outcome.err;
+    for (const std::string& word : input.said) {
+      EXPECT_NE(outcome.err.find(word), std::string::npos) << word << " is not in: " << outcome.err;
+    }
+    std::set<fs::path> after = everything_below(folder_);
+    after.erase(folder_ / ".stdout");
+    after.erase(folder_ / ".stderr");
+    std::set<fs::path> expected = before;
+    expected.erase(folder_ / ".stdout");
+    expected.erase(folder_ / ".stderr");
+    EXPECT_EQ(after, expected);
+  }
+}
+
+TEST_F(BadInputs, ASecondProcessOnTheSameRunIsRefused) {
+  train_tiny("shared", {"--steps", "20"});
+  const std::vector<std::string> long_run = {
+      "train",   "--preset",  "tiny",         "--data", "data",           "--out", "busy",
+      "--steps", "100000000", "--save-every", "20",     "--sample-every", "0"};
+  // the first one runs until the second has been refused
+  const fs::path refused = folder_ / "refused";
+  std::thread second([this, &refused] {
+    while (!fs::exists(folder_ / "busy" / "checkpoints" / "00000020")) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    fs::create_directories(folder_ / "elsewhere");
+    const Outcome outcome =
+        run_ddpm(folder_ / "elsewhere", {"train", "--resume", (folder_ / "busy").string()});
+    EXPECT_EQ(outcome.exit_code, 1) << outcome.out;
+    EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
+    EXPECT_NE(outcome.err.find("lock"), std::string::npos) << outcome.err;
+    write_file_whole(refused, "");
+  });
+  const Outcome first = run_ddpm_until(folder_, long_run, refused, SIGINT);
+  second.join();
+  EXPECT_EQ(first.exit_code, 128 + SIGINT) << first.err;
+}
+
+TEST_F(BadInputs, ALearningRateThatBlowsUpEndsTheRunAndKeepsTheLastGoodCheckpoint) {
+  const Outcome outcome =
+      ddpm({"train", "--preset", "tiny", "--data", "data", "--out", "blown", "--steps", "200",
+            "--learning-rate", "1e30", "--warmup", "0", "--max-bad-steps", "5"});
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.out;
+  EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
+  EXPECT_NE(outcome.err.find("5 steps in a row"), std::string::npos) << outcome.err;
+  EXPECT_TRUE(weights_below(folder_ / "blown").empty());
+}
+
+}  // namespace
+}  // namespace ddpm

@@ -1,0 +1,158 @@
+#include "program.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <thread>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
+#include "ddpm/base/sha256.h"
+#include "ddpm/base/text.h"
+#include "ddpm/formats/png.h"
+#include "ddpm/random/stream.h"
+
+namespace ddpm {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int64_t kLargestOutput = 10'000'000;
+constexpr auto kPatience = std::chrono::seconds(120);
+
+// A child process whose output goes into two files of `folder`.
+class Child {
+ public:
+  Child(const fs::path& folder, const std::vector<std::string>& arguments)
+      : out_(folder / ".stdout"), err_(folder / ".stderr") {
+    std::vector<std::string> words = {std::string(DDPM_BUILD_DIR) + "/ddpm"};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    pid_ = ::fork();
+    if (pid_ == 0) exec(folder, words);
+  }
+
+  void send(int signal) const { ::kill(pid_, signal); }
+
+  bool ended() {
+    if (!ended_) ended_ = ::waitpid(pid_, &status_, WNOHANG) == pid_;
+    return ended_;
+  }
+
+  Outcome wait() {
+    if (!ended_) ::waitpid(pid_, &status_, 0);
+    ended_ = true;
+    const int code = WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_);
+    return {code, read_file(out_, kLargestOutput), read_file(err_, kLargestOutput)};
+  }
+
+ private:
+  [[noreturn]] void exec(const fs::path& folder, std::vector<std::string>& words) const {
+    const int out = ::open(out_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    const int err = ::open(err_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    ::dup2(out, STDOUT_FILENO);
+    ::dup2(err, STDERR_FILENO);
+    if (::chdir(folder.c_str()) != 0) ::_exit(127);
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    ::execv(argv[0], argv.data());
+    ::_exit(127);
+  }
+
+  fs::path out_;
+  fs::path err_;
+  pid_t pid_;
+  int status_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+Outcome run_ddpm(const fs::path& folder, const std::vector<std::string>& arguments) {
+  return Child(folder, arguments).wait();
+}
+
+Outcome run_ddpm_until(const fs::path& folder, const std::vector<std::string>& arguments,
+                       const fs::path& file, int signal) {
+  Child child(folder, arguments);
+  const auto began = std::chrono::steady_clock::now();
+  while (!child.ended() && !fs::exists(file)) {
+    if (std::chrono::steady_clock::now() - began > kPatience) {
+      child.send(SIGKILL);
+      ADD_FAILURE() << file << " did not appear";
+      return child.wait();
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  child.send(signal);
+  return child.wait();
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines = split(text, '\n');
+  if (!lines.empty() && lines.back().empty()) lines.pop_back();
+  return lines;
+}
+
+std::map<std::string, std::string> weights_below(const fs::path& folder) {
+  std::map<std::string, std::string> sums;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() != ".safetensors") continue;
+    sums[entry.path().lexically_relative(folder).string()] = sha256_of_file(entry.path());
+  }
+  return sums;
+}
+
+Image blob_image(int64_t height, int64_t width, int64_t channels, int bits, uint64_t seed) {
+  Image image{height, width, channels, bits, {}};
+  const double most = bits == 8 ? 255.0 : 65535.0;
+  const double cy = uniform({seed, Purpose::kTest, 0}) * static_cast<double>(height);
+  const double cx = uniform({seed, Purpose::kTest, 1}) * static_cast<double>(width);
+  for (int64_t y = 0; y < height; ++y) {
+    for (int64_t x = 0; x < width; ++x) {
+      const double dy = (static_cast<double>(y) - cy) / static_cast<double>(height);
+      const double dx = (static_cast<double>(x) - cx) / static_cast<double>(width);
+      for (int64_t c = 0; c < channels; ++c) {
+        const double spread = 4.0 + 3.0 * static_cast<double>(c);
+        const bool alpha = channels == 4 && c == 3;
+        const double value = alpha ? 0.5 : std::exp(-spread * (dy * dy + dx * dx));
+        image.samples.push_back(static_cast<uint16_t>(std::lround(value * most)));
+      }
+    }
+  }
+  return image;
+}
+
+void write_blobs(const fs::path& folder, int64_t count, int64_t height, int64_t width,
+                 int64_t channels) {
+  fs::create_directories(folder);
+  for (int64_t i = 0; i < count; ++i) {
+    const std::string digits = std::to_string(1000 + i).substr(1);
+    write_file_whole(folder / (digits + ".png"),
+                     encode_png(blob_image(height, width, channels, 8, static_cast<uint64_t>(i))));
+  }
+}
+
+void EndToEnd::SetUp() {
+  const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+  folder_ = fs::temp_directory_path() / concat("ddpm-", info->name(), "-", ::getpid());
+  fs::create_directories(folder_);
+  write_blobs(folder_ / "data", 24, 8, 8, 1);
+}
+
+void EndToEnd::TearDown() { fs::remove_all(folder_); }
+
+void EndToEnd::train_tiny(const std::string& run, const std::vector<std::string>& more) const {
+  std::vector<std::string> arguments = {"train", "--preset", "tiny", "--data",
+                                        "data",  "--out",    run};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  const Outcome outcome = ddpm(arguments);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+}
+
+}  // namespace ddpm

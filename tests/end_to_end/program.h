@@ -1,0 +1,59 @@
+// Starting the program from a test, and pictures to feed it with.
+
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ddpm/formats/image.h"
+
+namespace ddpm {
+
+struct Outcome {
+  int exit_code = 0;  // 128 + n after signal n
+  std::string out;    // standard output
+  std::string err;    // standard error
+};
+
+// Runs build/ddpm with these arguments in `folder` and waits for its end.
+Outcome run_ddpm(const std::filesystem::path& folder, const std::vector<std::string>& arguments);
+
+// The same, but sends `signal` as soon as `file` exists (and then waits for the end).
+Outcome run_ddpm_until(const std::filesystem::path& folder,
+                       const std::vector<std::string>& arguments, const std::filesystem::path& file,
+                       int signal);
+
+std::vector<std::string> lines_of(const std::string& text);
+
+// SHA-256 of each *.safetensors below `folder`, by its path relative to it.
+std::map<std::string, std::string> weights_below(const std::filesystem::path& folder);
+
+// A picture of soft blobs that `seed` gives; 8 or 16 bits.
+Image blob_image(int64_t height, int64_t width, int64_t channels, int bits, uint64_t seed);
+
+// `count` PNG files of blobs in `folder`, 000.png, 001.png, ..
+void write_blobs(const std::filesystem::path& folder, int64_t count, int64_t height, int64_t width,
+                 int64_t channels);
+
+// A fixture with a folder of its own that is removed at the end, and a small set of 8x8 gray images
+// "data" in it.
+class EndToEnd : public testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  Outcome ddpm(const std::vector<std::string>& arguments) const {
+    return run_ddpm(folder_, arguments);
+  }
+  // `ddpm train --preset tiny --data data --out RUN` and `more`; must succeed.
+  void train_tiny(const std::string& run, const std::vector<std::string>& more = {}) const;
+
+  std::filesystem::path folder_;
+};
+
+}  // namespace ddpm

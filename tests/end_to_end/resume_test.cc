@@ -1,0 +1,134 @@
+// However a run is interrupted, going on gives what it would have given without: bit for bit.
+
+#include <signal.h>
+
+#include <thread>
+
+#include "ddpm/base/file.h"
+#include "ddpm/base/text.h"
+#include "ddpm/report/run_log.h"
+#include "program.h"
+
+namespace ddpm {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::vector<std::string> kSixty = {"--steps",     "60", "--save-every",   "10",
+                                         "--log-every", "7",  "--sample-every", "20",
+                                         "--threads",   "2",  "--keep-last",    "0"};
+
+std::vector<std::string> train_arguments(const std::string& run) {
+  std::vector<std::string> arguments = {"train", "--preset", "tiny", "--data",
+                                        "data",  "--out",    run};
+  arguments.insert(arguments.end(), kSixty.begin(), kSixty.end());
+  return arguments;
+}
+
+class Resume : public EndToEnd {
+ protected:
+  void SetUp() override {
+    EndToEnd::SetUp();
+    train_tiny("whole", kSixty);
+  }
+
+  // The last checkpoint's weights, average and optimiser, the log and the previews are those of
+  // "whole".
+  void expect_equal_to_whole(const std::string& run) const {
+    const auto whole = weights_below(folder_ / "whole" / "checkpoints" / "00000060");
+    EXPECT_GE(whole.size(), 3U);
+    EXPECT_EQ(weights_below(folder_ / run / "checkpoints" / "00000060"), whole);
+    EXPECT_EQ(comparable(read_run_log(folder_ / run / "metrics.jsonl")),
+              comparable(read_run_log(folder_ / "whole" / "metrics.jsonl")));
+    for (const char* picture : {"00000020.png", "00000040.png", "00000060.png"}) {
+      EXPECT_EQ(read_file(folder_ / run / "samples" / picture, 1 << 24),
+                read_file(folder_ / "whole" / "samples" / picture, 1 << 24))
+          << picture;
+    }
+  }
+
+  void resume(const std::string& run) const {
+    const Outcome outcome = ddpm({"train", "--resume", run});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+    EXPECT_NE(outcome.out.find("resumed at step"), std::string::npos) << outcome.out;
+  }
+};
+
+TEST_F(Resume, AfterKillMinusNineTheWeightsAreThoseOfAnUninterruptedRun) {
+  const fs::path middle = folder_ / "killed" / "checkpoints" / "00000030";
+  const Outcome killed = run_ddpm_until(folder_, train_arguments("killed"), middle, SIGKILL);
+  ASSERT_EQ(killed.exit_code, 128 + SIGKILL) << killed.out << killed.err;
+  resume("killed");
+  expect_equal_to_whole("killed");
+}
+
+TEST_F(Resume, AfterSigtermTheRunEndsWithACheckpointAndGoesOnExactly) {
+  const fs::path early = folder_ / "stopped" / "checkpoints" / "00000010";
+  const Outcome stopped = run_ddpm_until(folder_, train_arguments("stopped"), early, SIGTERM);
+  ASSERT_EQ(stopped.exit_code, 128 + SIGTERM) << stopped.out << stopped.err;
+  EXPECT_NE(lines_of(stopped.out).back().find("ddpm train --resume"), std::string::npos);
+  EXPECT_EQ(stopped.err, "");
+  resume("stopped");
+  expect_equal_to_whole("stopped");
+}
+
+TEST_F(Resume, KilledAgainAndAgainAtAnyMomentItStillEndsTheSame) {
+  std::vector<std::string> arguments = train_arguments("hunted");
+  bool done = false;
+  for (int round = 0; round < 40 && !done; ++round) {
+    // a kill that falls at another moment of the run each time
+    const fs::path never = folder_ / "never";
+    std::thread bell([&never, round] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(500 + 37 * round));
+      write_file_whole(never, "");
+    });
+    const Outcome outcome = run_ddpm_until(folder_, arguments, never, SIGKILL);
+    bell.join();
+    fs::remove(never);
+    done = outcome.exit_code == 0;
+    ASSERT_TRUE(done || outcome.exit_code == 128 + SIGKILL) << outcome.out << outcome.err;
+    const bool has_checkpoint = fs::exists(folder_ / "hunted" / "checkpoints" / "00000010");
+    if (has_checkpoint) {
+      arguments = {"train", "--resume", "hunted"};
+    } else {
+      fs::remove_all(folder_ / "hunted");
+    }
+  }
+  ASSERT_TRUE(done);
+  expect_equal_to_whole("hunted");
+}
+
+TEST_F(Resume, ADamagedCheckpointIsNamedAndTheOneBeforeItUsed) {
+  train_tiny("damaged", kSixty);
+  const fs::path raw =
+      folder_ / "damaged" / "checkpoints" / "00000060" / "training" / "raw.safetensors";
+  std::string bytes = read_file(raw, 1 << 24);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  write_file_whole(raw, bytes);
+  const Outcome outcome = ddpm({"train", "--resume", "damaged"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("raw.safetensors"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("resumed at step 50"), std::string::npos) << outcome.out;
+  expect_equal_to_whole("damaged");
+}
+
+TEST_F(Resume, TheTimeLimitEndsWithACheckpointAndExitCodeZero) {
+  const Outcome outcome = ddpm({"train", "--preset", "tiny", "--data", "data", "--out", "timed",
+                                "--steps", "1000000", "--time-limit", "1s"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Outcome info = ddpm({"info", "timed"});
+  EXPECT_EQ(info.exit_code, 0) << info.err;
+}
+
+TEST_F(Resume, MoreStepsMayBeAskedForAndGiveTheLongerRun) {
+  std::vector<std::string> thirty = kSixty;
+  thirty[1] = "30";
+  train_tiny("longer", thirty);
+  const Outcome outcome = ddpm({"train", "--resume", "longer", "--steps", "60"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(weights_below(folder_ / "longer" / "checkpoints" / "00000060"),
+            weights_below(folder_ / "whole" / "checkpoints" / "00000060"));
+}
+
+}  // namespace
+}  // namespace ddpm
