@@ -17,6 +17,11 @@ struct SinCos {
   double cos;
 };
 
+// A word's top 53 bits as a number in (0, 1], whose logarithm is finite.
+inline double positive_unit(uint64_t word) {
+  return static_cast<double>(static_cast<int64_t>((word >> 11) + 1)) * 0x1p-53;
+}
+
 // The polynomial with these coefficients, the constant first.
 template <size_t n>
 inline double polynomial(const std::array<double, n>& coefficients, double x) {

@@ -46,10 +46,17 @@ long double sincos_error(uint64_t j) {
 
 }  // namespace
 
+// A zero comes once in 2^53 words, and its logarithm would be an infinite pixel.
+TEST(PositiveUnit, IsAboveZeroAndAtMostOne) {
+  EXPECT_EQ(positive_unit(0), 0x1p-53);
+  EXPECT_EQ(positive_unit(~uint64_t{0}), 1.0);
+  EXPECT_EQ(positive_unit(uint64_t{1} << 63), 0.5 + 0x1p-53);
+}
+
 TEST(PortableLog, IsWithinItsBoundOnUniformNumbers) {
   long double worst = 0.0L;
   for (const uint64_t word : some_words(0, 200'000)) {
-    worst = std::max(worst, log_error(static_cast<double>((word >> 11) + 1) * 0x1p-53));
+    worst = std::max(worst, log_error(positive_unit(word)));
   }
   EXPECT_LT(worst, kBound);
 }

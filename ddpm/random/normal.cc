@@ -18,9 +18,7 @@ constexpr size_t kChunk = 256;  // words made at once; they stay in the first ca
 void to_normal(const std::array<uint64_t, kChunk>& words, size_t count,
                std::array<float, kChunk>& normal) {
   for (size_t i = 0; i < count; i += 2) {
-    // (0, 1]: the logarithm is finite
-    const double u = static_cast<double>(static_cast<int64_t>((words[i] >> 11) + 1)) * 0x1p-53;
-    const double radius = std::sqrt(-2.0 * portable_log(u));
+    const double radius = std::sqrt(-2.0 * portable_log(positive_unit(words[i])));
     const SinCos direction = portable_sincos_turns(words[i + 1] >> 11);
     normal[i] = static_cast<float>(radius * direction.cos);
     normal[i + 1] = static_cast<float>(radius * direction.sin);
