@@ -24,7 +24,7 @@ void check_steps(int64_t T, int64_t least) {
 
 }  // namespace
 
-double NoiseLevel::lambda() const { return std::log(signal / sigma); }
+double NoiseLevel::lambda() const { return std::log(signal) - std::log(sigma); }
 
 Schedule Schedule::linear(int64_t T, double beta_1, double beta_T) {
   check_steps(T, 2);
