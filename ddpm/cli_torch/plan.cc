@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <iostream>
 #include <sstream>
 
@@ -81,6 +82,13 @@ std::string numbers(const std::vector<int64_t>& values) {
   return join(words, ", ");
 }
 
+// "0.25 epochs", "2.9 epochs", "2,048 epochs".
+std::string epochs_text(double epochs) {
+  char text[32];
+  std::snprintf(text, sizeof(text), epochs < 1.0 ? "%.2g" : "%.1f", epochs);
+  return (epochs < 100.0 ? text : with_thousands(std::llround(epochs))) + std::string(" epochs");
+}
+
 void print_plan(const TrainConfig& config, const UNetConfig& unet, const Measurement& measured) {
   const double step = measured.seconds * static_cast<double>(config.batch_size) /
                       static_cast<double>(measured.images);
@@ -121,10 +129,9 @@ std::string summary_lines(const TrainConfig& config, const UNetConfig& unet, con
       << config.prediction << "\n"
       << "training          " << with_thousands(config.steps) << " steps of " << config.batch_size
       << " images ("
-      << shortest(std::round(static_cast<double>(config.steps * config.batch_size) * 10.0 /
-                             static_cast<double>(dataset.size())) /
-                  10.0)
-      << " epochs), " << config.precision << " on " << device.str() << ", " << threads
+      << epochs_text(static_cast<double>(config.steps * config.batch_size) /
+                     static_cast<double>(dataset.size()))
+      << "), " << config.precision << " on " << device.str() << ", " << threads
       << (threads == 1 ? " thread\n" : " threads\n");
   return out.str();
 }

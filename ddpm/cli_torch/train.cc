@@ -73,6 +73,10 @@ int train_with_torch(const TrainRequest& request) {
   run.config = request.resume
                    ? check_resume(read_run_config(run.run), request.config, request.given_keys)
                    : request.config;
+  // the run has to find its data again from wherever it is resumed
+  if (fs::exists(run.config.data)) {
+    run.config.data = fs::absolute(run.config.data).lexically_normal().string();
+  }
   check_train_config(run.config, "train");
   std::cout << run.run.string() << std::endl;
 

@@ -89,8 +89,9 @@ class Frame {
       y_ = {0.0, 1.0};
     }
     for (Range* range : {&x_, &y_}) {
-      if (range->high > range->low) continue;
-      const double room = range->low == 0.0 ? 1.0 : std::abs(range->low) * 0.1;
+      const double size = std::max(std::abs(range->low), std::abs(range->high));
+      if (range->high - range->low > 1e-6 * size) continue;
+      const double room = size == 0.0 ? 1.0 : size * 0.1;
       *range = {range->low - room, range->high + room};
     }
     const double room = (y_.high - y_.low) * kMargin;

@@ -83,6 +83,12 @@ void RunLogWriter::append(const Json& line) {
   files_.append(path_, as_bytes(json_line(line) + "\n"));
 }
 
+void RunLogWriter::sync() {
+  if (!fs::exists(path_)) return;
+  files_.sync(path_);
+  files_.sync(fs::absolute(path_).parent_path());  // its name too
+}
+
 RunLog read_run_log(const fs::path& path) {
   RunLog log;
   if (!fs::exists(path)) return log;

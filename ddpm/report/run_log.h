@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,9 @@ class RunLogWriter {
   // Appends one line. Throws InvalidArgument unless `line` is an object with a "kind" and finite
   // numbers; IoError.
   void append(const Json& line);
+
+  // Makes what was appended so far durable: after a crash it is there. Throws IoError.
+  void sync();
 
  private:
   std::filesystem::path path_;

@@ -21,7 +21,8 @@ double nice_step(double step) {
 }  // namespace
 
 std::vector<double> linear_ticks(double low, double high, int64_t count) {
-  if (!(high > low)) return {low};
+  // nearer than float64 can count in steps: one point
+  if (!(high - low > 1e-9 * std::max(std::abs(low), std::abs(high)))) return {low};
   const double step = nice_step((high - low) / static_cast<double>(std::max<int64_t>(count, 1)));
   std::vector<double> ticks;
   const double first = std::ceil(low / step - 1e-9);

@@ -118,14 +118,20 @@ std::string numbers_text(const std::vector<double>& values) {
 
 }  // namespace
 
+fs::path picture_of_step(const fs::path& folder, int64_t step) {
+  char name[32];
+  std::snprintf(name, sizeof(name), "%08lld.png", static_cast<long long>(step));
+  return folder / name;
+}
+
 PreviewReport write_preview(Trainer& trainer, const Dataset& dataset, const fs::path& folder,
                             FileLayer& files) {
   const TrainConfig& config = trainer.config();
   const UNetConfig& unet = trainer.network().config();
   const Schedule schedule = make_schedule(schedule_config_of(config));
   const BatchShape shape{config.sample_count, unet.image_channels, unet.height, unet.width};
-  char name[32];
-  std::snprintf(name, sizeof(name), "%08lld", static_cast<long long>(trainer.steps_done()));
+  const fs::path averaged = picture_of_step(folder, trainer.steps_done());
+  const fs::path raw = folder / (averaged.stem().string() + "-raw.png");
 
   PreviewReport report;
   const bool young = average_is_young(trainer, trainer.ema());
@@ -137,7 +143,7 @@ PreviewReport write_preview(Trainer& trainer, const Dataset& dataset, const fs::
         make_torch_network(network, trainer.device(), Precision::kFloat32), schedule,
         prediction_of(config));
     const Batch samples = sample_all(config, predictor, shape);
-    report.pictures.push_back(folder / (std::string(name) + (ema ? ".png" : "-raw.png")));
+    report.pictures.push_back(ema ? averaged : raw);
     write_file_whole(report.pictures.back(), encode_png(grid_of(samples)), files);
     report.drifts.push_back(drift_of(samples, dataset, ema ? "ema" : "raw"));
   }

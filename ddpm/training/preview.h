@@ -29,6 +29,9 @@ struct PreviewReport {
   std::vector<ChannelDrift> drifts;  // one a picture
 };
 
+// <folder>/<step>.png, with the step in eight digits.
+std::filesystem::path picture_of_step(const std::filesystem::path& folder, int64_t step);
+
 // Samples config.sample_count images from noise of the run's seed, the same noise each time, and
 // writes <folder>/<step>.png (averaged weights); while the average is young also <step>-raw.png.
 // The network's weights, and all randomness of training, stay as they are.

@@ -105,6 +105,7 @@ class Run {
                state.data_fingerprint.substr(0, 12), "); --allow-other-data goes on all the same");
     interval_.restore(state.carried);
     saved_step_ = state.step;
+    first_step_ = state.step;
     log_.append({{"kind", "resume"}, {"step", state.step}, {"steps", config_.steps}});
     say(concat("resumed at step ", state.step, " of ", config_.steps, ": ", state.ema_updates,
                " EMA updates, learning rate ",
@@ -124,10 +125,12 @@ class Run {
       shown_loss_ =
           shown_loss_ ? kLossMemory * *shown_loss_ + (1 - kLossMemory) * report.loss : report.loss;
     }
+    if (observer_.look) observer_.look(trainer_);
     if (observer_.progress) observer_.progress(step, config_.steps, shown_loss_.value_or(NAN));
   }
 
   bool save_is_due(int64_t step) const {
+    if (step == config_.steps) return false;  // finish() saves, after the last pictures
     if (config_.save_every > 0 && step % config_.save_every == 0) return true;
     return !saved_step_ && seconds_since(began_) > kFirstCheckpointSeconds;
   }
@@ -199,25 +202,29 @@ class Run {
     state.data_fingerprint = dataset_.fingerprint();
     state.data_images = dataset_.size();
     state.carried = interval_.carried();
+    log_.sync();  // the lines up to a checkpoint have to outlive whatever the checkpoint outlives
     save_snapshot(trainer_, state, store_, {config_.keep_last, config_.keep_every});
     saved_step_ = trainer_.steps_done();
   }
 
   void finish(RunEnd end) {
+    // pictures first: what they log is then kept or lost together with the checkpoint
+    if (end != RunEnd::kStopped) preview_if_missing();
     if (saved_step_ != trainer_.steps_done()) save();
     const char* reason = end == RunEnd::kDone        ? "done"
                          : end == RunEnd::kTimeLimit ? "time limit"
                                                      : "stopped";
     log_.append({{"kind", "end"}, {"reason", reason}, {"step", trainer_.steps_done()}});
-    if (end != RunEnd::kStopped) preview_if_missing();
     plot_loss();
   }
 
-  // So that a run that ended shows what it can do, whatever the cadence of its previews.
+  // So that a run that ended shows what it can do, whatever the cadence of its previews. A run that
+  // had no step left to do has shown it before its last checkpoint.
   void preview_if_missing() {
-    const bool shown =
-        config_.sample_every > 0 && trainer_.steps_done() % config_.sample_every == 0;
-    if (!shown && config_.sample_count > 0) preview();
+    const int64_t step = trainer_.steps_done();
+    const bool shown = config_.sample_every > 0 && step % config_.sample_every == 0;
+    const bool idle = request_.resume && step == first_step_;
+    if (config_.sample_count > 0 && !shown && !idle) preview();
   }
 
   const RunRequest& request_;
@@ -233,7 +240,7 @@ class Run {
   std::optional<int64_t> saved_step_;
   std::optional<double> shown_loss_;
   std::optional<int64_t> logged_step_;
-  int64_t first_step_ = 0;
+  int64_t first_step_ = 0;  // steps that were done when this process began
   double waited_ = 0.0;
   Clock::time_point began_ = Clock::now();
   Clock::time_point logged_at_ = began_;

@@ -10,6 +10,7 @@
 #include "ddpm/checkpoints/train_config.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/tensor/tensor.h"
+#include "ddpm/training/trainer.h"
 
 namespace ddpm {
 
@@ -19,6 +20,8 @@ struct RunObserver {
   // After each step; `loss` is smoothed.
   std::function<void(int64_t step, int64_t steps, double loss)> progress;
   std::function<bool()> stop;  // asked between two steps
+  // After each step, for whoever wants to see, or to change, more than is logged.
+  std::function<void(Trainer& trainer)> look;
 };
 
 enum class RunEnd { kDone, kTimeLimit, kStopped };

@@ -139,7 +139,10 @@ const std::vector<BadInput>& bad_inputs() {
        {"1000", "2000"}},
       {"InfoOfNothing", {"info", "nowhere"}, 2, {"nowhere"}},
       {"InfoWithoutPath", {"info"}, 2, {"PATH"}},
-      {"PickleWeights", {"info", "pickled"}, 1, {"pickle", "safetensors"}},
+      {"PickleWeights",
+       {"sample", "--checkpoint", "pickled", "--out", "new"},
+       1,
+       {"pickle", "safetensors"}},
   };
   return inputs;
 }
@@ -233,22 +236,12 @@ TEST_F(BadInputs, ASecondProcessOnTheSameRunIsRefused) {
         run_ddpm(folder_ / "elsewhere", {"train", "--resume", (folder_ / "busy").string()});
     EXPECT_EQ(outcome.exit_code, 1) << outcome.out;
     EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
-    EXPECT_NE(outcome.err.find("lock"), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.err.find("process"), std::string::npos) << outcome.err;
     write_file_whole(refused, "");
   });
   const Outcome first = run_ddpm_until(folder_, long_run, refused, SIGINT);
   second.join();
   EXPECT_EQ(first.exit_code, 128 + SIGINT) << first.err;
-}
-
-TEST_F(BadInputs, ALearningRateThatBlowsUpEndsTheRunAndKeepsTheLastGoodCheckpoint) {
-  const Outcome outcome =
-      ddpm({"train", "--preset", "tiny", "--data", "data", "--out", "blown", "--steps", "200",
-            "--learning-rate", "1e30", "--warmup", "0", "--max-bad-steps", "5"});
-  EXPECT_EQ(outcome.exit_code, 1) << outcome.out;
-  EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
-  EXPECT_NE(outcome.err.find("5 steps in a row"), std::string::npos) << outcome.err;
-  EXPECT_TRUE(weights_below(folder_ / "blown").empty());
 }
 
 }  // namespace

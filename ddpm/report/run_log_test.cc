@@ -1,0 +1,122 @@
+#include "ddpm/report/run_log.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <limits>
+
+#include "ddpm/base/check.h"
+#include "ddpm/report/loss_plot.h"
+
+namespace ddpm {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RunLogFile : public testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  const fs::path folder_ = fs::temp_directory_path() / concat("ddpm-run-log-", ::getpid());
+  const fs::path path_ = folder_ / "metrics.jsonl";
+};
+
+Json metrics(int64_t step, double loss) {
+  return {{"kind", "metrics"}, {"step", step}, {"loss", loss}};
+}
+
+std::vector<int64_t> steps_of(const RunLog& log) {
+  std::vector<int64_t> steps;
+  for (const MetricsRow& row : log.metrics) steps.push_back(row.step);
+  return steps;
+}
+
+using Steps = std::vector<int64_t>;
+
+TEST_F(RunLogFile, ReadsWhatWasAppended) {
+  RunLogWriter writer(path_);
+  Json line = metrics(10, 0.5);
+  line["loss_by_t"] = {0.25, nullptr};
+  line["something_new"] = "kept";
+  writer.append(line);
+  const RunLog log = read_run_log(path_);
+  ASSERT_EQ(log.metrics.size(), 1U);
+  EXPECT_EQ(log.metrics[0].loss, 0.5);
+  EXPECT_EQ(log.metrics[0].learning_rate, std::nullopt);
+  EXPECT_EQ(log.metrics[0].loss_by_t, (std::vector<std::optional<double>>{0.25, std::nullopt}));
+  EXPECT_EQ(log.lines[0]["something_new"], "kept");
+  EXPECT_EQ(log.unreadable_lines, 0);
+}
+
+TEST_F(RunLogFile, ALineWithoutItsEndIsNotThereYet) {
+  RunLogWriter writer(path_);
+  writer.append(metrics(1, 1.0));
+  real_files().append(path_, as_bytes(R"({"kind":"metrics","step":2})"));
+  EXPECT_EQ(steps_of(read_run_log(path_)), Steps{1});
+}
+
+TEST_F(RunLogFile, ATornLineIsEndedAndPassedOverWhenARunGoesOn) {
+  real_files().append(path_, as_bytes("{\"kind\":\"metrics\",\"step\":1}\n{\"kind\":\"met"));
+  RunLogWriter writer(path_);
+  writer.append({{"kind", "resume"}, {"step", 1}});
+  writer.append(metrics(2, 1.0));
+  const RunLog log = read_run_log(path_);
+  EXPECT_EQ(steps_of(log), (Steps{1, 2}));
+  EXPECT_EQ(log.unreadable_lines, 1);
+}
+
+TEST_F(RunLogFile, AResumeTakesBackTheLinesBeyondItsStep) {
+  RunLogWriter writer(path_);
+  for (const int64_t step : {10, 20, 30}) writer.append(metrics(step, 1.0));
+  writer.append({{"kind", "resume"}, {"step", 20}});
+  writer.append(metrics(30, 2.0));
+  const RunLog log = read_run_log(path_);
+  EXPECT_EQ(steps_of(log), (Steps{10, 20, 30}));
+  EXPECT_EQ(log.metrics[2].loss, 2.0);
+}
+
+TEST_F(RunLogFile, AMissingFileIsAnEmptyLog) {
+  EXPECT_TRUE(read_run_log(path_).lines.empty());
+  EXPECT_FALSE(fs::exists(path_));
+}
+
+TEST_F(RunLogFile, RefusesLinesWithoutAKindAndNumbersThatJsonCannotSay) {
+  RunLogWriter writer(path_);
+  EXPECT_THROW(writer.append({{"step", 1}}), InvalidArgument);
+  EXPECT_THROW(writer.append(metrics(1, std::numeric_limits<double>::infinity())), InvalidArgument);
+  EXPECT_FALSE(fs::exists(path_));
+}
+
+TEST_F(RunLogFile, ComparedWithoutTimesAnInterruptedRunIsThatOfAnUninterruptedOne) {
+  RunLogWriter whole(path_);
+  Json line = metrics(10, 1.0);
+  line["seconds"] = 3.5;
+  whole.append({{"kind", "start"}});
+  whole.append(line);
+  whole.append(metrics(20, 2.0));
+  RunLogWriter cut(folder_ / "cut.jsonl");
+  line["seconds"] = 99.0;
+  cut.append(line);
+  cut.append(metrics(20, 7.0));
+  cut.append({{"kind", "resume"}, {"step", 10}});
+  cut.append(metrics(20, 2.0));
+  EXPECT_EQ(comparable(read_run_log(folder_ / "cut.jsonl")), comparable(read_run_log(path_)));
+}
+
+TEST(Smoothed, BeginsAtTheFirstValueAndFollowsTheFormula) {
+  const std::vector<double> result = smoothed({4.0, 0.0}, 0.5);
+  EXPECT_DOUBLE_EQ(result[0], 4.0);
+  // m = 0.5 * 2 + 0.5 * 0 = 1, divided by 1 - 0.5^2
+  EXPECT_DOUBLE_EQ(result[1], 1.0 / 0.75);
+}
+
+TEST(Smoothed, OfAConstantIsThatConstantWhateverIsMissing) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<double> result = smoothed({nan, 2.0, nan, 2.0}, 0.9);
+  EXPECT_TRUE(std::isnan(result[0]));
+  for (const size_t i : {1, 2, 3}) EXPECT_NEAR(result[i], 2.0, 1e-15);
+}
+
+}  // namespace
+}  // namespace ddpm

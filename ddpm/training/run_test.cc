@@ -1,0 +1,221 @@
+// What a run leaves on the disk, whatever happens to it.
+
+#include "ddpm/training/run.h"
+
+#include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <map>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/faulty_files.h"
+#include "ddpm/base/sha256.h"
+#include "ddpm/checkpoints/presets.h"
+#include "ddpm/checkpoints/store.h"
+#include "ddpm/random/stream.h"
+#include "ddpm/report/run_log.h"
+
+namespace ddpm {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path scratch_folder() {
+  const fs::path memory = "/dev/shm";
+  const fs::path base = ::access(memory.c_str(), W_OK) == 0 ? memory : fs::temp_directory_path();
+  return base / concat("ddpm-run-test-", ::getpid());
+}
+
+std::vector<Image> noise_images(int64_t count, uint64_t seed) {
+  std::vector<Image> images;
+  for (int64_t i = 0; i < count; ++i) {
+    Image image{8, 8, 1, 8, {}};
+    for (uint64_t k = 0; k < 64; ++k) {
+      image.samples.push_back(
+          static_cast<uint16_t>(below({seed, Purpose::kTest, static_cast<uint64_t>(i), k}, 256)));
+    }
+    images.push_back(std::move(image));
+  }
+  return images;
+}
+
+// Four steps, a checkpoint after two and at the end, no picture between.
+TrainConfig four_steps() {
+  TrainConfig config = preset("tiny");
+  config.data = "made in memory";
+  config.steps = 4;
+  config.batch_size = 2;
+  config.save_every = 2;
+  config.sample_every = 0;
+  config.sample_count = 1;
+  config.sample_steps = 1;
+  config.log_every = 3;
+  config.keep_last = 1;
+  return config;
+}
+
+class RunTraining : public testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  RunEnd run(const std::string& name, const TrainConfig& config, bool resume = false,
+             const RunObserver& observer = {}, FileLayer& files = real_files()) const {
+    return run_training({folder_ / name, config, resume, false}, dataset_, at::kCPU, observer,
+                        files);
+  }
+
+  std::map<std::string, std::string> weights(const std::string& name) const {
+    std::map<std::string, std::string> sums;
+    const fs::path last = folder_ / name / "checkpoints" / "00000004";
+    for (const auto& entry : fs::recursive_directory_iterator(last)) {
+      if (entry.path().extension() != ".safetensors") continue;
+      sums[entry.path().filename().string()] = sha256_of_file(entry.path());
+    }
+    return sums;
+  }
+
+  const fs::path folder_ = scratch_folder();
+  const Dataset dataset_ = make_dataset(noise_images(6, 1));
+};
+
+// Resumes until it is done, or begins again if nothing was kept: what a person would do.
+void finish(const fs::path& run, const Dataset& dataset, const TrainConfig& config) {
+  const bool has_config = fs::exists(run / "config.json");
+  const bool has_checkpoint = has_config && CheckpointStore(run).newest_valid(nullptr).has_value();
+  if (!has_checkpoint) fs::remove_all(run);
+  run_training({run, config, has_checkpoint, false}, dataset, at::kCPU, {});
+}
+
+TEST_F(RunTraining, CutAtAnyOperationOnTheDiskItEndsWithTheSameWeightsAndLog) {
+  const TrainConfig config = four_steps();
+  FaultyFiles counting(folder_ / "attic");
+  run("whole", config, false, {}, counting);
+  const auto wanted = weights("whole");
+  const std::string log = comparable(read_run_log(folder_ / "whole" / "metrics.jsonl"));
+  ASSERT_EQ(wanted.size(), 3U);
+
+  const int64_t operations = counting.operations();
+  EXPECT_GT(operations, 40);
+  for (int64_t cut = 0; cut < operations; ++cut) {
+    const bool torn = cut % 2 == 1;
+    const auto loss = static_cast<FaultyFiles::Loss>(cut % 3);
+    SCOPED_TRACE(concat("cut at operation ", cut));
+    FaultyFiles files(folder_ / "attic", cut, torn);
+    EXPECT_THROW(run("cut", config, false, {}, files), FaultyFiles::Cut);
+    files.lose(loss);
+    finish(folder_ / "cut", dataset_, config);
+    EXPECT_EQ(weights("cut"), wanted);
+    EXPECT_EQ(comparable(read_run_log(folder_ / "cut" / "metrics.jsonl")), log);
+    fs::remove_all(folder_ / "cut");
+    fs::remove_all(folder_ / "attic");
+  }
+}
+
+// Writes NaN into a weight once `step` steps are done.
+RunObserver poison_after(int64_t step) {
+  RunObserver observer;
+  observer.look = [step](Trainer& trainer) {
+    if (trainer.steps_done() != step) return;
+    const at::NoGradGuard no_grad;
+    trainer.weights()[0].fill_(std::nan(""));
+  };
+  return observer;
+}
+
+TEST_F(RunTraining, ANetworkThatIsNotFiniteEndsTheRunAndLeavesTheLastGoodCheckpoint) {
+  TrainConfig config = four_steps();
+  config.steps = 100;
+  config.save_every = 10;
+  config.max_bad_steps = 3;
+  EXPECT_THROW(run("poisoned", config, false, poison_after(25)), NotFinite);
+  const CheckpointStore store(folder_ / "poisoned");
+  const auto newest = store.newest_valid(nullptr);
+  ASSERT_TRUE(newest);
+  EXPECT_EQ(read_training_state(*newest).step, 20);
+
+  const RunLog log = read_run_log(folder_ / "poisoned" / "metrics.jsonl");
+  int64_t skipped = 0;
+  for (const Json& line : log.lines) {
+    if (line["kind"] != "skipped") continue;
+    ++skipped;
+    EXPECT_EQ(line["what"], "loss");
+    EXPECT_EQ(line["t"].size(), 2U);
+    EXPECT_EQ(line["image_indices"].size(), 2U);
+    EXPECT_EQ(line["step"], 25 + skipped);
+  }
+  EXPECT_EQ(skipped, 3);
+}
+
+TEST_F(RunTraining, ACheckpointThatIsNotFiniteIsNeverWritten) {
+  TrainConfig config = four_steps();
+  config.steps = 100;
+  config.save_every = 26;  // falls between the poison and the end of the patience
+  config.max_bad_steps = 50;
+  EXPECT_THROW(run("poisoned", config, false, poison_after(25)), NotFinite);
+  EXPECT_TRUE(CheckpointStore(folder_ / "poisoned").list().empty());
+}
+
+TEST_F(RunTraining, OneBadUpdateIsSkippedAndTheRunGoesOn) {
+  TrainConfig config = four_steps();
+  config.steps = 8;
+  RunObserver observer;
+  Tensor saved;
+  observer.look = [&saved](Trainer& trainer) {
+    const at::NoGradGuard no_grad;
+    if (trainer.steps_done() == 3) {
+      saved = trainer.weights()[0].clone();
+      trainer.weights()[0].fill_(std::nan(""));
+    }
+    if (trainer.steps_done() == 4) trainer.weights()[0].copy_(saved);
+  };
+  config.save_every = 0;
+  EXPECT_EQ(run("bumpy", config, false, observer), RunEnd::kDone);
+  const auto newest = CheckpointStore(folder_ / "bumpy").newest_valid(nullptr);
+  ASSERT_TRUE(newest);
+  const TrainingState state = read_training_state(*newest);
+  EXPECT_EQ(state.step, 8);
+  EXPECT_EQ(state.skipped_updates, 1);
+  EXPECT_EQ(state.optimizer_updates, 7);
+  EXPECT_EQ(state.ema_updates, 7);
+  EXPECT_EQ(state.bad_in_a_row, 0);
+}
+
+TEST_F(RunTraining, OtherDataAreRefusedUnlessTheyAreAllowed) {
+  TrainConfig config = four_steps();
+  run("first", config);
+  config.steps = 6;
+  const Dataset other = make_dataset(noise_images(6, 2));
+  EXPECT_THROW(run_training({folder_ / "first", config, true, false}, other, at::kCPU, {}),
+               InvalidArgument);
+  EXPECT_EQ(run_training({folder_ / "first", config, true, true}, other, at::kCPU, {}),
+            RunEnd::kDone);
+}
+
+TEST_F(RunTraining, AStopIsHeardBetweenTwoSteps) {
+  RunObserver observer;
+  int64_t steps = 0;
+  observer.progress = [&steps](int64_t step, int64_t, double) { steps = step; };
+  observer.stop = [&steps] { return steps == 3; };
+  EXPECT_EQ(run("stopped", four_steps(), false, observer), RunEnd::kStopped);
+  const auto newest = CheckpointStore(folder_ / "stopped").newest_valid(nullptr);
+  ASSERT_TRUE(newest);
+  EXPECT_EQ(read_training_state(*newest).step, 3);
+}
+
+TEST_F(RunTraining, TheWeightsDependOnTheSeedAndNotOnThePictures) {
+  TrainConfig config = four_steps();
+  run("plain", config);
+  config.sample_every = 1;
+  run("pictured", config);
+  EXPECT_EQ(weights("pictured"), weights("plain"));
+  config.seed = 1;
+  run("other", config);
+  EXPECT_NE(weights("other"), weights("plain"));
+}
+
+}  // namespace
+}  // namespace ddpm
