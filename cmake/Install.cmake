@@ -1,0 +1,31 @@
+# The installed library: find_package(ddpm) gives ddpm::base, ddpm::diffusion, .., one target a layer.
+
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+# Installed are the layers that need no LibTorch: what a program links without a trainer.
+set(ddpm_installed "")
+foreach(layer IN LISTS ddpm_layers)
+  if(NOT layer IN_LIST ddpm_torch_layers AND NOT layer STREQUAL "cli")
+    list(APPEND ddpm_installed ddpm_${layer})
+    file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/ddpm/${layer}/*.h)
+    list(FILTER headers EXCLUDE REGEX "(_internal|faulty_files)\\.h$")
+    install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ddpm/${layer})
+  endif()
+endforeach()
+
+install(TARGETS ${ddpm_installed} EXPORT ddpm ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT ddpm NAMESPACE ddpm:: FILE ddpmTargets.cmake
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ddpm)
+configure_package_config_file(cmake/ddpmConfig.cmake.in ${CMAKE_BINARY_DIR}/ddpmConfig.cmake
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ddpm)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/ddpmConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/ddpmConfig.cmake ${CMAKE_BINARY_DIR}/ddpmConfigVersion.cmake
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ddpm)
+
+foreach(program ddpm ddpm-torch)
+  if(TARGET ${program})
+    install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
+endforeach()

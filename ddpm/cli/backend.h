@@ -31,6 +31,7 @@ struct TrainRequest {
   std::filesystem::path run;            // --out, or --resume
   bool resume = false;
   bool allow_other_data = false;
+  double fit_seconds = 0.0;  // of `plan`: say how many steps fit into this; 0: do not
 };
 
 struct Backend {

@@ -27,6 +27,7 @@ struct TrainFlags {
   std::string preset;
   std::string config_file;
   bool allow_other_data = false;
+  std::string fit_time;
   std::map<std::string, std::string> given;  // configuration keys of the command line, as text
 };
 
@@ -72,6 +73,10 @@ std::shared_ptr<TrainFlags> declare(Flags& flags) {
     flags.toggle("--allow-other-data", values->allow_other_data,
                  "resume although the data are not those that the run began with");
   }
+  if (flags.command() == "plan") {
+    flags.text("--fit-time", values->fit_time, "TIME",
+               "also say how many steps fit into this time, e.g. 90s, 6m, 2h");
+  }
   flags.text("--preset", values->preset, "NAME",
              "start from this configuration: " + join(preset_names(), ", "));
   flags.text("--config", values->config_file, "FILE",
@@ -96,6 +101,18 @@ TrainConfig base_config(const TrainFlags& flags) {
   }
 }
 
+// The same words as of --time-limit, read by the same code.
+double seconds_of(const std::string& text) {
+  TrainConfig scratch;
+  try {
+    train_config_field("time_limit").set_text(scratch, text);
+  } catch (const InvalidArgument&) {
+    throw InvalidArgument(
+        concat("plan: --fit-time must be a time such as 90s, 6m or 2h, got '", text, "'"));
+  }
+  return scratch.time_limit;
+}
+
 TrainRequest request_of(const TrainFlags& flags) {
   TrainRequest request;
   request.config = base_config(flags);
@@ -104,6 +121,7 @@ TrainRequest request_of(const TrainFlags& flags) {
     request.given_keys.push_back(key);
   }
   request.allow_other_data = flags.allow_other_data;
+  if (!flags.fit_time.empty()) request.fit_seconds = seconds_of(flags.fit_time);
   return request;
 }
 
@@ -131,6 +149,14 @@ TrainRequest checked_request(const TrainFlags& flags) {
                " or choose another folder");
     DDPM_CHECK(!fs::exists(request.run) || fs::is_directory(request.run), flags.command,
                ": --out: ", flags.out, " is a file, wanted a folder or a new name");
+  }
+  // a plan needs no images where the configuration says how large they are
+  const bool extents_known = request.config.height > 0 && request.config.channels > 0;
+  if (flags.command == "plan" && request.config.data.empty() && extents_known) {
+    request.config.data = "none";
+    check_train_config(request.config, flags.command);
+    request.config.data.clear();
+    return request;
   }
   require_given(flags.command, "--data", request.config.data,
                 "fashion-mnist, a folder of images, an archive, an IDX file or a CIFAR-10 folder");

@@ -21,9 +21,9 @@ namespace ddpm {
 
 namespace {
 
-// A step is measured on at most so many images and then scaled: 128 of them may take a minute.
-constexpr int64_t kMeasuredImages = 8;
-constexpr int64_t kMeasuredSteps = 2;  // after one that is not counted
+// A large step is measured on fewer images and then scaled: 128 of them may take a minute.
+constexpr double kLargestMeasuredCost = 4e10;  // multiply-adds of the images of a forward pass
+constexpr double kMeasuringSeconds = 3.0;      // the steps of so long are averaged
 constexpr int64_t kLargestSuggestion = 128;
 
 struct Measurement {
@@ -44,8 +44,11 @@ Batch first_images(const Dataset& dataset, int64_t count) {
 
 Measurement measure(const TrainConfig& config, const UNetConfig& unet, const Dataset& dataset,
                     at::Device device) {
+  using Clock = std::chrono::steady_clock;
+  const auto affordable =
+      static_cast<int64_t>(kLargestMeasuredCost / static_cast<double>(count_multiply_adds(unet)));
   Measurement measured;
-  measured.images = std::min(config.batch_size, kMeasuredImages);
+  measured.images = std::clamp<int64_t>(affordable, 1, config.batch_size);
   Trainer trainer(config, unet, device);
   const Batch one = first_images(dataset, 1);
   const Batch several = first_images(dataset, measured.images);
@@ -54,10 +57,14 @@ Measurement measure(const TrainConfig& config, const UNetConfig& unet, const Dat
   reset_peak_memory();
   trainer.step(several, 1);
   measured.activation_bytes = std::max<int64_t>(0, peak_memory_bytes() - before) / measured.images;
-  const auto began = std::chrono::steady_clock::now();
-  for (int64_t i = 0; i < kMeasuredSteps; ++i) trainer.step(several, 1 + measured.images * (i + 1));
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  measured.seconds = took.count() / static_cast<double>(kMeasuredSteps);
+  const auto began = Clock::now();
+  int64_t steps = 0;
+  std::chrono::duration<double> took{0.0};
+  while (took.count() < kMeasuringSeconds) {
+    trainer.step(several, 1 + measured.images * ++steps);
+    took = Clock::now() - began;
+  }
+  measured.seconds = took.count() / static_cast<double>(steps);
   return measured;
 }
 
@@ -89,9 +96,13 @@ std::string epochs_text(double epochs) {
   return (epochs < 100.0 ? text : with_thousands(std::llround(epochs))) + std::string(" epochs");
 }
 
+double step_seconds(const TrainConfig& config, const Measurement& measured) {
+  return measured.seconds * static_cast<double>(config.batch_size) /
+         static_cast<double>(measured.images);
+}
+
 void print_plan(const TrainConfig& config, const UNetConfig& unet, const Measurement& measured) {
-  const double step = measured.seconds * static_cast<double>(config.batch_size) /
-                      static_cast<double>(measured.images);
+  const double step = step_seconds(config, measured);
   const int64_t state = state_bytes(unet);
   const int64_t memory = available_memory_bytes();
   const int64_t activations = measured.activation_bytes * config.batch_size;
@@ -121,6 +132,8 @@ UNetConfig network_for(const TrainConfig& config, const Dataset& dataset) {
 
 std::string summary_lines(const TrainConfig& config, const UNetConfig& unet, const Dataset& dataset,
                           at::Device device, int64_t threads) {
+  const double epochs =
+      static_cast<double>(config.steps * config.batch_size) / static_cast<double>(dataset.size());
   std::ostringstream out;
   out << "network           U-Net, " << with_thousands(count_parameters(unet)) << " parameters; "
       << unet.base_channels << " channels times " << numbers(unet.channel_multipliers) << ", "
@@ -128,25 +141,43 @@ std::string summary_lines(const TrainConfig& config, const UNetConfig& unet, con
       << "process           " << config.schedule << " schedule, T = " << config.T << ", predicts "
       << config.prediction << "\n"
       << "training          " << with_thousands(config.steps) << " steps of " << config.batch_size
-      << " images ("
-      << epochs_text(static_cast<double>(config.steps * config.batch_size) /
-                     static_cast<double>(dataset.size()))
-      << "), " << config.precision << " on " << device.str() << ", " << threads
+      << " images" << (config.data.empty() ? "" : " (" + epochs_text(epochs) + ")") << ", "
+      << config.precision << " on " << device.str() << ", " << threads
       << (threads == 1 ? " thread\n" : " threads\n");
   return out.str();
+}
+
+// The data of the configuration; without any, one blank image of its size, which costs as much.
+Dataset plan_data(const TrainConfig& config, int64_t threads) {
+  if (!config.data.empty()) {
+    DataOptions options = data_options(config);
+    options.threads = threads;
+    Dataset dataset = open_dataset(options);
+    std::cout << dataset.report().lines();
+    return dataset;
+  }
+  std::cout << "data: none was named; planned for images of " << config.height << "x"
+            << config.width << ", " << config.channels << " channels\n";
+  Image blank{config.height, config.width, config.channels, 8, {}};
+  blank.samples.resize(static_cast<size_t>(config.height * config.width * config.channels), 255);
+  return make_dataset({blank});
 }
 
 int plan_with_torch(const TrainRequest& request) {
   const TrainConfig& config = request.config;
   const int64_t threads = set_threads(config.threads);
   const at::Device device = open_device("plan", config.device);
-  DataOptions options = data_options(config);
-  options.threads = threads;
-  const Dataset dataset = open_dataset(options);
-  std::cout << dataset.report().lines();
+  const Dataset dataset = plan_data(config, threads);
   const UNetConfig unet = network_for(config, dataset);
   std::cout << summary_lines(config, unet, dataset, device, threads) << std::flush;
-  print_plan(config, unet, measure(config, unet, dataset, device));
+  const Measurement measured = measure(config, unet, dataset, device);
+  print_plan(config, unet, measured);
+  if (request.fit_seconds > 0.0) {
+    std::cout << "steps that fit    "
+              << std::max<int64_t>(
+                     1, static_cast<int64_t>(request.fit_seconds / step_seconds(config, measured)))
+              << " in " << readable_duration(request.fit_seconds) << '\n';
+  }
   std::cout << "nothing was trained and nothing written" << std::endl;
   return 0;
 }

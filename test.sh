@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Installs what is needed, builds, runs every test. Usage: ./test.sh [PRESET], one of the presets of
+# CMakePresets.json; release if none is given.
+set -euo pipefail
+cd "$(dirname "$0")"
+. tools/setup.sh
+preset=${1:-release}
+optional_packages=dataset-fashion-mnist
+packages libgtest-dev
+get_libtorch
+[ -n "${CI:-}" ] && configure_flags=-DDDPM_WERROR=ON
+build "$preset" all
+
+began=$SECONDS
+code=0
+ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j 2 \
+  > "$logs/tests-$preset.log" 2>&1 < /dev/null || code=$?
+[ "$code" -eq 0 ] || tail -n 200 "$logs/tests-$preset.log"
+echo "tests ($preset): $((SECONDS - began)) s"
+
+# single tests, counted in what each program said; a program that crashed counts as one failure
+passed=0 failed=0
+for program in "build/$preset/Testing/Temporary"/LastTest.log; do
+  passed=$(grep -cE '^\[       OK \]' "$program" || true)
+  failed=$(grep -cE '^\[  FAILED  \] [^ ]+ \([0-9]+ ms\)' "$program" || true)
+done
+if [ "$code" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+echo "$passed passed, $failed failed"
+[ "$code" -eq 0 ] && [ "$passed" -gt 0 ]
