@@ -135,13 +135,14 @@ Image decode_jpeg(std::span<const std::byte> bytes, const std::string& who) {
   }
   const bool inks = jpeg.out_color_space == JCS_CMYK;
   const int64_t stored = inks ? 4 : jpeg.out_color_space == JCS_GRAYSCALE ? 1 : 3;
+  const int orientation = orientation_in(jpeg);  // the markers do not outlive the pixels' reading
   const auto row_bytes = static_cast<size_t>(image.width * stored);
   std::vector<unsigned char> pixels(row_bytes * static_cast<size_t>(image.height));
   if (!read_rows(decoder, pixels.data(), row_bytes)) fail(decoder, who);
   image.channels = inks ? 3 : stored;
   image.samples = inks ? rgb_from_cmyk(pixels, jpeg.saw_Adobe_marker)
                        : std::vector<uint16_t>(pixels.begin(), pixels.end());
-  return apply_orientation(std::move(image), orientation_in(jpeg));
+  return apply_orientation(std::move(image), orientation);
 }
 
 }  // namespace ddpm

@@ -1,0 +1,14 @@
+// Whatever the bytes are, decode_jpeg gives an array or throws FormatError.
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
+#include "ddpm/formats/jpeg.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::span<const std::byte> bytes = std::as_bytes(std::span(data, size));
+  try {
+    ddpm::decode_jpeg(bytes, "fuzz");
+  } catch (const ddpm::FormatError&) {
+  }
+  return 0;
+}

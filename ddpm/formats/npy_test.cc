@@ -1,0 +1,109 @@
+#include "ddpm/formats/npy.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "ddpm/base/check.h"
+
+namespace ddpm {
+namespace {
+
+NpyArray floats(std::vector<int64_t> shape, const std::vector<float>& values) {
+  NpyArray array{"<f4", std::move(shape), std::string(values.size() * sizeof(float), '\0')};
+  if (!values.empty()) std::memcpy(array.bytes.data(), values.data(), array.bytes.size());
+  return array;
+}
+
+std::string complaint(const std::string& bytes) {
+  try {
+    decode_npy(bytes, "x.npy");
+  } catch (const FormatError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+// A version 1.0 file with this header, as numpy would lay it out, and this much data.
+std::string file_with(const std::string& header, size_t data_bytes) {
+  std::string bytes = "\x93NUMPY";
+  bytes += {'\x01', '\x00', static_cast<char>(header.size() & 0xff),
+            static_cast<char>(header.size() >> 8)};
+  return bytes + header + std::string(data_bytes, '\0');
+}
+
+TEST(Npy, ArraysOfAnyRankComeBack) {
+  for (const NpyArray& array :
+       {floats({2, 3}, {1, 2, 3, 4, 5, 6}), floats({1}, {-0.5F}), floats({}, {7}),
+        floats({0, 4}, {}), floats({1, 1, 1, 2}, {1, 2})}) {
+    const NpyArray back = decode_npy(encode_npy(array), "x");
+    EXPECT_EQ(back.dtype, array.dtype);
+    EXPECT_EQ(back.shape, array.shape);
+    EXPECT_EQ(back.bytes, array.bytes);
+  }
+}
+
+TEST(Npy, TheHeaderIsThatOfTheFormatAndTheDataBeginAtAMultipleOf64) {
+  const std::string file = encode_npy(floats({2, 3}, {1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(file.substr(0, 8), std::string("\x93NUMPY\x01\x00", 8));
+  EXPECT_NE(file.find("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"),
+            std::string::npos);
+  EXPECT_EQ((file.size() - 24) % 64, 0U);
+  EXPECT_EQ(file[file.size() - 25], '\n');
+}
+
+TEST(Npy, VersionTwoHasALongerLength) {
+  std::string file = "\x93NUMPY";
+  const std::string header = "{'descr':'|u1','fortran_order':False,'shape':(3,)}\n";
+  file += {'\x02', '\x00', static_cast<char>(header.size()), '\0', '\0', '\0'};
+  EXPECT_EQ(decode_npy(file + header + "abc", "x").bytes, "abc");
+}
+
+TEST(Npy, NumbersAreConverted) {
+  NpyArray doubles{"<f8", {1}, std::string(8, '\0')};
+  const double value = 0.25;
+  std::memcpy(doubles.bytes.data(), &value, 8);
+  EXPECT_EQ(npy_floats(doubles, "x"), std::vector<float>{0.25F});
+  NpyArray ints{"<i4", {1}, std::string("\xff\xff\xff\xff", 4)};
+  EXPECT_EQ(npy_integers(ints, "x"), std::vector<int64_t>{-1});
+  EXPECT_EQ(npy_integers({"|u1", {2}, "\x01\xff"}, "x"), (std::vector<int64_t>{1, 255}));
+  EXPECT_THROW(npy_integers(doubles, "x"), FormatError);
+  EXPECT_THROW(npy_floats(ints, "x"), FormatError);
+}
+
+TEST(Npy, EachWayToBeWrongIsNamed) {
+  const std::string good = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\n";
+  EXPECT_EQ(complaint(file_with(good, 8)), "");
+  EXPECT_NE(complaint(file_with(good, 7)).find("does not fit 7 bytes"), std::string::npos);
+  EXPECT_NE(complaint(file_with(good, 9)).find("does not fit 9 bytes"), std::string::npos);
+  const auto changed = [&good](const std::string& from, const std::string& to) {
+    std::string header = good;
+    header.replace(header.find(from), from.size(), to);
+    return complaint(file_with(header, 8));
+  };
+  EXPECT_NE(changed("False", "True").find("Fortran order"), std::string::npos);
+  EXPECT_NE(changed("<f4", ">f4").find("got '>f4'"), std::string::npos);
+  EXPECT_NE(changed("<f4", "|O"), "");
+  EXPECT_NE(changed("(2,)", "(4294967296, 4294967296)").find("does not fit"), std::string::npos);
+  EXPECT_NE(changed("(2,)", "(99999999999999999999,)"), "");
+  EXPECT_NE(changed("(2,)", "(-2,)"), "");
+  EXPECT_NE(changed("'shape'", "'shade'"), "");
+  EXPECT_NE(changed(", }", ", 'shape': (2,)}"), "") << "a key twice";
+  EXPECT_NE(complaint("\x93NUMPY"), "");
+  EXPECT_NE(complaint(std::string("\x93NUMPY\x01\x00\xff\xff{", 11)).find("length"),
+            std::string::npos);
+  EXPECT_NE(complaint(std::string("\x93NUMPY\x09\x00\x02\x00{}", 12)).find("format 9"),
+            std::string::npos);
+}
+
+TEST(Npz, IsAZipThatStoresTheArrayUnderItsName) {
+  const NpyArray array = floats({2}, {1, 2});
+  const std::string zip = encode_npz("arr_0", array);
+  EXPECT_EQ(zip.substr(0, 4), "PK\x03\x04");
+  EXPECT_NE(zip.find("arr_0.npy"), std::string::npos);
+  EXPECT_NE(zip.find(encode_npy(array)), std::string::npos);
+  EXPECT_EQ(encode_npz("arr_0", array), zip) << "the time of the day is not in it";
+}
+
+}  // namespace
+}  // namespace ddpm
