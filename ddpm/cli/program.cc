@@ -61,13 +61,8 @@ void refuse_unknown_command(const CLI::App& app, const std::vector<Declared>& de
                                did_you_mean(words[0], flag ? option_names(app) : names)));
 }
 
-// One line, whatever the library that made the message thought of.
-std::string one_line(std::string text) {
-  for (char& c : text) {
-    if (c == '\n' || c == '\r') c = ' ';
-  }
-  return text;
-}
+// One line: LibTorch writes its call stack behind the first.
+std::string one_line(const std::string& text) { return text.substr(0, text.find_first_of("\r\n")); }
 
 int parse_and_run(int argc, char** argv, const Backend& backend) {
   CLI::App app("Denoising diffusion probabilistic models: train, sample, look inside.", "ddpm");
