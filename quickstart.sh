@@ -25,6 +25,7 @@ fi
 optional_packages=dataset-fashion-mnist
 packages
 get_libtorch
+configure_flags=-DDDPM_TESTS=OFF
 build release ddpm ddpm-torch
 ddpm=$root/build/release/ddpm
 [ "$build_only" -eq 0 ] || { echo "the program: $ddpm"; exit 0; }

@@ -8,7 +8,8 @@ preset=${1:-release}
 optional_packages=dataset-fashion-mnist
 packages libgtest-dev
 get_libtorch
-[ -n "${CI:-}" ] && configure_flags=-DDDPM_WERROR=ON
+configure_flags=-DDDPM_TESTS=ON
+[ -z "${CI:-}" ] || configure_flags="$configure_flags -DDDPM_WERROR=ON"
 build "$preset" all
 
 began=$SECONDS

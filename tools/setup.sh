@@ -8,11 +8,13 @@ logs=$root/build/logs
 libtorch=${LIBTORCH_DIR:-$root/third_party/libtorch/torch}
 mkdir -p "$logs"
 
-# step NAME TEXT COMMAND...: runs the command, with its output in the log.
+# step NAME TEXT COMMAND...: runs the command, with its output in the log. It runs in the background and is waited
+# for: behind || bash would pass over an error in the middle of it.
 step() {
   local name=$1 text=$2 log=$logs/$1.log began=$SECONDS code=0
   shift 2
-  "$@" > "$log" 2>&1 < /dev/null || code=$?
+  (set -e; "$@") > "$log" 2>&1 < /dev/null &
+  wait $! || code=$?
   if [ "$code" -ne 0 ]; then
     echo "$text: failed after $((SECONDS - began)) s; the end of $log:" >&2
     tail -n 25 "$log" >&2
@@ -123,6 +125,7 @@ build() {
   shift
   configure_and_build() {
     cd "$root"
+    # shellcheck disable=SC2086  # a list of words
     cmake --preset "$preset" "-DLIBTORCH_DIR=$libtorch" ${configure_flags:-}
     cmake --build "build/$preset" --target "$@"
   }
