@@ -112,6 +112,8 @@ std::string readable_bytes(int64_t bytes) {
 
 std::string readable_duration(double seconds) {
   if (!std::isfinite(seconds)) return "unknown";
+  if (seconds < 0.0995) return fixed(seconds * 1000.0, 1) + " ms";
+  if (seconds < 0.9995) return fixed(seconds * 1000.0, 0) + " ms";
   if (seconds < 9.95) return fixed(seconds, 1) + " s";
   const auto whole = static_cast<int64_t>(std::llround(seconds));
   if (whole < 60) return std::to_string(whole) + " s";

@@ -26,7 +26,7 @@ std::string lower_case(std::string_view text);                          // ASCII
 std::string with_thousands(int64_t value);  // 35746307 -> "35,746,307"
 std::string readable_bytes(int64_t bytes);  // 1536 -> "1.5 KiB"
 std::string readable_duration(
-    double seconds);  // 3725 -> "1 h 2 min"; 62 -> "1 min 2 s"; 0.25 -> "0.2 s"
+    double seconds);  // 3725 -> "1 h 2 min"; 62 -> "1 min 2 s"; 0.25 -> "250 ms"
 // The shortest decimal text that reads back as the same double; "1e-06" may be "1e-06".
 std::string shortest(double value);
 

@@ -34,7 +34,9 @@ TEST(Numbers, AreWrittenAsPeopleReadThem) {
   EXPECT_EQ(with_thousands(-1000), "-1,000");
   EXPECT_EQ(readable_bytes(1023), "1023 B");
   EXPECT_EQ(readable_bytes(1536), "1.5 KiB");
-  EXPECT_EQ(readable_duration(0.25), "0.2 s");
+  EXPECT_EQ(readable_duration(0.0025), "2.5 ms");
+  EXPECT_EQ(readable_duration(0.25), "250 ms");
+  EXPECT_EQ(readable_duration(0.9996), "1.0 s");
   EXPECT_EQ(readable_duration(62), "1 min 2 s");
   EXPECT_EQ(readable_duration(3725), "1 h 2 min");
   EXPECT_EQ(readable_duration(90000), "1 d 1 h");

@@ -196,6 +196,27 @@ Form<std::vector<int64_t>> list(int64_t least_count, int64_t most) {
           .to_json = same_in_json<List>};
 }
 
+Form<std::optional<std::vector<int64_t>>> auto_or_list(int64_t least_count, int64_t most) {
+  using Open = std::optional<std::vector<int64_t>>;
+  const Form<std::vector<int64_t>> closed = list(least_count, most);
+  // the outer optional is empty for what is refused, the inner one for "auto"
+  const auto opened = [](const Open& value) {
+    return value ? std::optional<Open>(value) : std::nullopt;
+  };
+  return {
+      .metavar = "auto|" + closed.metavar,
+      .wanted = "auto, " + closed.wanted,
+      .from_text =
+          [=](const std::string& text) {
+            return text == "auto" ? std::optional<Open>(Open()) : opened(closed.from_text(text));
+          },
+      .from_json =
+          [=](const Json& json) {
+            return json == "auto" ? std::optional<Open>(Open()) : opened(closed.from_json(json));
+          },
+      .to_json = [=](const Open& value) { return value ? closed.to_json(*value) : Json("auto"); }};
+}
+
 Form<double> share() {
   return numbers("in [0, 1]", [](double value) { return value >= 0.0 && value <= 1.0; });
 }

@@ -38,6 +38,7 @@ Form<Extents> image_extents();  // "auto" for 0, 0; else "HxW"
 // Whole numbers in [1, most], at least `least_count` and at most 16 of them; none is written
 // "none".
 Form<std::vector<int64_t>> list(int64_t least_count, int64_t most);
+Form<std::optional<std::vector<int64_t>>> auto_or_list(int64_t least_count, int64_t most);
 
 Form<double> share();          // in [0, 1]
 Form<double> below_one();      // in [0, 1)

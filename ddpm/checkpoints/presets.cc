@@ -14,6 +14,8 @@ Preset cifar10() {
   config.height = 32;
   config.width = 32;
   config.channels = 3;
+  config.channel_multipliers = {1, 2, 2, 2};
+  config.attention_resolutions = {16};
   config.ema_rule = "constant";
   return {"cifar10", "the paper's for CIFAR-10: 32x32, 35.7 M parameters, 800,000 steps", config};
 }

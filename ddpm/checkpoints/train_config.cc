@@ -18,6 +18,16 @@ std::string difference(const ConfigField& field, const TrainConfig& run, const T
   return concat(field.key, ": ", field.text(run), " in the run, ", field.text(asked), " asked for");
 }
 
+// The height of the first level that has at most as many rows as the paper's networks have where
+// they have attention.
+std::vector<int64_t> attention_for(int64_t height, int64_t levels) {
+  constexpr int64_t kMostRows = 16;
+  for (int64_t level = 0; level < levels; ++level) {
+    if (height >> level <= kMostRows) return {height >> level};
+  }
+  return {};
+}
+
 bool may_change(const ConfigField& field, const TrainConfig& run) {
   if (field.key == "steps") return run.learning_rate_decay == "constant";
   return field.may_change_on_resume;
@@ -91,20 +101,46 @@ TrainConfig check_resume(const TrainConfig& run, const TrainConfig& asked,
   return config;
 }
 
+std::vector<int64_t> multipliers_for(int64_t height, int64_t width) {
+  constexpr int64_t kLargeSide = 128;
+  constexpr int64_t kLeastLowestSide = 4;
+  constexpr int64_t kMostLowestSide = 16;
+  const int64_t side = std::min(height, width);
+  if (side >= kLargeSide) return {1, 1, 2, 2, 4, 4};
+  const std::vector<int64_t> four = {1, 2, 2, 2};
+  for (int64_t levels = 4; levels >= 1; --levels) {
+    const int64_t unit = int64_t{1} << (levels - 1);
+    const bool halves = height % unit == 0 && width % unit == 0;
+    const bool large_enough = levels == 1 || side / unit >= kLeastLowestSide;
+    if (halves && large_enough && side / unit <= kMostLowestSide) {
+      return {four.begin(), four.begin() + levels};
+    }
+  }
+  return four;
+}
+
 UNetConfig unet_config_of(const TrainConfig& config, int64_t channels, int64_t height,
                           int64_t width) {
+  const auto multipliers = config.channel_multipliers.value_or(multipliers_for(height, width));
   UNetConfig unet{.image_channels = channels,
                   .height = height,
                   .width = width,
                   .base_channels = config.base_channels,
-                  .channel_multipliers = config.channel_multipliers,
+                  .channel_multipliers = multipliers,
                   .blocks_per_level = config.blocks_per_level,
-                  .attention_resolutions = config.attention_resolutions,
+                  .attention_resolutions = config.attention_resolutions.value_or(
+                      attention_for(height, std::ssize(multipliers))),
                   .norm_groups = config.norm_groups,
                   .norm_epsilon = config.norm_epsilon,
                   .dropout = config.dropout};
   check_unet_config(unet);
   return unet;
+}
+
+TrainConfig with_network_of(TrainConfig config, const UNetConfig& unet) {
+  config.channel_multipliers = unet.channel_multipliers;
+  config.attention_resolutions = unet.attention_resolutions;
+  return config;
 }
 
 ScheduleConfig schedule_config_of(const TrainConfig& config) {
@@ -120,7 +156,7 @@ double learning_rate_at(const TrainConfig& config, int64_t step) {
   DDPM_CHECK(step >= 0, "learning_rate_at: step must be at least 0, got ", step);
   const auto k = static_cast<double>(step);
   double rate = config.learning_rate;
-  if (step < config.warmup) rate *= (k + 1.0) / static_cast<double>(config.warmup);
+  if (step < config.warmup) rate *= k / static_cast<double>(config.warmup);
   if (config.learning_rate_decay == "cosine") {
     const double done = std::min(k / static_cast<double>(config.steps), 1.0);
     rate *= 0.5 * (1.0 + std::cos(kPi * done));

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,9 +31,9 @@ struct TrainConfig {
   double max_bad_files = 0.01;  // share of unreadable files that is passed over, in [0, 1]
 
   int64_t base_channels = 128;
-  std::vector<int64_t> channel_multipliers = {1, 2, 2, 2};
+  std::optional<std::vector<int64_t>> channel_multipliers;  // none: multipliers_for the images
   int64_t blocks_per_level = 2;
-  std::vector<int64_t> attention_resolutions = {16};
+  std::optional<std::vector<int64_t>> attention_resolutions;  // none: at 16 pixels or just below
   int64_t norm_groups = 32;
   double norm_epsilon = 1e-6;
   double dropout = 0.1;
@@ -115,17 +116,24 @@ std::vector<std::string> differences(const TrainConfig& run, const TrainConfig& 
 TrainConfig check_resume(const TrainConfig& run, const TrainConfig& asked,
                          std::span<const std::string> given);
 
+// The levels of a network for images of this size, where a configuration leaves them open: the
+// paper's six from 128 pixels on; else the paper's four, or as many of them as halve the size
+// without a rest and leave at least 4 pixels. Of a size that cannot be halved to 16 pixels or fewer
+// it gives four, which check_unet_config then refuses with the nearest sizes that can.
+std::vector<int64_t> multipliers_for(int64_t height, int64_t width);
+
 // The network for images of these extents. Throws InvalidArgument as check_unet_config does.
 UNetConfig unet_config_of(const TrainConfig& config, int64_t channels, int64_t height,
                           int64_t width);
+// The configuration with what it left open about the network as `unet`, made from it, has it.
+TrainConfig with_network_of(TrainConfig config, const UNetConfig& unet);
 ScheduleConfig schedule_config_of(const TrainConfig& config);
 Prediction prediction_of(const TrainConfig& config);
 
 // Of the update that takes the run from `step` to `step + 1`, step in [0, steps):
-//   learning_rate * min((step + 1) / warmup, 1)                              constant
+//   learning_rate * min(step / warmup, 1)                                    constant
 //   the same * (1 + cos(pi step / steps)) / 2, which would be 0 at `steps`   cosine
-// The paper's code has step in place of step + 1: its first update has rate 0 and changes nothing
-// but Adam's moments.
+// As in the paper's code, the first update of a warm-up has rate 0: it changes Adam's moments only.
 double learning_rate_at(const TrainConfig& config, int64_t step);
 
 }  // namespace ddpm

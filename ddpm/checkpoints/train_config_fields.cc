@@ -108,12 +108,13 @@ std::vector<ConfigField> network_fields() {
   return {
       field("base_channels", &TrainConfig::base_channels, whole(1, 4096),
             "channels of the top level, even and a multiple of norm_groups"),
-      field("channel_multipliers", &TrainConfig::channel_multipliers, list(1, 64),
-            "channels of each level over base_channels, top level first, which has 1"),
+      field("channel_multipliers", &TrainConfig::channel_multipliers, auto_or_list(1, 64),
+            "channels of each level over base_channels, top level first, which has 1; auto: by the "
+            "images' size"),
       field("blocks_per_level", &TrainConfig::blocks_per_level, whole(1, 16),
             "residual blocks of a level on the way down; one more on the way up"),
-      field("attention_resolutions", &TrainConfig::attention_resolutions, list(0, 8192),
-            "heights of the levels that have attention, in pixels"),
+      field("attention_resolutions", &TrainConfig::attention_resolutions, auto_or_list(0, 8192),
+            "heights of the levels that have attention, in pixels; auto: the largest up to 16"),
       field("norm_groups", &TrainConfig::norm_groups, whole(1, 4096),
             "groups of the group normalisation"),
       field("norm_epsilon", &TrainConfig::norm_epsilon, between_0_1(),

@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
@@ -163,6 +164,7 @@ TEST(TrainConfig, ValuesOutOfTheirRangeAreRefusedWithTheRange) {
       {"channel_multipliers", "none"},
       {"channel_multipliers", "1,,2"},
       {"channel_multipliers", "1,0"},
+      {"channel_multipliers", "automatic"},
       {"base_channels", "1000000000"},
       {"flip", "perhaps"},
       {"device", "gpu"},
@@ -235,7 +237,8 @@ TEST(TrainConfig, FieldsThatDoNotFitTogetherAreRefused) {
 }
 
 TEST(TrainConfig, ASizeThatTheLevelsDoNotDivideIsRefusedBeforeAnyDataIsRead) {
-  TrainConfig config;  // four levels: multiples of 8
+  TrainConfig config;
+  config.channel_multipliers = {1, 2, 2, 2};  // four levels: multiples of 8
   config.height = 28;
   config.width = 32;
   EXPECT_FALSE(complaint([&] { check_train_config(config, "train"); }).empty());
@@ -282,18 +285,54 @@ TEST(CheckResume, AnnealedRunsKeepTheirSteps) {
                   "steps: 800000 in the run, 900000 asked for");
 }
 
-TEST(LearningRate, RisesInEqualStepsAndThenStays) {
+TEST(LearningRate, TheWarmUpBeginsAtZeroAsInThePapersCode) {
+  const TrainConfig paper;  // 2e-4 over 5000 updates
+  EXPECT_EQ(learning_rate_at(paper, 0), 0.0);
+  EXPECT_DOUBLE_EQ(learning_rate_at(paper, 1), 4e-8);
+  EXPECT_DOUBLE_EQ(learning_rate_at(paper, 2), 8e-8);
+  EXPECT_DOUBLE_EQ(learning_rate_at(paper, 5000), 2e-4);
   TrainConfig config;
   config.learning_rate = 8e-4;
   config.warmup = 4;
-  EXPECT_DOUBLE_EQ(learning_rate_at(config, 0), 2e-4);  // not 0: every update moves the weights
-  EXPECT_DOUBLE_EQ(learning_rate_at(config, 1), 4e-4);
-  EXPECT_DOUBLE_EQ(learning_rate_at(config, 3), 8e-4);
+  EXPECT_DOUBLE_EQ(learning_rate_at(config, 1), 2e-4);
+  EXPECT_DOUBLE_EQ(learning_rate_at(config, 3), 6e-4);
   EXPECT_DOUBLE_EQ(learning_rate_at(config, 4), 8e-4);
   EXPECT_DOUBLE_EQ(learning_rate_at(config, 100000), 8e-4);
   config.warmup = 0;
   EXPECT_DOUBLE_EQ(learning_rate_at(config, 0), 8e-4);
   EXPECT_THROW(learning_rate_at(config, -1), InvalidArgument);
+}
+
+TEST(Network, LevelsLeftOpenSuitTheImages) {
+  using List = std::vector<int64_t>;
+  struct Case {
+    int64_t height, width;
+    List multipliers, attention;
+  };
+  const std::vector<Case> cases = {
+      {32, 32, {1, 2, 2, 2}, {16}}, {28, 28, {1, 2, 2}, {14}}, {32, 48, {1, 2, 2, 2}, {16}},
+      {64, 64, {1, 2, 2, 2}, {16}}, {8, 8, {1, 2}, {8}},       {4, 4, {1}, {4}},
+      {30, 30, {1, 2}, {15}},       {13, 13, {1}, {13}},       {256, 256, {1, 1, 2, 2, 4, 4}, {16}},
+      {40, 24, {1, 2, 2}, {10}},
+  };
+  for (const Case& one : cases) {
+    const UNetConfig unet = unet_config_of({}, 3, one.height, one.width);
+    EXPECT_EQ(unet.channel_multipliers, one.multipliers) << one.height << "x" << one.width;
+    EXPECT_EQ(unet.attention_resolutions, one.attention) << one.height << "x" << one.width;
+    const TrainConfig closed = with_network_of({}, unet);
+    EXPECT_EQ(closed.channel_multipliers, one.multipliers);
+    EXPECT_EQ(unet_config_of(closed, 3, one.height, one.width), unet);
+  }
+}
+
+TEST(Network, ASizeThatCannotBeHalvedEnoughNamesItsNeighbours) {
+  for (const auto& [side, lower, upper] :
+       {std::tuple(25, "24x24", "32x32"), {50, "48x48", "56x56"}, {101, "96x96", "104x104"}}) {
+    const std::string said = complaint([side = side] { unet_config_of({}, 1, side, side); });
+    expect_contains(said, lower);
+    expect_contains(said, upper);
+    expect_contains(said, "--fit");
+  }
 }
 
 TEST(LearningRate, CosineFallsToZeroAtTheLastStep) {

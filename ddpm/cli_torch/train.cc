@@ -87,6 +87,7 @@ int train_with_torch(const TrainRequest& request) {
   const Dataset dataset = open_dataset(options);
   std::cout << dataset.report().lines();
   const UNetConfig unet = network_for(run.config, dataset);
+  run.config = with_network_of(run.config, unet);
   std::cout << summary_lines(run.config, unet, dataset, device, threads) << std::flush;
 
   std::unique_ptr<Progress> progress;
