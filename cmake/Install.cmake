@@ -6,7 +6,7 @@ include(CMakePackageConfigHelpers)
 # Installed are the layers that need no LibTorch: what a program links without a trainer.
 set(ddpm_installed "")
 foreach(layer IN LISTS ddpm_layers)
-  if(NOT layer IN_LIST ddpm_torch_layers AND NOT layer STREQUAL "cli")
+  if(NOT layer IN_LIST ddpm_torch_layers AND NOT layer MATCHES "^(terminal|cli)$")
     list(APPEND ddpm_installed ddpm_${layer})
     file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/ddpm/${layer}/*.h)
     list(FILTER headers EXCLUDE REGEX "(_internal|faulty_files)\\.h$")

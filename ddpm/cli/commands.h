@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ddpm/cli/backend.h"
-#include "ddpm/cli/flags.h"
+#include "ddpm/terminal/flags.h"
 
 namespace ddpm {
 

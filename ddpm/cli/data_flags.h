@@ -5,8 +5,8 @@
 #include <string>
 
 #include "ddpm/checkpoints/train_config.h"
-#include "ddpm/cli/flags.h"
 #include "ddpm/data/source.h"
+#include "ddpm/terminal/flags.h"
 
 namespace ddpm {
 

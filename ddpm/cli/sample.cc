@@ -8,11 +8,11 @@
 #include "ddpm/base/file.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/image_files.h"
-#include "ddpm/cli/progress.h"
 #include "ddpm/cli/sampling_job.h"
-#include "ddpm/cli/signals.h"
 #include "ddpm/data/transform.h"
 #include "ddpm/report/image_grid.h"
+#include "ddpm/terminal/progress.h"
+#include "ddpm/terminal/signals.h"
 
 namespace ddpm {
 

@@ -10,10 +10,10 @@
 
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/cli/backend.h"
-#include "ddpm/cli/flags.h"
 #include "ddpm/diffusion/noise_predictor.h"
 #include "ddpm/formats/png.h"
 #include "ddpm/sampling/sampler.h"
+#include "ddpm/terminal/flags.h"
 
 namespace ddpm {
 

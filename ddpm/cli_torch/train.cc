@@ -10,11 +10,11 @@
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/cli/data_flags.h"
-#include "ddpm/cli/progress.h"
-#include "ddpm/cli/signals.h"
 #include "ddpm/cli_torch/backend.h"
 #include "ddpm/cli_torch/device.h"
 #include "ddpm/cli_torch/plan.h"
+#include "ddpm/terminal/progress.h"
+#include "ddpm/terminal/signals.h"
 #include "ddpm/training/run.h"
 
 namespace ddpm {

@@ -1,4 +1,4 @@
-#include "ddpm/cli/flags.h"
+#include "ddpm/terminal/flags.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include "ddpm/cli/signals.h"
+#include "ddpm/terminal/signals.h"
 
 #include <csignal>
 

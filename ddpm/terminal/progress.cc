@@ -1,4 +1,4 @@
-#include "ddpm/cli/progress.h"
+#include "ddpm/terminal/progress.h"
 
 #include <unistd.h>
 
