@@ -32,9 +32,12 @@ struct TrainRequest {
   bool resume = false;
   bool allow_other_data = false;
   double fit_seconds = 0.0;  // of `plan`: say how many steps fit into this; 0: do not
+  std::string program;       // as it was started
+  std::string next;          // of `plan`: the line that says how to train what was planned
 };
 
 struct Backend {
+  std::string program = "ddpm";  // as it was started, for the commands that are suggested
   std::function<int(const TrainRequest& request)> train;
   std::function<int(const TrainRequest& request)> plan;
   // Opens the network of a checkpoint folder.

@@ -1,8 +1,12 @@
 #include "ddpm/cli/data_flags.h"
 
+#include <memory>
+
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/train_config.h"
+#include "ddpm/terminal/progress.h"
+#include "ddpm/terminal/signals.h"
 
 namespace ddpm {
 
@@ -41,6 +45,18 @@ DataOptions data_options(const TrainConfig& config) {
   options.max_bad_share = config.max_bad_files;
   options.threads = config.threads;
   return options;
+}
+
+Dataset open_dataset_watched(const DataOptions& options) {
+  std::unique_ptr<Progress> progress;
+  const Dataset dataset = open_dataset(options, [&progress](int64_t done, int64_t total) {
+    give_up_if_stopped();
+    // every image is looked at twice; the end is told by the report
+    if (!progress) progress = std::make_unique<Progress>("reading", "images", total / 2);
+    if (done < total) progress->update(static_cast<double>(done) / 2.0);
+  });
+  if (progress) progress->erase();
+  return dataset;
 }
 
 }  // namespace ddpm

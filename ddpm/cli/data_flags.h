@@ -5,6 +5,7 @@
 #include <string>
 
 #include "ddpm/checkpoints/train_config.h"
+#include "ddpm/data/dataset.h"
 #include "ddpm/data/source.h"
 #include "ddpm/terminal/flags.h"
 
@@ -29,5 +30,8 @@ DataOptions data_options(const std::string& command, const DataFlags& flags);
 
 // What a run's configuration says of its data.
 DataOptions data_options(const TrainConfig& config);
+
+// open_dataset with its progress on the terminal. A signal ends it by Stopped.
+Dataset open_dataset_watched(const DataOptions& options);
 
 }  // namespace ddpm

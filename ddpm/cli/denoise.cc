@@ -1,12 +1,10 @@
 // `ddpm denoise`: the picture of the reverse process, x_t in one row and the x_0 predicted from it
 // below.
 
-#include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/file.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/data_flags.h"
 #include "ddpm/cli/sampling_job.h"
@@ -16,12 +14,14 @@
 #include "ddpm/formats/png.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/report/image_grid.h"
+#include "ddpm/terminal/next_command.h"
+#include "ddpm/terminal/output.h"
+#include "ddpm/terminal/progress.h"
+#include "ddpm/terminal/signals.h"
 
 namespace ddpm {
 
 namespace {
-
-namespace fs = std::filesystem;
 
 struct DenoiseFlags {
   ModelFlags model;
@@ -70,7 +70,7 @@ void start_from_data(const DenoiseFlags& flags, const Model& model, Chain& chain
   data.image_size = concat(unet.height, "x", unet.width);
   data.channels = std::to_string(unet.image_channels);
   data.fit = "crop";
-  const Dataset dataset = open_dataset(data_options("denoise", data));
+  const Dataset dataset = open_dataset_watched(data_options("denoise", data));
   DDPM_CHECK(flags.images <= dataset.size(), "denoise: --images: the data have ", dataset.size(),
              " images, got ", flags.images);
   const int64_t from = flags.from > 0 ? flags.from : model.config.schedule.T / 2;
@@ -88,6 +88,24 @@ void start_from_data(const DenoiseFlags& flags, const Model& model, Chain& chain
                 eps.image(i));
   }
   q_sample(model.predictor.schedule(), x, t, eps, x);
+}
+
+// Takes x to time 0 and keeps every state on the way.
+std::vector<Frame> walk(const Model& model, const Chain& chain, uint64_t seed,
+                        std::span<const int64_t> indices, Batch& x) {
+  std::vector<Frame> frames;
+  Batch before = x;
+  Progress progress("denoising", "steps", std::ssize(chain.times) - 1);
+  run_sampler(model.predictor, chain.times, chain.options, seed, indices, x,
+              [&](const SampleStep& step) {
+                give_up_if_stopped();
+                frames.push_back({step.t, before, copy_of(step.x0)});
+                before = copy_of(step.x);
+                progress.update(static_cast<double>(frames.size()));
+              });
+  progress.erase();
+  frames.push_back({0, x, x});
+  return frames;
 }
 
 // The frames that fill `columns` columns evenly, the first and the last among them.
@@ -125,11 +143,14 @@ Image picture(const DenoiseFlags& flags, const Model& model, const std::vector<F
 int run_denoise(const DenoiseFlags& flags, const Backend& backend) {
   require_given("denoise", "--checkpoint", flags.model.checkpoint, "a run or a checkpoint folder");
   require_given("denoise", "--out", flags.out, "the PNG file to write");
+  check_output_file("denoise", "--out", flags.out);
   DDPM_CHECK(flags.from == 0 || !flags.data.empty(), "denoise: --from belongs to --data");
   const Model model = open_model("denoise", flags.model, backend);
   DDPM_CHECK(flags.from <= model.config.schedule.T, "denoise: --from must be at most T, ",
              model.config.schedule.T, ", got ", flags.from);
   Chain chain = chain_of("denoise", flags.sampler, model.config);
+  std::cout << absolute_text(flags.out) << '\n' << describe(model, flags.model) << std::endl;
+  catch_stop_signals();
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < flags.images; ++i) indices.push_back(i);
   const auto seed = static_cast<uint64_t>(flags.seed);
@@ -140,18 +161,14 @@ int run_denoise(const DenoiseFlags& flags, const Backend& backend) {
     start_from_data(flags, model, chain, x);
   }
 
-  std::vector<Frame> frames;
-  Batch before = x;
-  run_sampler(model.predictor, chain.times, chain.options, seed, indices, x,
-              [&](const SampleStep& step) {
-                frames.push_back({step.t, before, copy_of(step.x0)});
-                before = copy_of(step.x);
-              });
-  frames.push_back({0, x, x});
-  write_file_whole(flags.out, encode_png(picture(flags, model, frames)));
-  std::cout << fs::absolute(flags.out).lexically_normal().string() << '\n'
-            << describe(model, flags.model) << ": " << flags.images
-            << " images from t = " << chain.times.front() << " to 0" << std::endl;
+  const std::vector<Frame> frames = walk(model, chain, seed, indices, x);
+  write_output_file(flags.out, encode_png(picture(flags, model, frames)));
+  NextCommand next(backend.program, "sample");
+  add_model_flags(next, flags.model);
+  next.flag("--out", "samples");
+  if (flags.sampler.sampler == "ddim") add_sampler_flags(next, flags.sampler);
+  std::cout << flags.images << " images from t = " << chain.times.front() << " to 0\n"
+            << next.line() << std::endl;
   return 0;
 }
 

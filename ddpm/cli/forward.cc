@@ -1,11 +1,9 @@
 // `ddpm forward`: the picture of the forward process, [DDPM] figure 2 read from right to left.
 
-#include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/data_flags.h"
@@ -15,12 +13,12 @@
 #include "ddpm/formats/png.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/report/image_grid.h"
+#include "ddpm/terminal/next_command.h"
+#include "ddpm/terminal/output.h"
 
 namespace ddpm {
 
 namespace {
-
-namespace fs = std::filesystem;
 
 struct ForwardFlags {
   DataFlags data;
@@ -134,25 +132,28 @@ Image picture(const ForwardFlags& flags, const Dataset& dataset, const Schedule&
   return image_grid(cells, options);
 }
 
-int run_forward(const ForwardFlags& flags) {
+int run_forward(const ForwardFlags& flags, const std::string& program) {
   require_given("forward", "--data", flags.data.spec, kDataForms);
   require_given("forward", "--out", flags.out, "the PNG file to write");
+  check_output_file("forward", "--out", flags.out);
   const std::vector<int64_t> times = times_of(flags);
   const Schedule schedule = make_schedule({.kind = schedule_kind_from(flags.schedule),
                                            .T = flags.T,
                                            .beta_1 = flags.beta_1,
                                            .beta_T = flags.beta_T});
-  const Dataset dataset = open_dataset(data_options("forward", flags.data));
+  std::cout << absolute_text(flags.out) << std::endl;
+  const Dataset dataset = open_dataset_watched(data_options("forward", flags.data));
   DDPM_CHECK(flags.first_image <= dataset.size() - flags.images,
              "forward: --images: wanted images in [0, ", dataset.size(), "), got ",
              flags.first_image, " .. ", flags.first_image + flags.images - 1);
-  write_file_whole(flags.out, encode_png(picture(flags, dataset, schedule, times)));
-  std::cout << fs::absolute(flags.out).lexically_normal().string() << '\n'
-            << flags.images << " images at " << times.size() << " times of the " << flags.schedule
+  std::cout << dataset.report().lines() << std::flush;
+  write_output_file(flags.out, encode_png(picture(flags, dataset, schedule, times)));
+  std::cout << flags.images << " images at " << times.size() << " times of the " << flags.schedule
             << " schedule, "
             << (flags.stepwise ? "step by step through q(x_t | x_{t-1})"
                                : "from the closed form q(x_t | x_0)")
-            << std::endl;
+            << '\n'
+            << NextCommand(program, "plan").flag("--data", flags.data.spec).line() << std::endl;
   return 0;
 }
 
@@ -164,7 +165,9 @@ Command forward_command() {
           .example = "ddpm forward --data fashion-mnist --out forward.png --images 4",
           .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
-            return [values = declare(flags)](const Backend&) { return run_forward(*values); };
+            return [values = declare(flags)](const Backend& backend) {
+              return run_forward(*values, backend.program);
+            };
           }};
 }
 

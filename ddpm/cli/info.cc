@@ -9,6 +9,8 @@
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/cli/commands.h"
+#include "ddpm/terminal/next_command.h"
+#include "ddpm/terminal/output.h"
 
 namespace ddpm {
 
@@ -67,13 +69,13 @@ void print_training(const fs::path& checkpoint) {
   line("data fingerprint", state.data_fingerprint);
 }
 
-int run_info(const std::string& path) {
+int run_info(const std::string& path, const std::string& program) {
   require_given("info", "PATH", path, "a run or a checkpoint folder");
   DDPM_CHECK(fs::exists(path), "info: ", path, " does not exist");
   std::vector<std::string> passed_over;
   const fs::path checkpoint = resolve_checkpoint(path, &passed_over);
   const ModelConfig model = read_model_config(checkpoint);
-  line("checkpoint", fs::absolute(checkpoint).lexically_normal().string());
+  line("checkpoint", absolute_text(checkpoint));
   for (const std::string& reason : passed_over) line("passed over", reason);
   print_network(model.unet);
   print_process(model);
@@ -84,7 +86,8 @@ int run_info(const std::string& path) {
     line("weights", "one set; which one the folder does not say");
   }
   line("hash", checkpoint_hash(checkpoint));
-  std::cout.flush();
+  NextCommand next(program, "sample");
+  std::cout << next.flag("--checkpoint", path).flag("--out", "samples").line() << std::endl;
   return 0;
 }
 
@@ -99,7 +102,7 @@ Command info_command() {
             auto path = std::make_shared<std::string>();
             flags.text("path", *path, "PATH",
                        "a run (its newest checkpoint) or a checkpoint folder");
-            return [path](const Backend&) { return run_info(*path); };
+            return [path](const Backend& backend) { return run_info(*path, backend.program); };
           }};
 }
 

@@ -9,6 +9,8 @@
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/sampling_job.h"
 #include "ddpm/formats/npy.h"
+#include "ddpm/terminal/next_command.h"
+#include "ddpm/terminal/output.h"
 
 namespace ddpm {
 
@@ -74,12 +76,14 @@ int run_predict(const PredictFlags& flags, const Backend& backend) {
   require_given("predict", "--input", flags.input, "float32 [N, C, H, W] as .npy");
   require_given("predict", "--timesteps", flags.timesteps, "int64 [N] as .npy");
   require_given("predict", "--output", flags.output, "the .npy file to write");
+  check_output_file("predict", "--output", flags.output);
   const NpyArray x_array = read_npy("--input", flags.input);
   const NpyArray t_array = read_npy("--timesteps", flags.timesteps);
   const Model model = open_model("predict", flags.model, backend);
   const Batch x = input_batch(x_array, model, flags.input);
   const auto timesteps = input_timesteps(t_array, model, x.images(), flags.timesteps);
 
+  std::cout << absolute_text(flags.output) << '\n' << describe(model, flags.model) << std::endl;
   Batch y(x.shape());
   for (int64_t first = 0; first < x.images(); first += kImagesAtOnce) {
     const int64_t count = std::min(kImagesAtOnce, x.images() - first);
@@ -89,9 +93,10 @@ int run_predict(const PredictFlags& flags, const Backend& backend) {
         y.view().slice(first, count));
   }
   const auto bytes = std::as_bytes(std::span<const float>(y.values()));
-  write_file_whole(flags.output, encode_npy({"<f4", x_array.shape, std::string(as_text(bytes))}));
-  std::cout << fs::absolute(flags.output).lexically_normal().string() << '\n'
-            << describe(model, flags.model) << ": " << x.images() << " images" << std::endl;
+  write_output_file(flags.output, encode_npy({"<f4", x_array.shape, std::string(as_text(bytes))}));
+  std::cout << x.images() << " images\n"
+            << NextCommand(backend.program, "info").word(flags.model.checkpoint).line()
+            << std::endl;
   return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/hand_over.h"
 #include "ddpm/cli/version.h"
+#include "ddpm/terminal/signals.h"
 
 namespace ddpm {
 
@@ -85,7 +86,9 @@ int parse_and_run(int argc, char** argv, const Backend& backend) {
     if (each.command.needs_torch && !backend.open_network) {
       hand_over_to_torch(each.command.name.c_str(), argv);
     }
-    return each.action(backend);
+    Backend started = backend;
+    started.program = argv[0];
+    return each.action(started);
   }
   refuse_unknown_command(app, declared);
   return 2;
@@ -101,6 +104,8 @@ std::vector<Command> all_commands() {
 int run_program(int argc, char** argv, const Backend& backend) {
   try {
     return parse_and_run(argc, argv, backend);
+  } catch (const Stopped&) {
+    return exit_code_of_stop();
   } catch (const InvalidArgument& error) {
     std::cerr << one_line(error.what()) << '\n';
     return 2;

@@ -11,6 +11,7 @@
 #include "ddpm/cli/sampling_job.h"
 #include "ddpm/data/transform.h"
 #include "ddpm/report/image_grid.h"
+#include "ddpm/terminal/output.h"
 #include "ddpm/terminal/progress.h"
 #include "ddpm/terminal/signals.h"
 
@@ -58,30 +59,43 @@ PngText job_text(const SampleFlags& flags, const Model& model, const Chain& chai
   return job;
 }
 
-// Makes the images of one batch and writes each.
-void make_images(const Model& model, const Chain& chain, uint64_t seed,
-                 std::span<const int64_t> indices, const PngText& job, const fs::path& folder) {
-  Batch x(model.shape(static_cast<int64_t>(indices.size())));
+// Makes the images of one batch and writes each. `first` images are done before.
+void make_images(const Model& model, const Chain& chain, const SampleFlags& flags,
+                 std::span<const int64_t> indices, const PngText& job, Progress& progress,
+                 size_t first) {
+  const auto seed = static_cast<uint64_t>(flags.seed);
+  Batch x(model.shape(std::ssize(indices)));
   fill_initial_noise(seed, indices, x);
+  // the part of the way to time 0 that is behind, as a part of the images
+  const double share =
+      static_cast<double>(indices.size()) / static_cast<double>(chain.times.size());
+  double done = static_cast<double>(first);
   run_sampler(model.predictor, chain.times, chain.options, seed, indices, x,
-              [](const SampleStep&) {});
+              [&](const SampleStep&) {
+                give_up_if_stopped();
+                progress.update(done += share);
+              });
   for (size_t i = 0; i < indices.size(); ++i) {
     const Image image = to_image(x.image(static_cast<int64_t>(i)), model.config.unet.image_channels,
                                  model.config.unet.height, model.config.unet.width);
-    write_file_whole(image_file(folder, indices[i]), encode_job_image(image, job, indices[i]));
+    write_file_whole(image_file(flags.out, indices[i]), encode_job_image(image, job, indices[i]));
   }
+  progress.update(static_cast<double>(first + indices.size()));
 }
 
 // False if a signal stopped it.
 bool make_missing(const SampleFlags& flags, const Model& model, const Chain& chain,
                   const PngText& job, const std::vector<int64_t>& missing) {
-  Progress progress("sampling", "images", static_cast<int64_t>(missing.size()));
+  Progress progress("sampling", "images", std::ssize(missing));
   const auto batch = static_cast<size_t>(flags.batch_size);
-  for (size_t first = 0; first < missing.size(); first += batch) {
-    if (stop_signal() != 0) return false;
-    const auto indices = std::span(missing).subspan(first, std::min(batch, missing.size() - first));
-    make_images(model, chain, static_cast<uint64_t>(flags.seed), indices, job, flags.out);
-    progress.update(static_cast<int64_t>(first + indices.size()));
+  try {
+    for (size_t first = 0; first < missing.size(); first += batch) {
+      const size_t count = std::min(batch, missing.size() - first);
+      make_images(model, chain, flags, std::span(missing).subspan(first, count), job, progress,
+                  first);
+    }
+  } catch (const Stopped&) {
+    return false;
   }
   return true;
 }
@@ -93,8 +107,23 @@ void write_grid_and_npz(const SampleFlags& flags) {
   write_file_whole(fs::path(flags.out) / "grid.png", encode_png(grid));
   if (!flags.npz.empty()) {
     const auto all = read_images(flags.out, flags.first_index, flags.count);
-    write_file_whole(flags.npz, images_as_npz(all));
+    write_output_file(flags.npz, images_as_npz(all));
   }
+}
+
+// The same job from image `first_index` on.
+std::string next_command(const SampleFlags& flags, const std::string& program,
+                         int64_t first_index) {
+  const SampleFlags defaults;
+  NextCommand next(program, "sample");
+  add_model_flags(next, flags.model);
+  next.flag("--out", flags.out)
+      .flag("--seed", flags.seed)
+      .flag_unless(defaults.first_index, "--first-index", first_index)
+      .flag("--count", flags.count);
+  add_sampler_flags(next, flags.sampler);
+  next.flag_unless(defaults.batch_size, "--batch-size", flags.batch_size);
+  return next.line();
 }
 
 int run_sample(const SampleFlags& flags, const Backend& backend) {
@@ -102,25 +131,25 @@ int run_sample(const SampleFlags& flags, const Backend& backend) {
   require_given("sample", "--out", flags.out, "the folder for the images");
   DDPM_CHECK(!fs::exists(flags.out) || fs::is_directory(flags.out), "sample: --out: ", flags.out,
              " is a file, wanted a folder or a new name");
+  if (!flags.npz.empty()) check_output_file("sample", "--npz", flags.npz);
   const Model model = open_model("sample", flags.model, backend);
   const Chain chain = chain_of("sample", flags.sampler, model.config);
   const PngText job = job_text(flags, model, chain);
   const auto missing = missing_images(flags.out, job, flags.first_index, flags.count);
 
-  std::cout << fs::absolute(flags.out).lexically_normal().string() << '\n'
+  std::cout << absolute_text(flags.out) << '\n'
             << describe(model, flags.model) << '\n'
             << missing.size() << " of " << flags.count << " images to make, each in "
             << chain.times.size() - 1 << " steps" << std::endl;
   fs::create_directories(flags.out);
   catch_stop_signals();
   if (!make_missing(flags, model, chain, job, missing)) {
-    std::cout << "stopped; the same command goes on where it was" << std::endl;
+    std::cout << "stopped; what is complete is kept\n"
+              << next_command(flags, backend.program, flags.first_index) << std::endl;
     return exit_code_of_stop();
   }
   write_grid_and_npz(flags);
-  std::cout << "more: ddpm sample --checkpoint " << flags.model.checkpoint << " --out " << flags.out
-            << " --seed " << flags.seed << " --first-index " << flags.first_index + flags.count
-            << " --count " << flags.count << sampler_words(flags.sampler) << std::endl;
+  std::cout << next_command(flags, backend.program, flags.first_index + flags.count) << std::endl;
   return 0;
 }
 

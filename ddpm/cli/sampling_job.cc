@@ -26,7 +26,7 @@ void declare_model_flags(Flags& flags, ModelFlags& values) {
   flags.choice("--weights", values.weights, {"ema", "raw"},
                "the averaged weights or those the optimiser left");
   flags.choice("--precision", values.precision, {"fp32", "bf16"}, "of the network's arithmetic");
-  flags.text("--device", values.device, "cpu|cuda[:N]", "where the network runs");
+  flags.text("--device", values.device, "auto|cpu|cuda[:N]", "where the network runs");
   flags.integer("--threads", values.threads, "0: one for each core", 0, 4096);
 }
 
@@ -87,16 +87,23 @@ std::string describe(const Model& model, const ModelFlags& flags) {
                 unet.image_channels == 1 ? " channel)" : " channels)");
 }
 
-std::string sampler_words(const SamplerFlags& flags) {
+void add_model_flags(NextCommand& next, const ModelFlags& flags) {
+  const ModelFlags defaults;
+  next.flag("--checkpoint", flags.checkpoint)
+      .flag_unless(defaults.weights, "--weights", flags.weights)
+      .flag_unless(defaults.precision, "--precision", flags.precision)
+      .flag_unless(defaults.device, "--device", flags.device)
+      .flag_unless(defaults.threads, "--threads", flags.threads);
+}
+
+void add_sampler_flags(NextCommand& next, const SamplerFlags& flags) {
   const SamplerFlags defaults;
-  std::string words;
-  if (flags.sampler != defaults.sampler) words += " --sampler " + flags.sampler;
-  if (flags.steps != defaults.steps) words += concat(" --steps ", flags.steps);
-  if (flags.eta != defaults.eta) words += " --eta " + shortest(flags.eta);
-  if (flags.spacing != defaults.spacing) words += " --spacing " + flags.spacing;
-  if (flags.variance != defaults.variance) words += " --variance " + flags.variance;
-  if (flags.no_clip) words += " --no-clip";
-  return words;
+  next.flag_unless(defaults.sampler, "--sampler", flags.sampler)
+      .flag_unless(defaults.steps, "--steps", flags.steps)
+      .flag_unless(defaults.eta, "--eta", flags.eta)
+      .flag_unless(defaults.spacing, "--spacing", flags.spacing)
+      .flag_unless(defaults.variance, "--variance", flags.variance);
+  if (flags.no_clip) next.word("--no-clip");
 }
 
 }  // namespace ddpm

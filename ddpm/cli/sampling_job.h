@@ -14,13 +14,14 @@
 #include "ddpm/formats/png.h"
 #include "ddpm/sampling/sampler.h"
 #include "ddpm/terminal/flags.h"
+#include "ddpm/terminal/next_command.h"
 
 namespace ddpm {
 
 struct ModelFlags {
   std::string checkpoint;
   std::string weights = "ema";
-  std::string device = "cpu";
+  std::string device = "auto";
   std::string precision = "fp32";
   int64_t threads = 0;
 };
@@ -67,8 +68,8 @@ Chain chain_of(const std::string& command, const SamplerFlags& flags, const Mode
 // "checkpoint 00003000 (ema weights, 1,112,801 parameters, 28x28, 1 channel)".
 std::string describe(const Model& model, const ModelFlags& flags);
 
-// " --sampler ddim --steps 50", the flags that differ from their defaults, to be written after a
-// command.
-std::string sampler_words(const SamplerFlags& flags);
+// The flags that differ from their defaults, put behind a command that is suggested.
+void add_model_flags(NextCommand& next, const ModelFlags& flags);
+void add_sampler_flags(NextCommand& next, const SamplerFlags& flags);
 
 }  // namespace ddpm

@@ -11,6 +11,7 @@
 #include "ddpm/checkpoints/presets.h"
 #include "ddpm/checkpoints/train_config.h"
 #include "ddpm/cli/commands.h"
+#include "ddpm/terminal/next_command.h"
 
 namespace ddpm {
 
@@ -164,10 +165,26 @@ TrainRequest checked_request(const TrainFlags& flags) {
   return request;
 }
 
+// The command that trains what `plan` was asked about.
+std::string training_of(const TrainFlags& flags, const std::string& program) {
+  NextCommand next(program, "train");
+  next.flag_unless(std::string(), "--preset", flags.preset);
+  next.flag_unless(std::string(), "--config", flags.config_file);
+  for (const auto& [key, text] : flags.given) {
+    const bool is_switch = train_config_field(key).is_switch;
+    const std::string name = flag_of(key);
+    if (!is_switch) next.flag(name, text);
+    if (is_switch) next.word(text == "true" ? name : "--no-" + name.substr(2));
+  }
+  return next.flag("--out", "runs/new").line();
+}
+
 // The checks run in either program, before and after the hand-over.
 Action action_of(const std::shared_ptr<TrainFlags>& flags) {
   return [flags](const Backend& backend) {
-    const TrainRequest request = checked_request(*flags);
+    TrainRequest request = checked_request(*flags);
+    request.program = backend.program;
+    request.next = training_of(*flags, backend.program);
     return flags->command == "train" ? backend.train(request) : backend.plan(request);
   };
 }

@@ -42,8 +42,9 @@ Batch first_images(const Dataset& dataset, int64_t count) {
   return batch;
 }
 
+// Steps are timed for `at_least` seconds, and one at least.
 Measurement measure(const TrainConfig& config, const UNetConfig& unet, const Dataset& dataset,
-                    at::Device device) {
+                    at::Device device, double at_least) {
   using Clock = std::chrono::steady_clock;
   const auto affordable =
       static_cast<int64_t>(kLargestMeasuredCost / static_cast<double>(count_multiply_adds(unet)));
@@ -60,10 +61,10 @@ Measurement measure(const TrainConfig& config, const UNetConfig& unet, const Dat
   const auto began = Clock::now();
   int64_t steps = 0;
   std::chrono::duration<double> took{0.0};
-  while (took.count() < kMeasuringSeconds) {
+  do {
     trainer.step(several, 1 + measured.images * ++steps);
     took = Clock::now() - began;
-  }
+  } while (took.count() < at_least);
   measured.seconds = took.count() / static_cast<double>(steps);
   return measured;
 }
@@ -101,26 +102,28 @@ double step_seconds(const TrainConfig& config, const Measurement& measured) {
          static_cast<double>(measured.images);
 }
 
-void print_plan(const TrainConfig& config, const UNetConfig& unet, const Measurement& measured) {
+std::string text_of(const TrainConfig& config, const UNetConfig& unet,
+                    const Measurement& measured) {
   const double step = step_seconds(config, measured);
   const int64_t state = state_bytes(unet);
   const int64_t memory = available_memory_bytes();
   const int64_t activations = measured.activation_bytes * config.batch_size;
-  std::cout << "multiply-adds     " << with_thousands(count_multiply_adds(unet))
-            << " an image, forward\n"
-            << "state             " << readable_bytes(state)
-            << ": weights, gradients, two moments, average\n"
-            << "activations       " << readable_bytes(measured.activation_bytes) << " an image, "
-            << readable_bytes(activations) << " at batch " << config.batch_size << " (measured at "
-            << measured.images << ")\n"
-            << "memory            " << readable_bytes(state + activations) << " of "
-            << readable_bytes(memory) << " that are free\n"
-            << "a step            " << readable_duration(step)
-            << " (measured: " << readable_duration(measured.seconds) << " for " << measured.images
-            << " images)\n"
-            << "the run           " << readable_duration(step * static_cast<double>(config.steps))
-            << " for " << with_thousands(config.steps) << " steps\n"
-            << "suggested batch   " << suggested_batch(measured, state, memory) << '\n';
+  std::ostringstream out;
+  out << "multiply-adds     " << with_thousands(count_multiply_adds(unet)) << " an image, forward\n"
+      << "state             " << readable_bytes(state)
+      << ": weights, gradients, two moments, average\n"
+      << "activations       " << readable_bytes(measured.activation_bytes) << " an image, "
+      << readable_bytes(activations) << " at batch " << config.batch_size << " (measured at "
+      << measured.images << ")\n"
+      << "memory            " << readable_bytes(state + activations) << " of "
+      << readable_bytes(memory) << " that are free\n"
+      << "a step            " << readable_duration(step)
+      << " (measured: " << readable_duration(measured.seconds) << " for " << measured.images
+      << " images)\n"
+      << "the run           " << readable_duration(step * static_cast<double>(config.steps))
+      << " for " << with_thousands(config.steps) << " steps\n"
+      << "suggested batch   " << suggested_batch(measured, state, memory) << '\n';
+  return out.str();
 }
 
 }  // namespace
@@ -147,12 +150,17 @@ std::string summary_lines(const TrainConfig& config, const UNetConfig& unet, con
   return out.str();
 }
 
+std::string cost_lines(const TrainConfig& config, const UNetConfig& unet, const Dataset& dataset,
+                       at::Device device) {
+  return text_of(config, unet, measure(config, unet, dataset, device, /*at_least=*/0.0));
+}
+
 // The data of the configuration; without any, one blank image of its size, which costs as much.
 Dataset plan_data(const TrainConfig& config, int64_t threads) {
   if (!config.data.empty()) {
     DataOptions options = data_options(config);
     options.threads = threads;
-    Dataset dataset = open_dataset(options);
+    Dataset dataset = open_dataset_watched(options);
     std::cout << dataset.report().lines();
     return dataset;
   }
@@ -170,15 +178,15 @@ int plan_with_torch(const TrainRequest& request) {
   const Dataset dataset = plan_data(config, threads);
   const UNetConfig unet = network_for(config, dataset);
   std::cout << summary_lines(config, unet, dataset, device, threads) << std::flush;
-  const Measurement measured = measure(config, unet, dataset, device);
-  print_plan(config, unet, measured);
+  const Measurement measured = measure(config, unet, dataset, device, kMeasuringSeconds);
+  std::cout << text_of(config, unet, measured);
   if (request.fit_seconds > 0.0) {
     std::cout << "steps that fit    "
               << std::max<int64_t>(
                      1, static_cast<int64_t>(request.fit_seconds / step_seconds(config, measured)))
               << " in " << readable_duration(request.fit_seconds) << '\n';
   }
-  std::cout << "nothing was trained and nothing written" << std::endl;
+  std::cout << "nothing was trained and nothing written\n" << request.next << std::endl;
   return 0;
 }
 

@@ -19,4 +19,9 @@ UNetConfig network_for(const TrainConfig& config, const Dataset& dataset);
 std::string summary_lines(const TrainConfig& config, const UNetConfig& unet, const Dataset& dataset,
                           at::Device device, int64_t threads);
 
+// What it will cost: multiply-adds, memory, the time of a step (measured on one, of another network
+// than the one that is trained) and of the run, a suggested batch; lines as above.
+std::string cost_lines(const TrainConfig& config, const UNetConfig& unet, const Dataset& dataset,
+                       at::Device device);
+
 }  // namespace ddpm

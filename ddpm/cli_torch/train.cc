@@ -13,6 +13,7 @@
 #include "ddpm/cli_torch/backend.h"
 #include "ddpm/cli_torch/device.h"
 #include "ddpm/cli_torch/plan.h"
+#include "ddpm/terminal/next_command.h"
 #include "ddpm/terminal/progress.h"
 #include "ddpm/terminal/signals.h"
 #include "ddpm/training/run.h"
@@ -41,24 +42,28 @@ RunObserver observer_for(std::unique_ptr<Progress>& progress) {
   };
   observer.progress = [&progress](int64_t step, int64_t steps, double loss) {
     if (!progress) progress = std::make_unique<Progress>("training", "steps", steps, step - 1);
-    progress->update(step, loss_text(loss));
+    progress->update(static_cast<double>(step), loss_text(loss));
   };
   observer.stop = [] { return stop_signal() != 0; };
   return observer;
 }
 
-void print_end(RunEnd end, const TrainConfig& config, const fs::path& run) {
+void print_end(RunEnd end, const TrainConfig& config, const fs::path& run,
+               const std::string& program) {
   if (end == RunEnd::kStopped) {
     std::cout << "stopped by a signal; the checkpoint is complete\n";
   } else if (end == RunEnd::kTimeLimit) {
     std::cout << "the time limit of " << readable_duration(config.time_limit) << " is reached\n";
   }
   if (end == RunEnd::kDone) {
-    std::cout << "next: ddpm sample --checkpoint " << run.string() << " --out "
-              << (run / "images").string() << " --count 64 --sampler ddim --steps "
-              << std::min<int64_t>(50, config.T) << std::endl;
+    NextCommand next(program, "sample");
+    next.flag("--checkpoint", run.string())
+        .flag("--out", (run / "images").string())
+        .flag("--sampler", "ddim")
+        .flag("--steps", std::min<int64_t>(50, config.T));
+    std::cout << next.line() << std::endl;
   } else {
-    std::cout << "next: ddpm train --resume " << run.string() << std::endl;
+    std::cout << NextCommand(program, "train").flag("--resume", run.string()).line() << std::endl;
   }
 }
 
@@ -84,16 +89,17 @@ int train_with_torch(const TrainRequest& request) {
   const at::Device device = open_device("train", run.config.device);
   DataOptions options = data_options(run.config);
   options.threads = threads;
-  const Dataset dataset = open_dataset(options);
+  const Dataset dataset = open_dataset_watched(options);
   std::cout << dataset.report().lines();
   const UNetConfig unet = network_for(run.config, dataset);
   run.config = with_network_of(run.config, unet);
   std::cout << summary_lines(run.config, unet, dataset, device, threads) << std::flush;
+  if (!run.resume) std::cout << cost_lines(run.config, unet, dataset, device) << std::flush;
 
   std::unique_ptr<Progress> progress;
   const RunEnd end = run_training(run, dataset, device, observer_for(progress));
   progress.reset();
-  print_end(end, run.config, run.run);
+  print_end(end, run.config, run.run, request.program);
   return end == RunEnd::kStopped ? exit_code_of_stop() : 0;
 }
 

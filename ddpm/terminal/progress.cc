@@ -1,5 +1,6 @@
 #include "ddpm/terminal/progress.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +22,15 @@ std::string bar(double share) {
   return "[" + std::string(filled, '#') + std::string(kBarWidth - filled, '.') + "]";
 }
 
+// The line cut so that a terminal does not wrap it: a wrapped one could not be rewritten.
+std::string cut_to_terminal(std::string line) {
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1) {
+    line.resize(std::min<size_t>(line.size(), size.ws_col - 1U));
+  }
+  return line;
+}
+
 // Three digits that matter: "0.42", "3.1", "58".
 std::string rate_text(double rate) {
   char text[32];
@@ -35,7 +45,7 @@ Progress::Progress(std::string label, std::string unit, int64_t total, int64_t s
       unit_(std::move(unit)),
       total_(total),
       start_(start),
-      done_(start),
+      done_(static_cast<double>(start)),
       terminal_(::isatty(STDOUT_FILENO) == 1) {}
 
 Progress::~Progress() {
@@ -45,15 +55,15 @@ Progress::~Progress() {
 
 std::string Progress::text(const std::string& note) const {
   const double seconds = std::chrono::duration<double>(Clock::now() - began_).count();
-  const double rate = seconds > 0 ? static_cast<double>(done_ - start_) / seconds : 0.0;
-  const double share = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1.0;
+  const double rate = seconds > 0 ? (done_ - static_cast<double>(start_)) / seconds : 0.0;
+  const double share = total_ > 0 ? done_ / static_cast<double>(total_) : 1.0;
   std::string line = label_ + " ";
   if (terminal_) line += bar(share) + " ";
-  line += concat(done_, "/", total_, " ", unit_);
+  line += concat(static_cast<int64_t>(done_), "/", total_, " ", unit_);
   if (rate > 0) {
     line += ", " + rate_text(rate) + " " + unit_ + "/s";
-    if (done_ < total_) {
-      line += ", " + readable_duration(static_cast<double>(total_ - done_) / rate) + " left";
+    if (done_ < static_cast<double>(total_)) {
+      line += ", " + readable_duration((static_cast<double>(total_) - done_) / rate) + " left";
     }
   }
   return note.empty() ? line : line + ", " + note;
@@ -63,15 +73,15 @@ void Progress::clear() {
   if (terminal_ && drawn_) std::fputs("\r\033[K", stdout);
 }
 
-void Progress::update(int64_t done, const std::string& note) {
+void Progress::update(double done, const std::string& note) {
   done_ = done;
   note_ = note;
   const auto now = Clock::now();
-  const bool last = done >= total_;
+  const bool last = done >= static_cast<double>(total_);
   if (terminal_) {
     if (drawn_ && !last && now - shown_ < kTerminalPause) return;
     clear();
-    std::fputs(text(note).c_str(), stdout);
+    std::fputs(cut_to_terminal(text(note)).c_str(), stdout);
     drawn_ = true;
   } else {
     if (!last && now - shown_ < kPlainPause) return;
@@ -81,10 +91,16 @@ void Progress::update(int64_t done, const std::string& note) {
   shown_ = now;
 }
 
+void Progress::erase() {
+  clear();
+  drawn_ = false;
+  std::fflush(stdout);
+}
+
 void Progress::say(const std::string& line) {
   clear();
   std::fputs((line + "\n").c_str(), stdout);
-  if (terminal_ && drawn_) std::fputs(text(note_).c_str(), stdout);
+  if (terminal_ && drawn_) std::fputs(cut_to_terminal(text(note_)).c_str(), stdout);
   std::fflush(stdout);
 }
 

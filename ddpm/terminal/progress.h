@@ -18,11 +18,14 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // `note` follows the numbers, e.g. "loss 0.031".
-  void update(int64_t done, const std::string& note = "");
+  // `done` may lie between two whole numbers; `note` follows the numbers, e.g. "loss 0.031".
+  void update(double done, const std::string& note = "");
 
   // A line of its own among the progress; the bar is drawn again below it.
   void say(const std::string& line);
+
+  // Takes the bar away, for work whose end is told in other words.
+  void erase();
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -34,7 +37,7 @@ class Progress {
   std::string unit_;
   int64_t total_;
   int64_t start_;
-  int64_t done_;
+  double done_;
   std::string note_;
   bool terminal_;
   bool drawn_ = false;

@@ -22,6 +22,10 @@ void catch_stop_signals() {
 
 int stop_signal() { return static_cast<int>(g_stop_signal); }
 
+void give_up_if_stopped() {
+  if (stop_signal() != 0) throw Stopped();
+}
+
 int exit_code_of_stop() { return stop_signal() == 0 ? 0 : 128 + stop_signal(); }
 
 }  // namespace ddpm

@@ -49,6 +49,22 @@ TEST_F(Data, GrayColourAndTransparentFoldersTrainWithDefaults) {
   train_and_sample("clear", 16, 16, 4);
 }
 
+TEST_F(Data, AFolderOfAnyUsualSizeNeedsNoWordAboutTheNetwork) {
+  write_blobs(folder_ / "digits", 4, 28, 28, 1);
+  write_blobs(folder_ / "wide", 4, 32, 48, 3);
+  write_blobs(folder_ / "clear", 4, 20, 12, 4);
+  for (const std::string name : {"digits", "wide", "clear"}) {
+    const Outcome trained =
+        ddpm({"train", "--data", name, "--out", name + "-run", "--base-channels", "32", "--steps",
+              "2", "--batch-size", "2", "--sample-count", "2", "--sample-steps", "2"});
+    EXPECT_EQ(trained.exit_code, 0) << trained.err;
+    // the run's own configuration says what was chosen
+    const std::string config = read_file(folder_ / (name + "-run") / "config.json", 1 << 20);
+    EXPECT_EQ(config.find("channel_multipliers\": \"auto"), std::string::npos) << config;
+    EXPECT_EQ(config.find("attention_resolutions\": \"auto"), std::string::npos) << config;
+  }
+}
+
 TEST_F(Data, MixedSizesAreFittedToTheCommonestAndCounted) {
   write_blobs(folder_ / "mixed", 6, 16, 16, 3);
   write_file_whole(folder_ / "mixed" / "large.png", encode_png(blob_image(40, 64, 3, 8, 1)));

@@ -28,10 +28,8 @@ constexpr auto kPatience = std::chrono::seconds(120);
 // A child process whose output goes into two files of `folder`.
 class Child {
  public:
-  Child(const fs::path& folder, const std::vector<std::string>& arguments)
+  Child(const fs::path& folder, std::vector<std::string> words)
       : out_(folder / ".stdout"), err_(folder / ".stderr") {
-    std::vector<std::string> words = {std::string(DDPM_BUILD_DIR) + "/ddpm"};
-    words.insert(words.end(), arguments.begin(), arguments.end());
     pid_ = ::fork();
     if (pid_ == 0) exec(folder, words);
   }
@@ -71,15 +69,25 @@ class Child {
   bool ended_ = false;
 };
 
+std::vector<std::string> ddpm_with(const std::vector<std::string>& arguments) {
+  std::vector<std::string> words = {std::string(DDPM_BUILD_DIR) + "/ddpm"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return words;
+}
+
 }  // namespace
 
 Outcome run_ddpm(const fs::path& folder, const std::vector<std::string>& arguments) {
-  return Child(folder, arguments).wait();
+  return Child(folder, ddpm_with(arguments)).wait();
+}
+
+Outcome run_shell(const fs::path& folder, const std::string& line) {
+  return Child(folder, {"/bin/sh", "-c", line}).wait();
 }
 
 Outcome run_ddpm_until(const fs::path& folder, const std::vector<std::string>& arguments,
                        const fs::path& file, int signal) {
-  Child child(folder, arguments);
+  Child child(folder, ddpm_with(arguments));
   const auto began = std::chrono::steady_clock::now();
   while (!child.ended() && !fs::exists(file)) {
     if (std::chrono::steady_clock::now() - began > kPatience) {

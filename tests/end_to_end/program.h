@@ -23,7 +23,10 @@ struct Outcome {
 // Runs build/ddpm with these arguments in `folder` and waits for its end.
 Outcome run_ddpm(const std::filesystem::path& folder, const std::vector<std::string>& arguments);
 
-// The same, but sends `signal` as soon as `file` exists (and then waits for the end).
+// The same for a line of a shell.
+Outcome run_shell(const std::filesystem::path& folder, const std::string& line);
+
+// As run_ddpm, but sends `signal` as soon as `file` exists (and then waits for the end).
 Outcome run_ddpm_until(const std::filesystem::path& folder,
                        const std::vector<std::string>& arguments, const std::filesystem::path& file,
                        int signal);

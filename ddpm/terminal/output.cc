@@ -1,0 +1,33 @@
+#include "ddpm/terminal/output.h"
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
+
+namespace ddpm {
+
+namespace fs = std::filesystem;
+
+std::string absolute_text(const fs::path& path) {
+  return fs::absolute(path).lexically_normal().string();
+}
+
+void check_output_file(const std::string& command, const std::string& flag, const fs::path& path) {
+  DDPM_CHECK(!fs::is_directory(path) && path.has_filename(), command, ": ", flag, ": ",
+             path.string(), " is a folder, wanted the name of a file");
+  std::error_code error;  // a file on the way makes it "not a folder"
+  for (fs::path folder = fs::absolute(path).parent_path(); !folder.empty();
+       folder = folder.parent_path()) {
+    if (fs::exists(folder, error)) {
+      DDPM_CHECK(fs::is_directory(folder), command, ": ", flag, ": ", folder.string(),
+                 " is a file, wanted a folder for ", path.filename().string());
+      return;
+    }
+  }
+}
+
+void write_output_file(const fs::path& path, std::string_view bytes) {
+  real_files().make_folder(fs::absolute(path).parent_path());
+  write_file_whole(path, bytes);
+}
+
+}  // namespace ddpm
