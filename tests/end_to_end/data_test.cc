@@ -1,8 +1,7 @@
 // Folders as people have them: other channels, sizes and depths, and files that are broken.
 
-#include <cstdlib>
-
 #include "ddpm/base/file.h"
+#include "ddpm/data/toy_files_internal.h"
 #include "ddpm/formats/png.h"
 #include "program.h"
 
@@ -87,15 +86,21 @@ TEST_F(Data, SixteenBitsAndOtherEndingsAreReadAndBrokenFilesAreNamed) {
   EXPECT_NE(said.find("zero.png"), std::string::npos) << said;
 }
 
-// A .tar.gz of JPEG files of 32x32 pixels, if this machine has one to show.
-TEST_F(Data, AnArchiveOfJpegFilesIsReadInPlace) {
-  const char* archive = std::getenv("DDPM_TEST_JPEG_ARCHIVE");
-  if (archive == nullptr) GTEST_SKIP() << "DDPM_TEST_JPEG_ARCHIVE names no .tar.gz of JPEG files";
-  const Outcome trained =
-      ddpm({"train", "--preset", "tiny", "--image-size", "auto", "--steps", "2", "--batch-size",
-            "4", "--attention-resolutions", "none", "--data", archive, "--out", "run"});
-  EXPECT_EQ(trained.exit_code, 0) << trained.err;
-  EXPECT_NE(trained.out.find("32x32"), std::string::npos) << trained.out;
+TEST_F(Data, AnArchiveOfJpegFilesIsReadInPlaceAndItsBrokenOnesAreNamed) {
+  ToyEntries entries;
+  for (uint64_t i = 0; i < 30; ++i) {
+    const std::string digits = std::to_string(100 + i).substr(1);
+    entries.emplace_back("set/" + digits + ".JPG", toy_jpeg(blob_image(32, 32, 3, 8, i)));
+  }
+  entries[3].second.resize(entries[3].second.size() / 2);
+  entries[5].second.clear();
+  entries.emplace_back("set/deep.png", encode_png(blob_image(32, 32, 3, 16, 77)));
+  entries.emplace_back("set/readme.txt", "not an image");
+  write_toy_archive(folder_ / "set.tar.gz", ToyArchive::kTarGz, entries);
+  const std::string said = train_and_sample("set.tar.gz", 32, 32, 3, {"--max-bad-files", "0.1"});
+  EXPECT_NE(said.find("found 31, used 29, unreadable 2"), std::string::npos) << said;
+  EXPECT_NE(said.find("set/03.JPG"), std::string::npos) << said;
+  EXPECT_NE(said.find("set/05.JPG"), std::string::npos) << said;
 }
 
 }  // namespace
