@@ -20,6 +20,7 @@ std::optional<std::string> nearest_word(std::string_view word,
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates);
 
 std::string join(std::span<const std::string> parts, std::string_view separator);
+std::string join(std::span<const int64_t> numbers, std::string_view separator);
 std::vector<std::string> split(std::string_view text, char separator);  // "a,b" -> a b; "" -> none
 std::string lower_case(std::string_view text);                          // ASCII letters only
 

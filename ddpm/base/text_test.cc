@@ -49,6 +49,12 @@ TEST(Shortest, ReadsBackAsTheSameDouble) {
   }
 }
 
+TEST(Join, PutsTheSeparatorBetweenWordsOrNumbers) {
+  EXPECT_EQ(join(std::vector<std::string>{"a", "b"}, ", "), "a, b");
+  EXPECT_EQ(join(std::vector<int64_t>{1, -2, 30}, "x"), "1x-2x30");
+  EXPECT_EQ(join(std::vector<int64_t>{}, ", "), "");
+}
+
 TEST(Parse, TakesTheWholeTextOrNothing) {
   EXPECT_EQ(parse_int("42"), 42);
   EXPECT_EQ(parse_int("-7"), -7);

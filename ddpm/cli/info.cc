@@ -22,20 +22,15 @@ void line(const std::string& key, const std::string& value) {
   std::cout << key << std::string(key.size() < 18 ? 18 - key.size() : 1, ' ') << value << '\n';
 }
 
-std::string numbers(const std::vector<int64_t>& values) {
-  std::vector<std::string> words;
-  for (const int64_t value : values) words.push_back(std::to_string(value));
-  return join(words, ", ");
-}
-
 void print_network(const UNetConfig& unet) {
   line("images", concat(unet.height, "x", unet.width, ", ", unet.image_channels,
                         unet.image_channels == 1 ? " channel" : " channels"));
-  line("network", concat("U-Net of ", unet.levels(), " levels, ", unet.base_channels,
-                         " channels times ", numbers(unet.channel_multipliers), "; ",
-                         unet.blocks_per_level, " blocks a level; attention at ",
-                         unet.attention_resolutions.empty() ? "the middle only"
-                                                            : numbers(unet.attention_resolutions)));
+  line("network",
+       concat("U-Net of ", unet.levels(), " levels, ", unet.base_channels, " channels times ",
+              join(unet.channel_multipliers, ", "), "; ", unet.blocks_per_level,
+              " blocks a level; attention at ",
+              unet.attention_resolutions.empty() ? "the middle only"
+                                                 : join(unet.attention_resolutions, ", ")));
   line("normalisation", concat(unet.norm_groups, " groups, epsilon ", shortest(unet.norm_epsilon)));
   line("dropout", shortest(unet.dropout));
   line("parameters", with_thousands(count_parameters(unet)));

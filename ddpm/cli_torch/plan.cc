@@ -84,12 +84,6 @@ int64_t suggested_batch(const Measurement& measured, int64_t state, int64_t memo
   return batch;
 }
 
-std::string numbers(const std::vector<int64_t>& values) {
-  std::vector<std::string> words;
-  for (const int64_t value : values) words.push_back(std::to_string(value));
-  return join(words, ", ");
-}
-
 // "0.25 epochs", "2.9 epochs", "2,048 epochs".
 std::string epochs_text(double epochs) {
   char text[32];
@@ -139,7 +133,7 @@ std::string summary_lines(const TrainConfig& config, const UNetConfig& unet, con
       static_cast<double>(config.steps * config.batch_size) / static_cast<double>(dataset.size());
   std::ostringstream out;
   out << "network           U-Net, " << with_thousands(count_parameters(unet)) << " parameters; "
-      << unet.base_channels << " channels times " << numbers(unet.channel_multipliers) << ", "
+      << unet.base_channels << " channels times " << join(unet.channel_multipliers, ", ") << ", "
       << unet.height << "x" << unet.width << "x" << unet.image_channels << "\n"
       << "process           " << config.schedule << " schedule, T = " << config.T << ", predicts "
       << config.prediction << "\n"

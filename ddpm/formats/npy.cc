@@ -80,7 +80,7 @@ class HeaderReader {
     if (quote != '\'' && quote != '"') fail("no quoted word");
     const size_t end = text_.find(quote, at_ + 1);
     if (end == std::string_view::npos) fail("a quote without its end");
-    const std::string word(text_.substr(at_ + 1, end - at_ - 1));
+    std::string word(text_.substr(at_ + 1, end - at_ - 1));
     at_ = end + 1;
     return word;
   }
@@ -175,11 +175,7 @@ la_ssize_t append_bytes(struct archive*, void* out, const void* data, size_t siz
 
 }  // namespace
 
-std::string shape_text(const std::vector<int64_t>& shape) {
-  std::vector<std::string> words;
-  for (const int64_t extent : shape) words.push_back(std::to_string(extent));
-  return "[" + join(words, ", ") + "]";
-}
+std::string shape_text(const std::vector<int64_t>& shape) { return "[" + join(shape, ", ") + "]"; }
 
 int64_t NpyArray::count() const {
   int64_t count = 1;

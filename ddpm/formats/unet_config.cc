@@ -164,12 +164,6 @@ int64_t count_values(const std::vector<NamedShape>& parameters) {
   return total;
 }
 
-std::string joined(const std::vector<int64_t>& values) {
-  std::vector<std::string> texts;
-  for (int64_t value : values) texts.push_back(std::to_string(value));
-  return join(texts, ", ");
-}
-
 void check_range(const char* field, int64_t value, int64_t least, int64_t most) {
   DDPM_CHECK(value >= least && value <= most, "unet: ", field, " must be in ", least, " to ", most,
              ", got ", value);
@@ -226,7 +220,7 @@ void check_attention(const UNetConfig& config) {
   for (auto resolution = wanted.begin(); resolution != wanted.end(); ++resolution) {
     DDPM_CHECK(std::count(heights.begin(), heights.end(), *resolution) == 1,
                "unet: each of attention_resolutions must be the height of a level, one of ",
-               joined(heights), ", got ", *resolution);
+               join(heights, ", "), ", got ", *resolution);
     DDPM_CHECK(std::count(wanted.begin(), resolution, *resolution) == 0,
                "unet: each of attention_resolutions must be there once, got ", *resolution,
                " twice");

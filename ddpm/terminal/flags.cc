@@ -81,9 +81,7 @@ void Flags::choice(const std::string& name, std::string& value,
 
 void Flags::integers(const std::string& name, std::vector<int64_t>& value,
                      const std::string& help) {
-  std::vector<std::string> words;
-  for (const int64_t number : value) words.push_back(std::to_string(number));
-  custom(name, "N,N,..", help, join(words, ","), kPlainGroup,
+  custom(name, "N,N,..", help, join(value, ","), kPlainGroup,
          [&value, who = command_ + ": " + name](const std::string& given) {
            value.clear();
            for (const std::string& word : split(given, ',')) {
