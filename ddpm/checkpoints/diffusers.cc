@@ -143,28 +143,6 @@ void expect_class(const Json& json, const char* wanted, const std::string& who) 
   }
 }
 
-void read_scheduler(const fs::path& path, ModelConfig& model) {
-  const Json json = read_json(path);
-  expect_class(json, "DDPMScheduler", path.string());
-  const SchedulerFields fields(json, path.string());
-  fields.expect_only_values();
-  constexpr Words kVariances[] = {{"fixed_large", "fixed_large"}, {"fixed_small", "fixed_small"}};
-  constexpr Words kSpacings[] = {
-      {"leading", "leading"}, {"trailing", "trailing"}, {"linspace", "linspace"}};
-  fields.word("timestep_spacing", kSpacings);
-  model.variance = fields.word("variance_type", kVariances);
-  model.prediction = prediction_from(fields.word("prediction_type", kPredictions));
-  model.schedule = {.kind = schedule_kind_from(fields.word("beta_schedule", kSchedules)),
-                    .T = fields.integer("num_train_timesteps"),
-                    .beta_1 = fields.number("beta_start"),
-                    .beta_T = fields.number("beta_end")};
-  try {
-    make_schedule(model.schedule);
-  } catch (const InvalidArgument& error) {
-    throw FormatError(concat(path.string(), ": ", error.what()));
-  }
-}
-
 }  // namespace
 
 ModelConfig model_config_of(const TrainConfig& config, const UNetConfig& unet) {
@@ -186,13 +164,37 @@ std::map<std::string, std::string> diffusers_texts(const ModelConfig& model) {
           {kSchedulerName, json_text(scheduler_json(model, version))}};
 }
 
+ModelConfig parse_scheduler(std::string_view text, const std::string& who) {
+  const Json json = parse_json(text, who);
+  expect_class(json, "DDPMScheduler", who);
+  const SchedulerFields fields(json, who);
+  fields.expect_only_values();
+  constexpr Words kVariances[] = {{"fixed_large", "fixed_large"}, {"fixed_small", "fixed_small"}};
+  constexpr Words kSpacings[] = {
+      {"leading", "leading"}, {"trailing", "trailing"}, {"linspace", "linspace"}};
+  fields.word("timestep_spacing", kSpacings);
+  ModelConfig model;
+  model.variance = fields.word("variance_type", kVariances);
+  model.prediction = prediction_from(fields.word("prediction_type", kPredictions));
+  model.schedule = {.kind = schedule_kind_from(fields.word("beta_schedule", kSchedules)),
+                    .T = fields.integer("num_train_timesteps"),
+                    .beta_1 = fields.number("beta_start"),
+                    .beta_T = fields.number("beta_end")};
+  try {
+    make_schedule(model.schedule);
+  } catch (const InvalidArgument& error) {
+    throw FormatError(concat(who, ": ", error.what()));
+  }
+  return model;
+}
+
 ModelConfig read_model_config(const fs::path& folder) {
   const fs::path index = folder / kIndexName;
   expect_class(read_json(index), "DDPMPipeline", index.string());
   const fs::path unet = folder / kUNetName;
-  ModelConfig model;
+  const fs::path scheduler = folder / kSchedulerName;
+  ModelConfig model = parse_scheduler(read_file(scheduler, kMaxBytes), scheduler.string());
   model.unet = unet_config_from_json(read_json(unet), unet.string());
-  read_scheduler(folder / kSchedulerName, model);
   return model;
 }
 

@@ -29,7 +29,7 @@ class EpochOrders {
       const Stream stream{seed_, Purpose::kShuffle, static_cast<uint64_t>(epoch)};
       order = std::make_shared<const Order>(permutation(stream, size_));
     }
-    const auto result = order;
+    auto result = order;
     while (orders_.size() > kKept) orders_.erase(orders_.begin());  // made again if asked for
     return result;
   }

@@ -25,9 +25,9 @@ std::vector<double> linear_ticks(double low, double high, int64_t count) {
   if (!(high - low > 1e-9 * std::max(std::abs(low), std::abs(high)))) return {low};
   const double step = nice_step((high - low) / static_cast<double>(std::max<int64_t>(count, 1)));
   std::vector<double> ticks;
-  const double first = std::ceil(low / step - 1e-9);
-  const double last = std::floor(high / step + 1e-9);
-  for (double k = first; k <= last; ++k) ticks.push_back(k * step);
+  const auto first = std::llround(std::ceil(low / step - 1e-9));
+  const auto last = std::llround(std::floor(high / step + 1e-9));
+  for (auto k = first; k <= last; ++k) ticks.push_back(static_cast<double>(k) * step);
   return ticks;
 }
 

@@ -1,0 +1,49 @@
+// Any text as one of the JSON files of a run or a checkpoint: read, or refused with a FormatError
+// or an InvalidArgument; what is read is written back and read as the same.
+
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/json.h"
+#include "ddpm/checkpoints/diffusers.h"
+#include "ddpm/checkpoints/manifest.h"
+#include "ddpm/checkpoints/state.h"
+#include "ddpm/checkpoints/train_config.h"
+
+namespace {
+
+void read_config(std::string_view text) {
+  const ddpm::TrainConfig config =
+      ddpm::train_config_from_json(ddpm::parse_json(text, "fuzz"), "fuzz");
+  DDPM_ASSERT(ddpm::train_config_from_json(ddpm::train_config_to_json(config), "fuzz") == config);
+  ddpm::check_train_config(config, "fuzz");
+}
+
+void read_state(std::string_view text) {
+  ddpm::state_from_json(ddpm::parse_json(text, "fuzz"), {}, "fuzz");
+}
+
+void read_manifest(std::string_view text) {
+  const ddpm::Manifest manifest = ddpm::parse_manifest(text, "fuzz");
+  DDPM_ASSERT(ddpm::parse_manifest(ddpm::manifest_text(manifest), "fuzz") == manifest);
+}
+
+void read_scheduler(std::string_view text) { ddpm::parse_scheduler(text, "fuzz"); }
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  constexpr void (*kReaders[])(std::string_view) = {read_config, read_state, read_manifest,
+                                                    read_scheduler};
+  const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  try {
+    kReaders[data[0] % std::size(kReaders)](text);
+  } catch (const ddpm::FormatError&) {
+  } catch (const ddpm::InvalidArgument&) {
+  }
+  return 0;
+}
