@@ -98,6 +98,21 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
+std::string shell_word(const std::string& word) {
+  constexpr const char* kSafe =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,:=+@%";
+  if (!word.empty() && word.find_first_not_of(kSafe) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) {
+    if (c == '\'') {
+      quoted += "'\\''";  // out of the quotes, a quote, into them again
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "'";
+}
+
 std::string with_thousands(int64_t value) {
   std::string text = std::to_string(value);
   const size_t first = value < 0 ? 1 : 0;
@@ -130,6 +145,13 @@ std::string readable_duration(double seconds) {
     return std::to_string(whole / 3600) + " h " + std::to_string(whole % 3600 / 60) + " min";
   }
   return std::to_string(whole / 86400) + " d " + std::to_string(whole % 86400 / 3600) + " h";
+}
+
+std::string readable_epochs(double epochs) {
+  if (epochs >= 100.0) return with_thousands(std::llround(epochs)) + " epochs";
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), epochs < 1.0 ? "%.2g" : "%.1f", epochs);
+  return std::string(text.data()) + " epochs";
 }
 
 std::string shortest(double value) {

@@ -43,10 +43,37 @@ TEST(Numbers, AreWrittenAsPeopleReadThem) {
   EXPECT_EQ(readable_duration(std::numeric_limits<double>::infinity()), "unknown");
 }
 
+TEST(ReadableEpochs, KeepsTheDigitsThatMatter) {
+  EXPECT_EQ(readable_epochs(0.00133), "0.0013 epochs");
+  EXPECT_EQ(readable_epochs(2.94), "2.9 epochs");
+  EXPECT_EQ(readable_epochs(2048.2), "2,048 epochs");
+}
+
 TEST(Shortest, ReadsBackAsTheSameDouble) {
   for (const double value : {0.1, 1e-4, 0.02, 1.0 / 3.0, 1e300, -2.5e-310}) {
     EXPECT_EQ(parse_double(shortest(value)), value);
   }
+}
+
+// What a shell makes of a line that begins with printf's format.
+std::string shell(const std::string& line) {
+  FILE* pipe = ::popen(line.c_str(), "r");
+  std::string output;
+  std::array<char, 256> part{};
+  while (std::fgets(part.data(), part.size(), pipe) != nullptr) output += part.data();
+  ::pclose(pipe);
+  return output;
+}
+
+TEST(ShellWord, IsReadBackByAShellAsItWas) {
+  for (const char* word : {"runs/clothes", "my runs", "it's", "$HOME", "a\"b", "a\\b", "*", "", "~",
+                           "a;b", "ümlaut", "--flag=1", "a\tb", "!x"}) {
+    EXPECT_EQ(shell("printf %s " + shell_word(word)), word);
+  }
+}
+
+TEST(ShellWord, LeavesPlainWordsAsTheyAre) {
+  EXPECT_EQ(shell_word("/data/runs/a-b_c.1"), "/data/runs/a-b_c.1");
 }
 
 TEST(Join, PutsTheSeparatorBetweenWordsOrNumbers) {

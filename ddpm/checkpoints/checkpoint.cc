@@ -8,6 +8,7 @@
 #include "ddpm/base/sha256.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/manifest.h"
+#include "ddpm/formats/safetensors.h"
 
 namespace ddpm {
 
@@ -41,6 +42,19 @@ class Writer {
   FileLayer& files_;
   Manifest manifest_;
 };
+
+// The file of the averaged weights. Throws FormatError, saying how to convert it, if there is only
+// one of PyTorch's own in its place.
+fs::path weights_file(const fs::path& checkpoint) {
+  fs::path path = checkpoint / kDiffusersWeightsName;
+  if (fs::exists(path)) return path;
+  for (const char* ending : {".bin", ".pt", ".pth", ".ckpt"}) {
+    fs::path other = path;
+    other.replace_extension(ending);
+    if (fs::exists(other)) refuse_pickle(MappedFile(other).bytes(), other.string());
+  }
+  throw FormatError(concat(path.string(), ": missing; the weights are wanted there"));
+}
 
 }  // namespace
 
@@ -90,7 +104,7 @@ void verify_checkpoint(const fs::path& checkpoint) {
 
 std::string checkpoint_hash(const fs::path& checkpoint) {
   const fs::path manifest = checkpoint / kManifestName;
-  return sha256_of_file(fs::exists(manifest) ? manifest : checkpoint / kDiffusersWeightsName);
+  return sha256_of_file(fs::exists(manifest) ? manifest : weights_file(checkpoint));
 }
 
 bool has_training_state(const fs::path& checkpoint) { return fs::exists(checkpoint / kStateName); }
@@ -104,7 +118,7 @@ TrainingState read_training_state(const fs::path& checkpoint) {
 }
 
 ParameterValues read_arrays(const fs::path& checkpoint, const UNetConfig& unet, ArraySet set) {
-  if (set == ArraySet::kEma) return read_parameters(checkpoint / kDiffusersWeightsName, unet);
+  if (set == ArraySet::kEma) return read_parameters(weights_file(checkpoint), unet);
   const fs::path path = checkpoint / (set == ArraySet::kRaw ? kRawName : kOptimizerName);
   DDPM_CHECK(fs::exists(path), checkpoint.string(), ": has only averaged weights: no ",
              path.filename().string());

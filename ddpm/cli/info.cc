@@ -51,11 +51,10 @@ void print_process(const ModelConfig& model) {
 void print_training(const fs::path& checkpoint) {
   const TrainingState state = read_training_state(checkpoint);
   line("step", concat(with_thousands(state.step), " of ", with_thousands(state.config.steps)));
-  line("images seen", concat(with_thousands(state.images_seen), " (",
-                             shortest(static_cast<double>(state.images_seen * 100 /
-                                                          std::max<int64_t>(state.data_images, 1)) /
-                                      100.0),
-                             " epochs of ", with_thousands(state.data_images), " images)"));
+  const double epochs = static_cast<double>(state.images_seen) /
+                        static_cast<double>(std::max<int64_t>(state.data_images, 1));
+  line("images seen", concat(with_thousands(state.images_seen), ", ", readable_epochs(epochs),
+                             " of ", with_thousands(state.data_images), " images"));
   line("skipped updates", std::to_string(state.skipped_updates));
   line("EMA", concat("decay ", shortest(state.config.ema_decay), ", rule ", state.config.ema_rule,
                      ", ", with_thousands(state.ema_updates), " updates"));
@@ -70,6 +69,7 @@ int run_info(const std::string& path, const std::string& program) {
   std::vector<std::string> passed_over;
   const fs::path checkpoint = resolve_checkpoint(path, &passed_over);
   const ModelConfig model = read_model_config(checkpoint);
+  const std::string hash = checkpoint_hash(checkpoint);
   line("checkpoint", absolute_text(checkpoint));
   for (const std::string& reason : passed_over) line("passed over", reason);
   print_network(model.unet);
@@ -80,7 +80,7 @@ int run_info(const std::string& path, const std::string& program) {
   } else {
     line("weights", "one set; which one the folder does not say");
   }
-  line("hash", checkpoint_hash(checkpoint));
+  line("hash", hash);
   NextCommand next(program, "sample");
   std::cout << next.flag("--checkpoint", path).flag("--out", "samples").line() << std::endl;
   return 0;

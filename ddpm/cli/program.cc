@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <new>
 
@@ -65,6 +66,20 @@ void refuse_unknown_command(const CLI::App& app, const std::vector<Declared>& de
 // One line: LibTorch writes its call stack behind the first.
 std::string one_line(const std::string& text) { return text.substr(0, text.find_first_of("\r\n")); }
 
+// "sample: cannot open ..": who noticed it stands first, unless it does already.
+void print_error(const std::string& command, const std::string& text) {
+  const bool named = text.rfind(command + ":", 0) == 0 || text.rfind("ddpm:", 0) == 0;
+  std::cerr << (named ? "" : command + ": ") << one_line(text) << '\n';
+}
+
+// What stands first in an error: the command, if there is a known one.
+std::string command_of(int argc, char** argv) {
+  for (const Command& command : all_commands()) {
+    if (argc > 1 && command.name == argv[1]) return command.name;
+  }
+  return "ddpm";
+}
+
 int parse_and_run(int argc, char** argv, const Backend& backend) {
   CLI::App app("Denoising diffusion probabilistic models: train, sample, look inside.", "ddpm");
   app.set_version_flag("--version", version_text(static_cast<bool>(backend.open_network)));
@@ -102,20 +117,23 @@ std::vector<Command> all_commands() {
 }
 
 int run_program(int argc, char** argv, const Backend& backend) {
+  const std::string command = command_of(argc, argv);
   try {
     return parse_and_run(argc, argv, backend);
   } catch (const Stopped&) {
     return exit_code_of_stop();
   } catch (const InvalidArgument& error) {
-    std::cerr << one_line(error.what()) << '\n';
+    print_error(command, error.what());
     return 2;
   } catch (const std::bad_alloc&) {
-    std::cerr << "ddpm: not enough memory\n";
-    return 1;
+    print_error(command, "not enough memory");
+  } catch (const std::filesystem::filesystem_error& error) {
+    print_error(command,
+                concat("cannot use ", error.path1().string(), ": ", error.code().message()));
   } catch (const std::exception& error) {
-    std::cerr << one_line(error.what()) << '\n';
-    return 1;
+    print_error(command, error.what());
   }
+  return 1;
 }
 
 }  // namespace ddpm

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <cstdio>
 #include <iostream>
 #include <sstream>
 
@@ -84,13 +82,6 @@ int64_t suggested_batch(const Measurement& measured, int64_t state, int64_t memo
   return batch;
 }
 
-// "0.25 epochs", "2.9 epochs", "2,048 epochs".
-std::string epochs_text(double epochs) {
-  char text[32];
-  std::snprintf(text, sizeof(text), epochs < 1.0 ? "%.2g" : "%.1f", epochs);
-  return (epochs < 100.0 ? text : with_thousands(std::llround(epochs))) + std::string(" epochs");
-}
-
 double step_seconds(const TrainConfig& config, const Measurement& measured) {
   return measured.seconds * static_cast<double>(config.batch_size) /
          static_cast<double>(measured.images);
@@ -138,7 +129,7 @@ std::string summary_lines(const TrainConfig& config, const UNetConfig& unet, con
       << "process           " << config.schedule << " schedule, T = " << config.T << ", predicts "
       << config.prediction << "\n"
       << "training          " << with_thousands(config.steps) << " steps of " << config.batch_size
-      << " images" << (config.data.empty() ? "" : " (" + epochs_text(epochs) + ")") << ", "
+      << " images" << (config.data.empty() ? "" : " (" + readable_epochs(epochs) + ")") << ", "
       << config.precision << " on " << device.str() << ", " << threads
       << (threads == 1 ? " thread\n" : " threads\n");
   return out.str();

@@ -11,6 +11,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/json.h"
+#include "ddpm/base/text.h"
 
 namespace ddpm {
 
@@ -71,7 +72,7 @@ class Parser {
   Parser(std::span<const std::byte> bytes, const std::string& who) : bytes_(bytes), who_(who) {}
 
   std::map<std::string, TensorView> parse(std::map<std::string, std::string>* metadata) {
-    refuse_pickles();
+    refuse_pickle(bytes_, who_);
     const uint64_t header_bytes = header_length();
     const std::string_view text = as_text(bytes_.subspan(kLengthBytes, header_bytes));
     data_ = bytes_.subspan(kLengthBytes + header_bytes);
@@ -105,21 +106,6 @@ class Parser {
   template <typename... Parts>
   [[noreturn]] void fail_at(const std::string& name, const Parts&... parts) const {
     fail("tensor ", json_shown(name), ": ", parts...);
-  }
-
-  int at(size_t index) const { return std::to_integer<int>(bytes_[index]); }
-
-  // torch.save writes a zip file, or a bare pickle in its early form.
-  void refuse_pickles() const {
-    if (bytes_.size() > kLengthBytes && at(kLengthBytes) == '{') return;
-    const bool zip = bytes_.size() >= 4 && at(0) == 'P' && at(1) == 'K' && at(2) == 3 && at(3) == 4;
-    const bool pickle = bytes_.size() >= 2 && at(0) == 0x80 && at(1) >= 2 && at(1) <= 5;
-    if (!zip && !pickle) return;
-    fail(zip ? "a zip archive" : "a pickle",
-         ", wanted safetensors; PyTorch's own files can run "
-         "code when they are read, so convert it where it is trusted: python3 -c \"import sys, "
-         "torch; from safetensors.torch import save_file; save_file(torch.load(sys.argv[1], "
-         "map_location='cpu', weights_only=True), sys.argv[2])\" FILE FILE.safetensors");
   }
 
   uint64_t header_length() const {
@@ -302,6 +288,24 @@ std::string header_text(const Json& header) {
 }
 
 }  // namespace
+
+void refuse_pickle(std::span<const std::byte> bytes, const std::string& who) {
+  const std::string_view text = as_text(bytes);
+  if (text.size() > 8 && text[8] == '{') return;  // the header of a safetensors file
+  const bool zip = text.starts_with("PK\3\4");
+  const bool pickle = text.size() >= 2 && text[0] == '\x80' && text[1] >= 2 && text[1] <= 5;
+  if (!zip && !pickle) return;
+  std::filesystem::path converted = who;
+  if (converted.extension() == ".safetensors") converted += ".converted";
+  converted.replace_extension(".safetensors");
+  throw FormatError(concat(
+      who, ": ", zip ? "a zip archive" : "a pickle",
+      ", wanted safetensors; PyTorch's own files can run code when they are read, so convert it "
+      "where it is trusted: python3 -c \"import sys, torch; from safetensors.torch import "
+      "save_file; "
+      "save_file(torch.load(sys.argv[1], map_location='cpu', weights_only=True), sys.argv[2])\" ",
+      shell_word(who), " ", shell_word(converted.string())));
+}
 
 int64_t size_of(DType dtype) { return row_of(dtype).size; }
 

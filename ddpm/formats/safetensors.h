@@ -51,6 +51,11 @@ std::map<std::string, TensorView> parse_safetensors(std::span<const std::byte> b
                                                     const std::string& who,
                                                     std::map<std::string, std::string>* metadata);
 
+// Throws FormatError if these are the bytes of a file that torch.save wrote: a zip archive, or a
+// bare pickle in its early form. Its message starts with `who`, the file's path, and has the line
+// of Python that converts it.
+void refuse_pickle(std::span<const std::byte> bytes, const std::string& who);
+
 // The values as float32. F64, F32, F16 and BF16 only; FormatError for another dtype.
 std::vector<float> as_floats(const TensorView& tensor, const std::string& who);
 

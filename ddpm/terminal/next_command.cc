@@ -4,21 +4,6 @@
 
 namespace ddpm {
 
-std::string shell_word(const std::string& word) {
-  constexpr const char* kSafe =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,:=+@%";
-  if (!word.empty() && word.find_first_not_of(kSafe) == std::string::npos) return word;
-  std::string quoted = "'";
-  for (const char c : word) {
-    if (c == '\'') {
-      quoted += "'\\''";  // out of the quotes, a quote, into them again
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + "'";
-}
-
 NextCommand::NextCommand(const std::string& program, const std::string& command)
     : line_("next: " + shell_word(program) + " " + command) {}
 

@@ -7,9 +7,6 @@
 
 namespace ddpm {
 
-// `word` as a POSIX shell reads it back: itself where that is safe, else in single quotes.
-std::string shell_word(const std::string& word);
-
 // "next: PROGRAM command --flag value ..", built word by word.
 class NextCommand {
  public:

@@ -18,6 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kPickle = "\x80\x02}q\x01.";
+
 struct BadInput {
   std::string name;
   std::vector<std::string> arguments;
@@ -142,7 +144,43 @@ const std::vector<BadInput>& bad_inputs() {
       {"PickleWeights",
        {"sample", "--checkpoint", "pickled", "--out", "new"},
        1,
-       {"pickle", "safetensors"}},
+       {"sample:", "pickle", "safetensors", "weights_only=True"}},
+      {"WeightsOnlyAsBin",
+       {"sample", "--checkpoint", "zipped", "--out", "new"},
+       1,
+       {"sample:", "zip", "diffusion_pytorch_model.bin", "weights_only=True"}},
+      {"WeightsMissing",
+       {"info", "weightless"},
+       1,
+       {"info:", "diffusion_pytorch_model.safetensors", "missing"}},
+      {"CheckpointIsAPickle", {"info", "old.pt"}, 1, {"old.pt", "pickle", "weights_only=True"}},
+      {"CheckpointIsAnotherFile", {"info", "x.npy"}, 2, {"x.npy", "got a file"}},
+      {"OutIsAFolder", {"forward", "--data", "data", "--out", "empty"}, 2, {"--out", "empty"}},
+      {"OutBehindAFile",
+       {"forward", "--data", "data", "--out", "x.npy/picture.png"},
+       2,
+       {"--out", "x.npy", "is a file"}},
+      {"NpzIsAFolder", sample_with({"--npz", "empty"}), 2, {"--npz", "empty"}},
+      {"DenoiseFromBeyondT",
+       {"denoise", "--checkpoint", "run", "--out", "new", "--data", "data", "--from", "21"},
+       2,
+       {"--from", "20", "21"}},
+      {"PlanOfAWrongTime",
+       {"plan", "--preset", "tiny", "--data", "data", "--fit-time", "soon"},
+       2,
+       {"--fit-time", "soon"}},
+      {"MixedSizesWithoutFit",
+       {"train", "--data", "mixed", "--out", "new"},
+       2,
+       {"8x8", "16x16", "--fit"}},
+      {"ADefaultNetworkForNoSize",
+       {"train", "--data", "odd", "--out", "new"},
+       2,
+       {"25x25", "24x24", "32x32", "--fit"}},
+      {"ScheduleThatLosesAll",
+       train_with({"--T", "100000", "--beta-T", "0.9"}),
+       2,
+       {"alpha_bar", "too large"}},
   };
   return inputs;
 }
@@ -182,19 +220,24 @@ class BadInputs : public EndToEnd {
     write_file_whole(folder_ / "small.npy", npy_of_floats({1, 1, 4, 4}));
     write_file_whole(folder_ / "t.npy", npy_of_integer(10));
     write_file_whole(folder_ / "late.npy", npy_of_integer(1000));
-    make_pickled();
+    write_blobs(folder_ / "mixed", 4, 8, 8, 1);
+    write_file_whole(folder_ / "mixed" / "large.png", encode_png(blob_image(16, 16, 1, 8, 1)));
+    write_blobs(folder_ / "odd", 4, 25, 25, 1);
+    write_file_whole(folder_ / "old.pt", kPickle);
+    write_model("pickled", "diffusion_pytorch_model.safetensors", kPickle);
+    write_model("zipped", "diffusion_pytorch_model.bin", "PK\3\4 and so on");
+    write_model("weightless", "notes.txt", "");
   }
 
-  // A diffusers folder whose weights are a pickle under the right name.
-  void make_pickled() const {
+  // A diffusers folder with this in the place of its weights.
+  void write_model(const std::string& model, const std::string& name,
+                   const std::string& bytes) const {
     const fs::path from = folder_ / "run" / "checkpoints" / "00000020";
-    for (const char* part : {"unet", "scheduler"}) {
-      fs::create_directories(folder_ / "pickled");
-      fs::copy(from / part, folder_ / "pickled" / part, fs::copy_options::recursive);
+    fs::create_directories(folder_ / model / "unet");
+    for (const char* part : {"model_index.json", "unet/config.json", "scheduler"}) {
+      fs::copy(from / part, folder_ / model / part, fs::copy_options::recursive);
     }
-    fs::copy(from / "model_index.json", folder_ / "pickled" / "model_index.json");
-    write_file_whole(folder_ / "pickled" / "unet" / "diffusion_pytorch_model.safetensors",
-                     "\x80\x02}q\x01.");
+    write_file_whole(folder_ / model / "unet" / name, bytes);
   }
 };
 
@@ -207,6 +250,9 @@ TEST_F(BadInputs, EachGetsItsOneLineItsExitCodeAndWritesNothing) {
     EXPECT_EQ(outcome.exit_code, input.exit_code) << outcome.err;
     const auto lines = lines_of(outcome.err);
     EXPECT_EQ(lines.size(), 1U) << outcome.err;
+    const bool command = input.name != "UnknownCommand" && !input.arguments.empty();
+    const std::string who = (command ? input.arguments[0] : "ddpm") + ":";
+    EXPECT_EQ(outcome.err.rfind(who, 0), 0U) << outcome.err;
     for (const std::string& word : input.said) {
       EXPECT_NE(outcome.err.find(word), std::string::npos) << word << " is not in: " << outcome.err;
     }
