@@ -77,7 +77,7 @@ std::optional<fs::path> CheckpointStore::newest_valid(std::vector<std::string>* 
 
 fs::path CheckpointStore::save(const TrainingState& state, const TrainingArrays& arrays,
                                const KeepPolicy& keep) {
-  const fs::path path = path_of(state.step);
+  fs::path path = path_of(state.step);
   const bool there = fs::exists(path);
   if (there && verifies(path, nullptr)) return path;
   const int64_t needed = checkpoint_bytes(state.unet);

@@ -107,7 +107,7 @@ std::vector<int64_t> multipliers_for(int64_t height, int64_t width) {
   constexpr int64_t kMostLowestSide = 16;
   const int64_t side = std::min(height, width);
   if (side >= kLargeSide) return {1, 1, 2, 2, 4, 4};
-  const std::vector<int64_t> four = {1, 2, 2, 2};
+  std::vector<int64_t> four = {1, 2, 2, 2};
   for (int64_t levels = 4; levels >= 1; --levels) {
     const int64_t unit = int64_t{1} << (levels - 1);
     const bool halves = height % unit == 0 && width % unit == 0;
