@@ -10,8 +10,8 @@ namespace ddpm {
 
 namespace {
 
-// Long texts of the help in lines that fit beside the flags.
 constexpr const char* kPlainGroup = "Options";
+constexpr int kMostNumbers = 1000;  // of one flag
 
 }  // namespace
 
@@ -29,7 +29,6 @@ void Flags::custom(const std::string& name, const std::string& metavar, const st
 void Flags::custom_switch(const std::string& name, const std::string& help,
                           const std::string& default_text, const std::string& group,
                           std::function<void(const std::string&)> set) {
-  const std::string both = name + ",!--no-" + name.substr(2);
   app_.add_flag_callback(
           name, [set] { set("true"); }, help + " [default: " + default_text + "]")
       ->group(group);
@@ -81,16 +80,19 @@ void Flags::choice(const std::string& name, std::string& value,
 
 void Flags::integers(const std::string& name, std::vector<int64_t>& value,
                      const std::string& help) {
-  custom(name, "N,N,..", help, join(value, ","), kPlainGroup,
-         [&value, who = command_ + ": " + name](const std::string& given) {
-           value.clear();
-           for (const std::string& word : split(given, ',')) {
-             const auto number = parse_int(word);
-             DDPM_CHECK(number, who, " must be whole numbers with commas between them, got '",
-                        given, "'");
-             value.push_back(*number);
-           }
-         });
+  const auto set = [&value, who = command_ + ": " + name](const std::vector<std::string>& given) {
+    value.clear();
+    for (const std::string& part : given) {
+      for (const std::string& word : split(part, ',')) {
+        const auto number = parse_int(word);
+        DDPM_CHECK(number, who, " must be whole numbers, got '", join(given, " "), "'");
+        value.push_back(*number);
+      }
+    }
+  };
+  auto* option = app_.add_option_function<std::vector<std::string>>(name, set, help);
+  option->type_name("N N ..")->group(kPlainGroup)->expected(1, kMostNumbers);
+  if (!value.empty()) option->default_str(join(value, " "));
 }
 
 void Flags::toggle(const std::string& name, bool& value, const std::string& help) {

@@ -29,6 +29,7 @@ class Flags {
               double most);
   void choice(const std::string& name, std::string& value, const std::vector<std::string>& choices,
               const std::string& help);
+  // Numbers behind each other, or with commas between them.
   void integers(const std::string& name, std::vector<int64_t>& value, const std::string& help);
   void toggle(const std::string& name, bool& value, const std::string& help);
 
