@@ -4,6 +4,8 @@
 # FOLDER is any folder of images to learn from in place of Fashion-MNIST. What is done is not done again; an
 # interrupted run goes on. LIBTORCH_DIR= names a LibTorch that is already there.
 set -euo pipefail
+called_from=$PWD
+[ -z "${LIBTORCH_DIR:-}" ] || LIBTORCH_DIR=$(realpath -m "$LIBTORCH_DIR")
 cd "$(dirname "$0")"
 . tools/setup.sh
 
@@ -14,7 +16,8 @@ for word in "$@"; do
     --build-only) build_only=1 ;;
     -h | --help) sed -n '2,5s/^# //p' "$0"; exit 0 ;;
     -*) echo "quickstart.sh: unknown flag '$word'; did you mean '--build-only'?" >&2; exit 2 ;;
-    *) data=$word ;;
+    /*) data=$word ;;
+    *) data=$called_from/$word ;;
   esac
 done
 if [ "$data" != fashion-mnist ] && [ ! -e "$data" ]; then
@@ -35,13 +38,21 @@ if [ "$data" = fashion-mnist ] && ! is_installed dataset-fashion-mnist; then
   exit 1
 fi
 
-# The length of training is measured for this machine, so that it ends in time: see docs/quickstart.md.
+# Other images than the preset's are made 32x32, with the channels that they have.
+settings=(--preset fashion-mnist --data "$data")
+[ "$data" = fashion-mnist ] || settings+=(--image-size 32x32 --channels auto --fit crop --attention-resolutions 8)
+view=(--data "$data")
+[ "$data" = fashion-mnist ] || view+=(--image-size 32x32 --fit crop)
+
+# The number of steps is measured for this machine, so that training ends in time whatever else it does: see
+# docs/quickstart.md.
 run=$root/runs/quickstart
+[ "$data" = fashion-mnist ] || run=$run-$(basename "$data")
 began=$SECONDS
 if [ ! -e "$run/config.json" ]; then
-  steps=$("$ddpm" plan --preset fashion-mnist --data "$data" --fit-time "${QUICKSTART_TIME:-320s}" |
+  steps=$("$ddpm" plan "${settings[@]}" --fit-time "${QUICKSTART_TIME:-300s}" |
     sed -n 's/^steps that fit *\([0-9]*\).*/\1/p')
-  "$ddpm" train --preset fashion-mnist --data "$data" --steps "$steps" --out "$run"
+  "$ddpm" train "${settings[@]}" --steps "$steps" --time-limit 350s --out "$run"
 elif [ ! -e "$run/.trained" ]; then
   "$ddpm" train --resume "$run"
 fi
@@ -50,11 +61,12 @@ echo "training: $((SECONDS - began)) s"
 
 began=$SECONDS
 samples=$run/images
-"$ddpm" sample --checkpoint "$run" --out "$samples" --count 64 --seed 1 --sampler ddim --steps 50 --batch-size 32
-"$ddpm" forward --data "$data" --out "$run/forward.png" --images 4 --schedule cosine
+"$ddpm" sample --checkpoint "$run" --out "$samples" --count 64 --seed 1 --sampler ddim --steps 100 --batch-size 32
+"$ddpm" forward "${view[@]}" --out "$run/forward.png" --images 4 --schedule cosine
 "$ddpm" denoise --checkpoint "$run" --out "$run/denoise.png" --images 4
 echo "sampling and pictures: $((SECONDS - began)) s"
 
+more="$(printf %q "$ddpm") sample --checkpoint $(printf %q "$run") --out $(printf %q "$samples")"
 cat << TEXT
 
 run folder    $run
@@ -62,5 +74,5 @@ run folder    $run
 forward chain $run/forward.png
 reverse chain $run/denoise.png
 loss          $run/loss.png
-more samples  $ddpm sample --checkpoint $run --out $samples --seed 1 --first-index 64 --count 64 --sampler ddim --steps 50
+more samples  $more --seed 1 --first-index 64 --count 64 --sampler ddim --steps 100
 TEXT

@@ -2,6 +2,7 @@
 # Installs what is needed, builds, runs every test. Usage: ./test.sh [PRESET], one of the presets of
 # CMakePresets.json; release if none is given.
 set -euo pipefail
+[ -z "${LIBTORCH_DIR:-}" ] || LIBTORCH_DIR=$(realpath -m "$LIBTORCH_DIR")
 cd "$(dirname "$0")"
 . tools/setup.sh
 preset=${1:-release}

@@ -3,6 +3,7 @@
 //
 // The step is the trainer's own: noise, forward, loss, backward, clipping, Adam, average.
 
+#include <algorithm>
 #include <chrono>
 #include <iomanip>
 #include <iostream>
@@ -23,6 +24,7 @@ namespace {
 struct Options {
   TrainConfig config = preset("cifar10");
   int64_t threads = 0;  // 0: as many as there are cores
+  bool channels_last = true;
 };
 
 int64_t positive(const std::string& flag, const std::string& text) {
@@ -50,19 +52,26 @@ Options options_of(const std::vector<std::string>& arguments) {
       DDPM_CHECK(value == "fp32" || value == "bf16",
                  "train_step: --precision wanted fp32 or bf16, got '", value, "'");
       options.config.precision = value;
+    } else if (flag == "--layout") {
+      DDPM_CHECK(value == "channels-last" || value == "contiguous",
+                 "train_step: --layout wanted channels-last or contiguous, got '", value, "'");
+      options.channels_last = value == "channels-last";
     } else {
       throw InvalidArgument(concat(
-          "train_step: wanted --preset, --batch-size, --threads or --precision, got '", flag, "'"));
+          "train_step: wanted --preset, --batch-size, --threads, --precision or --layout, got '",
+          flag, "'"));
     }
   }
   return options;
 }
 
 int run(const std::vector<std::string>& arguments) {
-  const auto [config, threads] = options_of(arguments);
+  const auto [config, threads, channels_last] = options_of(arguments);
   set_threads(threads);
-  const UNetConfig unet = unet_config_of(config, config.channels, config.height, config.width);
+  const UNetConfig unet =
+      unet_config_of(config, std::max<int64_t>(config.channels, 1), config.height, config.width);
   Trainer trainer(config, unet, at::kCPU);
+  trainer.network().use_channels_last(channels_last);
   Batch x0({config.batch_size, unet.image_channels, unet.height, unet.width});
   fill_normal({1, Purpose::kTest, 0}, x0.values());
   std::cout << "ready " << count_parameters(unet) << std::endl;

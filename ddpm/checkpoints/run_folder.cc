@@ -82,7 +82,7 @@ TrainConfig read_run_config(const fs::path& run) {
   DDPM_CHECK(fs::is_regular_file(path), run.string(), ": not a run: it has no config.json");
   const Json json = parse_json(read_file(path, kMaxConfigBytes), path.string());
   try {
-    const TrainConfig config = train_config_from_json(json, path.string());
+    TrainConfig config = train_config_from_json(json, path.string());
     check_train_config(config, path.string());
     return config;
   } catch (const InvalidArgument& error) {

@@ -49,7 +49,7 @@ DataOptions data_options(const TrainConfig& config) {
 
 Dataset open_dataset_watched(const DataOptions& options) {
   std::unique_ptr<Progress> progress;
-  const Dataset dataset = open_dataset(options, [&progress](int64_t done, int64_t total) {
+  Dataset dataset = open_dataset(options, [&progress](int64_t done, int64_t total) {
     give_up_if_stopped();
     // every image is looked at twice; the end is told by the report
     if (!progress) progress = std::make_unique<Progress>("reading", "images", total / 2);

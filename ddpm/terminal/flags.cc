@@ -28,7 +28,7 @@ void Flags::custom(const std::string& name, const std::string& metavar, const st
 
 void Flags::custom_switch(const std::string& name, const std::string& help,
                           const std::string& default_text, const std::string& group,
-                          std::function<void(const std::string&)> set) {
+                          const std::function<void(const std::string&)>& set) {
   app_.add_flag_callback(
           name, [set] { set("true"); }, help + " [default: " + default_text + "]")
       ->group(group);

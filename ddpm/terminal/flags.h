@@ -40,7 +40,7 @@ class Flags {
   // The same for a switch: --name and --no-name call it with "true" and "false".
   void custom_switch(const std::string& name, const std::string& help,
                      const std::string& default_text, const std::string& group,
-                     std::function<void(const std::string&)> set);
+                     const std::function<void(const std::string&)>& set);
 
   const std::string& command() const { return command_; }
 
