@@ -56,6 +56,7 @@ foreach(line IN LISTS ddpm_lines)
       target_compile_definitions(${layer}_tests PRIVATE
         DDPM_SOURCE_DIR="${PROJECT_SOURCE_DIR}" DDPM_BUILD_DIR="${CMAKE_BINARY_DIR}")
       add_test(NAME ${layer} COMMAND ${layer}_tests)
+      set_tests_properties(${layer} PROPERTIES ENVIRONMENT "${ddpm_test_environment}")
       if(needs_torch)
         # LibTorch's threads spin: two such programs side by side on the same cores take ten times as long
         set_tests_properties(${layer} PROPERTIES RUN_SERIAL TRUE)

@@ -33,6 +33,8 @@ endif()
 if(DDPM_LINKER)
   target_link_options(ddpm_flags INTERFACE -fuse-ld=${DDPM_LINKER})
 endif()
+# What every test runs with; its children inherit it.
+set(ddpm_test_environment "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/lsan.supp:print_suppressions=0")
 if(DDPM_SANITIZE)
   target_compile_options(ddpm_flags INTERFACE
     -fsanitize=${DDPM_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

@@ -75,6 +75,7 @@ std::shared_ptr<TrainFlags> declare(Flags& flags) {
                  "resume although the data are not those that the run began with");
   }
   if (flags.command() == "plan") {
+    flags.text("--out", values->out, "RUN", "the run folder of the command that is suggested");
     flags.text("--fit-time", values->fit_time, "TIME",
                "also say how many steps fit into this time, e.g. 90s, 6m, 2h");
   }
@@ -176,7 +177,7 @@ std::string training_of(const TrainFlags& flags, const std::string& program) {
     if (!is_switch) next.flag(name, text);
     if (is_switch) next.word(text == "true" ? name : "--no-" + name.substr(2));
   }
-  return next.flag("--out", "runs/new").line();
+  return next.flag("--out", flags.out.empty() ? "runs/new" : flags.out).line();
 }
 
 // The checks run in either program, before and after the hand-over.

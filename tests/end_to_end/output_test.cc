@@ -34,7 +34,8 @@ TEST_F(Output, EachLastLineIsACommandThatRuns) {
   const Outcome forward = ddpm({"forward", "--data", odd_name, "--out", "new/forward.png"});
   EXPECT_EQ(lines_of(forward.out).front(), absolute("new/forward.png"));
   follow(forward);
-  const Outcome plan = ddpm({"plan", "--preset", "tiny", "--no-flip", "--data", odd_name});
+  const Outcome plan =
+      ddpm({"plan", "--preset", "tiny", "--no-flip", "--data", odd_name, "--out", "runs/new"});
   const Outcome train = follow(plan);
   EXPECT_EQ(lines_of(train.out).front(), absolute("runs/new"));
   const Outcome sample = follow(train);
