@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 . tools/setup.sh
 seconds=${1:-30}
 packages clang
-build fuzz all
+build fuzz all  # with the programs, so that they are compiled by clang now and then, too
 
 finds=$root/build/fuzz/finds
 mkdir -p "$finds"

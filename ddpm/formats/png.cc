@@ -15,6 +15,8 @@ namespace {
 
 constexpr size_t kSignatureBytes = 8;
 constexpr png_alloc_size_t kMostChunkBytes = 8'000'000;  // of one text or profile, inflated
+// Deflate cannot make a byte stand for more than this many, whatever they are.
+constexpr int64_t kMostInflation = 1032;
 constexpr int kCompressionLevel = 6;  // 9 is twice as slow and saves 1 % on samples of a network
 
 // libpng's state for one file; its error handler leaves the message here and jumps back.
@@ -22,6 +24,7 @@ struct Reader {
   png_structp png = nullptr;
   png_infop info = nullptr;
   std::span<const std::byte> rest;
+  int64_t file_bytes = 0;
   char message[128] = {};
 
   Reader();
@@ -63,6 +66,12 @@ bool read_header(Reader& reader) {
   const auto pixels = static_cast<int64_t>(png_get_image_width(reader.png, reader.info)) *
                       static_cast<int64_t>(png_get_image_height(reader.png, reader.info));
   if (pixels > kMostPixels) png_error(reader.png, "more than 100,000,000 pixels");
+  // before anything is allocated for them: sixty bytes may say that they are a gigabyte
+  const auto stored_bytes = static_cast<int64_t>(png_get_rowbytes(reader.png, reader.info)) *
+                            static_cast<int64_t>(png_get_image_height(reader.png, reader.info));
+  if (stored_bytes / kMostInflation > reader.file_bytes) {
+    png_error(reader.png, "it is too small for so many pixels");
+  }
   png_set_expand(reader.png);  // palettes to RGB, few bits to 8, tRNS to alpha
   png_set_interlace_handling(reader.png);
   if (png_get_bit_depth(reader.png, reader.info) == 16) png_set_swap(reader.png);
@@ -90,6 +99,7 @@ void check_signature(std::span<const std::byte> bytes, const std::string& who) {
 Image read_all(Reader& reader, std::span<const std::byte> bytes, const std::string& who) {
   check_signature(bytes, who);
   reader.rest = bytes;
+  reader.file_bytes = std::ssize(bytes);
   if (!read_header(reader)) fail(reader, who);
   Image image;
   image.height = png_get_image_height(reader.png, reader.info);

@@ -59,6 +59,7 @@ def make_png():
     write("png/zero_wide", png(header(0, 2), gray, END))
     write("png/two_billion_wide", png(header(2**31 - 1, 2**31 - 1), gray, END))
     write("png/more_pixels_than_allowed", png(header(20000, 20000), gray, END))
+    write("png/sixty_bytes_of_a_gigabyte", png(header(10000, 10000, 16, 6), gray, END))
     write("png/wrong_sum", png(header(2, 2), chunk(b"IDAT", zlib.compress(b"\0\x10\x20" * 2), 1), END))
     write("png/too_few_rows", png(header(2, 3), gray, END))
     write("png/chunk_of_four_gigabytes", png(header(2, 2)) + b"\xff\xff\xff\xffIDAT\0\0")
