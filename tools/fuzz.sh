@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/setup.sh
 seconds=${1:-30}
+optional_packages=libclang-rt-dev
 packages clang
 build fuzz all  # with the programs, so that they are compiled by clang now and then, too
 
