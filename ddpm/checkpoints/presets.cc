@@ -48,8 +48,8 @@ Preset lsun256() {
           config};
 }
 
-// Five minutes on two cores, chosen by measurement: docs/quickstart.md. Clothes are not flipped: every
-// shoe of the set points left.
+// Five minutes on two cores, chosen by measurement: docs/quickstart.md. Clothes are not flipped:
+// every shoe of the set points left.
 Preset fashion_mnist() {
   TrainConfig config;
   config.data = "fashion-mnist";
