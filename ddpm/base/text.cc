@@ -78,6 +78,8 @@ std::string join(std::span<const int64_t> numbers, std::string_view separator) {
   return join(parts, separator);
 }
 
+std::string shape_text(std::span<const int64_t> extents) { return "[" + join(extents, ", ") + "]"; }
+
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
   while (!text.empty()) {

@@ -21,6 +21,7 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> can
 
 std::string join(std::span<const std::string> parts, std::string_view separator);
 std::string join(std::span<const int64_t> numbers, std::string_view separator);
+std::string shape_text(std::span<const int64_t> extents);               // "[2, 3, 32, 32]"
 std::vector<std::string> split(std::string_view text, char separator);  // "a,b" -> a b; "" -> none
 std::string lower_case(std::string_view text);                          // ASCII letters only
 

@@ -80,6 +80,7 @@ TEST(Join, PutsTheSeparatorBetweenWordsOrNumbers) {
   EXPECT_EQ(join(std::vector<std::string>{"a", "b"}, ", "), "a, b");
   EXPECT_EQ(join(std::vector<int64_t>{1, -2, 30}, "x"), "1x-2x30");
   EXPECT_EQ(join(std::vector<int64_t>{}, ", "), "");
+  EXPECT_EQ(shape_text(std::vector<int64_t>{2, 3}), "[2, 3]");
 }
 
 TEST(Parse, TakesTheWholeTextOrNothing) {

@@ -22,12 +22,6 @@ int64_t count_of(const NamedShape& parameter) {
   return count;
 }
 
-std::string shape_text(std::span<const int64_t> shape) {
-  std::vector<std::string> words;
-  for (const int64_t extent : shape) words.push_back(std::to_string(extent));
-  return "[" + join(words, ", ") + "]";
-}
-
 bool starts_with(const std::string& text, const std::string& prefix) {
   return text.compare(0, prefix.size(), prefix) == 0;
 }

@@ -6,6 +6,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
+#include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/sampling_job.h"
 #include "ddpm/formats/npy.h"

@@ -185,8 +185,9 @@ Action action_of(const std::shared_ptr<TrainFlags>& flags) {
   return [flags](const Backend& backend) {
     TrainRequest request = checked_request(*flags);
     request.program = backend.program;
+    if (flags->command == "train") return backend.train(request);
     request.next = training_of(*flags, backend.program);
-    return flags->command == "train" ? backend.train(request) : backend.plan(request);
+    return backend.plan(request);
   };
 }
 

@@ -175,8 +175,6 @@ la_ssize_t append_bytes(struct archive*, void* out, const void* data, size_t siz
 
 }  // namespace
 
-std::string shape_text(const std::vector<int64_t>& shape) { return "[" + join(shape, ", ") + "]"; }
-
 int64_t NpyArray::count() const {
   int64_t count = 1;
   for (const int64_t extent : shape) count *= extent;
@@ -216,10 +214,8 @@ std::vector<int64_t> npy_integers(const NpyArray& array, const std::string& who)
 
 std::string encode_npy(const NpyArray& array) {
   constexpr size_t kAlignment = 64;
-  std::vector<std::string> extents;
-  for (const int64_t extent : array.shape) extents.push_back(std::to_string(extent));
   std::string header = concat("{'descr': '", array.dtype, "', 'fortran_order': False, 'shape': (",
-                              join(extents, ", "), array.shape.size() == 1 ? ",), }" : "), }");
+                              join(array.shape, ", "), array.shape.size() == 1 ? ",), }" : "), }");
   const size_t before = kMagic.size() + 4;
   header.append(kAlignment - (before + header.size() + 1) % kAlignment, ' ');
   header += '\n';

@@ -29,9 +29,6 @@ NpyArray decode_npy(std::string_view bytes, const std::string& who);
 std::vector<float> npy_floats(const NpyArray& array, const std::string& who);
 std::vector<int64_t> npy_integers(const NpyArray& array, const std::string& who);
 
-// "[2, 3, 32, 32]".
-std::string shape_text(const std::vector<int64_t>& shape);
-
 std::string encode_npy(const NpyArray& array);
 
 // A .npz (a zip, stored) that holds one array; numpy.load(file)[name] gives it back.

@@ -176,6 +176,21 @@ TEST(Orientation, EachOfTheEightTurnsTheFirstRowAndColumnWhereTheStandardSays) {
   expect_same(apply_orientation(stored, 9), stored);
 }
 
+// 71 bytes whose header says 10000x10000 pixels of 8 bytes. They must be refused for that, and not
+// for ending too early once a gigabyte was made ready for them.
+TEST(Png, AFewBytesCannotAskForAGigabyte) {
+  const std::string bytes = read_file(std::filesystem::path(DDPM_SOURCE_DIR) /
+                                          "tests/hostile/formats/png/sixty_bytes_of_a_gigabyte",
+                                      1000);
+  try {
+    decode_png(as_bytes(bytes), "file");
+    ADD_FAILURE() << "was read";
+  } catch (const FormatError& error) {
+    EXPECT_NE(std::string(error.what()).find("too small for so many pixels"), std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(Png, RefusesToWriteWhatDoesNotFitTogether) {
   Image image = ramp(2, 2, 1, 8);
   image.samples.pop_back();
