@@ -14,7 +14,9 @@ namespace ddpm {
 namespace {
 
 constexpr size_t kSignatureBytes = 8;
-constexpr png_alloc_size_t kMostChunkBytes = 8'000'000;  // of one text or profile, inflated
+constexpr size_t kChunkFrameBytes = 12;  // length, type and check sum around a chunk's data
+constexpr png_alloc_size_t kMostChunkBytes = 4'000'000;  // of one text or profile, inflated
+constexpr png_uint_32 kMostChunks = 64;                  // of text, beside the pixels
 // Deflate cannot make a byte stand for more than this many, whatever they are.
 constexpr int64_t kMostInflation = 1032;
 constexpr int kCompressionLevel = 6;  // 9 is twice as slow and saves 1 % on samples of a network
@@ -55,6 +57,7 @@ Reader::Reader() {
   png_set_read_fn(png, this, read_bytes);
   png_set_user_limits(png, 1'000'000, 1'000'000);
   png_set_chunk_malloc_max(png, kMostChunkBytes);
+  png_set_chunk_cache_max(png, kMostChunks);
 }
 
 // The functions that call libpng hold nothing with a destructor: an error jumps out of them. Each
@@ -86,42 +89,54 @@ bool read_pixels(Reader& reader, png_bytepp rows) {
   return true;
 }
 
-// Only the chunks, no pixel is kept: rows are read into one line again and again.
-[[noreturn]] void fail(const Reader& reader, const std::string& who) {
-  throw FormatError(concat(who, ": damaged PNG file: ", reader.message));
+[[noreturn]] void fail(const std::string& who, const char* why) {
+  throw FormatError(concat(who, ": damaged PNG file: ", why));
 }
 
-void check_signature(std::span<const std::byte> bytes, const std::string& who) {
+// Every chunk up to the end must lie within the file: libpng makes room for a chunk of two
+// gigabytes before it looks for its bytes.
+void check_chunks(std::span<const std::byte> bytes, const std::string& who) {
   if (!is_png(bytes)) throw FormatError(concat(who, ": not a PNG file"));
+  auto rest = bytes.subspan(kSignatureBytes);
+  bool end = false;
+  while (!end) {
+    if (rest.size() < kChunkFrameBytes) fail(who, "the file ends too early");
+    const auto* at = reinterpret_cast<png_const_bytep>(rest.data());
+    const size_t length = png_get_uint_32(at);
+    if (length > rest.size() - kChunkFrameBytes) fail(who, "a chunk is longer than the file");
+    end = std::memcmp(at + 4, "IEND", 4) == 0;
+    rest = rest.subspan(kChunkFrameBytes + length);
+  }
+}
+
+// Pixels of 8 bits are read into the second half of the samples' bytes, and spread from there: the
+// sample at i lies on the pixels 2i - n and 2i + 1 - n, which were spread before.
+bool read_samples(Reader& reader, Image& image) {
+  const auto height = static_cast<size_t>(image.height);
+  const size_t row_bytes = png_get_rowbytes(reader.png, reader.info);
+  const size_t count = height * static_cast<size_t>(image.width * image.channels);
+  image.samples.resize(count);
+  auto* pixels = reinterpret_cast<png_bytep>(image.samples.data());
+  if (image.bits == 8) pixels += count;
+  std::vector<png_bytep> rows;
+  for (size_t y = 0; y < height; ++y) rows.push_back(pixels + y * row_bytes);
+  if (!read_pixels(reader, rows.data())) return false;
+  for (size_t i = 0; i < count && image.bits == 8; ++i) image.samples[i] = pixels[i];
+  return true;
 }
 
 // The whole file is read, chunks behind the pixels too.
 Image read_all(Reader& reader, std::span<const std::byte> bytes, const std::string& who) {
-  check_signature(bytes, who);
+  check_chunks(bytes, who);
   reader.rest = bytes;
   reader.file_bytes = std::ssize(bytes);
-  if (!read_header(reader)) fail(reader, who);
+  if (!read_header(reader)) fail(who, reader.message);
   Image image;
   image.height = png_get_image_height(reader.png, reader.info);
   image.width = png_get_image_width(reader.png, reader.info);
   image.channels = png_get_channels(reader.png, reader.info);
   image.bits = png_get_bit_depth(reader.png, reader.info);
-  const size_t row_bytes = png_get_rowbytes(reader.png, reader.info);
-  std::vector<png_byte> pixels(row_bytes * static_cast<size_t>(image.height));
-  std::vector<png_bytep> rows;
-  for (int64_t y = 0; y < image.height; ++y) {
-    rows.push_back(pixels.data() + static_cast<size_t>(y) * row_bytes);
-  }
-  if (!read_pixels(reader, rows.data())) fail(reader, who);
-  const auto count = static_cast<size_t>(image.height * image.width * image.channels);
-  image.samples.resize(count);
-  for (size_t i = 0; i < count; ++i) {
-    if (image.bits == 8) {
-      image.samples[i] = pixels[i];
-    } else {
-      std::memcpy(&image.samples[i], &pixels[2 * i], 2);
-    }
-  }
+  if (!read_samples(reader, image)) fail(who, reader.message);
   return image;
 }
 

@@ -63,6 +63,8 @@ def make_png():
     write("png/wrong_sum", png(header(2, 2), chunk(b"IDAT", zlib.compress(b"\0\x10\x20" * 2), 1), END))
     write("png/too_few_rows", png(header(2, 3), gray, END))
     write("png/chunk_of_four_gigabytes", png(header(2, 2)) + b"\xff\xff\xff\xffIDAT\0\0")
+    text = chunk(b"tEXt", b"seed\x007")
+    write("png/text_of_two_gigabytes", png(header(2, 2), b"\x6f\0\0" + text[3:], gray, END))
     write("png/palette_missing", png(header(2, 1, 8, 3), pixels(b"\0\0\1"), END))
     write("png/three_bits", png(header(2, 2, 3), gray, END))
     write("png/no_end", png(header(2, 2), gray))
