@@ -10,6 +10,7 @@ optional_packages=libclang-rt-dev
 packages clang
 build fuzz all  # with the programs, so that they are compiled by clang now and then, too
 
+export LSAN_OPTIONS=suppressions=$root/tools/lsan.supp:print_suppressions=0
 finds=$root/build/fuzz/finds
 mkdir -p "$finds"
 run_target() {

@@ -29,8 +29,11 @@ constexpr double kBottom = 56.0;
 constexpr double kRight = 24.0;
 constexpr double kMargin = 0.04;  // of the range, left free above and below
 
+constexpr double kLargest = 1e100;  // sums, differences and margins of these stay finite
+
 bool drawable(const Panel& panel, double x, double y) {
-  return std::isfinite(x) && std::isfinite(y) && (!panel.log_y || y > 0.0);
+  return std::abs(x) <= kLargest && std::abs(y) <= kLargest &&
+         (!panel.log_y || y >= 1.0 / kLargest);
 }
 
 struct Range {

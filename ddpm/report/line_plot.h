@@ -13,9 +13,10 @@ namespace ddpm {
 struct Series {
   std::string label;      // in the legend; "" leaves it out
   std::vector<double> x;  // as many as y
-  std::vector<double>
-      y;           // a number that is not finite, or not positive on a log axis, breaks the line
-  int colour = 0;  // of a palette of eight that colour-blind people can tell apart
+  // A point breaks the line if one of its numbers is beyond 1e100, is no number, or on a log axis
+  // lies below 1e-100.
+  std::vector<double> y;
+  int colour = 0;      // of a palette of eight that colour-blind people can tell apart
   double width = 2.0;  // pixels
   double opacity = 1.0;
 };

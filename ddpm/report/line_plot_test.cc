@@ -98,6 +98,19 @@ TEST(Plot, BreaksTheLineAtWhatCannotBeDrawn) {
               0.05 * static_cast<double>(broken));
 }
 
+TEST(Plot, OfTheLargestAndSmallestNumbersHasFiniteAxes) {
+  for (const double huge : {1e100, 1e101, 1e308}) {
+    // the first two points are drawn whatever the last is
+    for (const bool log_y : {true, false}) {
+      const Panel panel = one_series({0, 1, 2}, {1, 1, huge}, log_y);
+      EXPECT_GT(blue_pixels(plot({panel}), 0, 480), 100) << huge << log_y;
+      EXPECT_GT(blue_pixels(plot({one_series({0, 1, 2}, {1, 1, 1 / huge}, log_y)}), 0, 480), 100);
+      EXPECT_GT(blue_pixels(plot({one_series({-huge, 0, 1, huge}, {1, 1, 1, 1}, log_y)}), 0, 480),
+                100);
+    }
+  }
+}
+
 TEST(Plot, OfNothingIsAxesThatSaySo) {
   const Image image = plot({Panel{}}, 400, 300);
   EXPECT_EQ(image.height, 300);

@@ -89,13 +89,11 @@ void RunLogWriter::sync() {
   files_.sync(fs::absolute(path_).parent_path());  // its name too
 }
 
-RunLog read_run_log(const fs::path& path) {
+RunLog parse_run_log(std::string_view text) {
   RunLog log;
-  if (!fs::exists(path)) return log;
-  const std::string text = read_file(path, kLargestLog);
   size_t begin = 0;
   for (size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
-    auto line = parse_line(std::string_view(text).substr(begin, end - begin));
+    auto line = parse_line(text.substr(begin, end - begin));
     if (line) {
       take_line(log, std::move(*line));
     } else {
@@ -107,6 +105,10 @@ RunLog read_run_log(const fs::path& path) {
     if (kind_of(line) == "metrics") log.metrics.push_back(row_of(line));
   }
   return log;
+}
+
+RunLog read_run_log(const fs::path& path) {
+  return fs::exists(path) ? parse_run_log(read_file(path, kLargestLog)) : RunLog{};
 }
 
 std::string comparable(const RunLog& log) {

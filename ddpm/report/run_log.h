@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ddpm/base/file.h"
@@ -54,9 +55,12 @@ struct RunLog {
   int64_t unreadable_lines = 0;     // complete lines that are no JSON object with a kind
 };
 
-// Reads what a live writer may be appending to: a last line without its newline is not there yet,
-// and a missing file is an empty log. After a line of kind "resume" with step N, earlier lines with
-// a larger step do not count. Unknown keys and kinds are kept. Throws IoError.
+// Reads what a live writer may be appending to: a last line without its newline is not there yet.
+// After a line of kind "resume" with step N, earlier lines with a larger step do not count. Unknown
+// keys and kinds are kept. Nothing in `text` is an error.
+RunLog parse_run_log(std::string_view text);
+
+// The log at `path`; a missing file is an empty one. Throws IoError.
 RunLog read_run_log(const std::filesystem::path& path);
 
 // What an interrupted run and an uninterrupted one have in common: the lines of metrics, skipped

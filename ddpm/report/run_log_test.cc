@@ -118,5 +118,17 @@ TEST(Smoothed, OfAConstantIsThatConstantWhateverIsMissing) {
   for (const size_t i : {1, 2, 3}) EXPECT_NEAR(result[i], 2.0, 1e-15);
 }
 
+TEST(LossPlot, IsDrawnOfAnyNumbersThatALogCanHold) {
+  const RunLog log = parse_run_log(
+      R"({"kind":"metrics","step":18446744073709551615,"loss":1e308,"loss_by_t":[1e-320,-1e308]})"
+      "\n"
+      R"({"kind":"metrics","step":-9223372036854775808,"loss":4e-324,"loss_by_t":[]})"
+      "\n"
+      R"({"kind":"metrics","loss":"x","loss_by_t":{}})"
+      "\n");
+  EXPECT_EQ(log.metrics.size(), 3U);
+  EXPECT_FALSE(loss_plot_png(log).empty());
+}
+
 }  // namespace
 }  // namespace ddpm
