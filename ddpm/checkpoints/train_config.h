@@ -64,7 +64,7 @@ struct TrainConfig {
   int64_t max_bad_steps = 10;
 
   int64_t save_every = 5000;     // steps; 0: only at the end
-  int64_t sample_every = 5000;   // steps; 0: never
+  int64_t sample_every = 5000;   // steps; 0: no previews
   int64_t log_every = 100;       // steps
   int64_t keep_last = 3;         // checkpoints; 0: all
   int64_t keep_every = 0;        // steps; 0: none is kept for its step

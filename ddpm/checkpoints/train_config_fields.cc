@@ -173,7 +173,7 @@ std::vector<ConfigField> output_fields() {
       field("save_every", &TrainConfig::save_every, whole(0),
             "steps between checkpoints; 0: only at the end"),
       field("sample_every", &TrainConfig::sample_every, whole(0),
-            "steps between previews; 0: none"),
+            "steps between previews, and one more at the end; 0: none"),
       field("log_every", &TrainConfig::log_every, whole(1), "steps a line of the log sums up"),
       field("keep_last", &TrainConfig::keep_last, whole(0), "newest checkpoints to keep; 0: all"),
       field("keep_every", &TrainConfig::keep_every, whole(0),

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <iostream>
+#include <memory>
 #include <sstream>
 
 #include "ddpm/base/check.h"
@@ -13,6 +15,7 @@
 #include "ddpm/cli_torch/backend.h"
 #include "ddpm/cli_torch/device.h"
 #include "ddpm/cli_torch/memory.h"
+#include "ddpm/models/torch_network.h"
 #include "ddpm/training/trainer.h"
 
 namespace ddpm {
@@ -27,6 +30,7 @@ constexpr int64_t kLargestSuggestion = 128;
 struct Measurement {
   int64_t images = 0;            // in the step
   double seconds = 0.0;          // of it
+  double call_seconds = 0.0;     // of the network alone, without gradient
   int64_t activation_bytes = 0;  // an image
 };
 
@@ -40,10 +44,22 @@ Batch first_images(const Dataset& dataset, int64_t count) {
   return batch;
 }
 
+double seconds_of(const std::function<void()>& work, double at_least) {
+  using Clock = std::chrono::steady_clock;
+  const auto began = Clock::now();
+  int64_t times = 0;
+  std::chrono::duration<double> took{0.0};
+  do {
+    work();
+    ++times;
+    took = Clock::now() - began;
+  } while (took.count() < at_least);
+  return took.count() / static_cast<double>(times);
+}
+
 // Steps are timed for `at_least` seconds, and one at least.
 Measurement measure(const TrainConfig& config, const UNetConfig& unet, const Dataset& dataset,
                     at::Device device, double at_least) {
-  using Clock = std::chrono::steady_clock;
   const auto affordable =
       static_cast<int64_t>(kLargestMeasuredCost / static_cast<double>(count_multiply_adds(unet)));
   Measurement measured;
@@ -56,14 +72,18 @@ Measurement measure(const TrainConfig& config, const UNetConfig& unet, const Dat
   reset_peak_memory();
   trainer.step(several, 1);
   measured.activation_bytes = std::max<int64_t>(0, peak_memory_bytes() - before) / measured.images;
-  const auto began = Clock::now();
-  int64_t steps = 0;
-  std::chrono::duration<double> took{0.0};
-  do {
-    trainer.step(several, 1 + measured.images * ++steps);
-    took = Clock::now() - began;
-  } while (took.count() < at_least);
-  measured.seconds = took.count() / static_cast<double>(steps);
+  int64_t sample = 1;
+  measured.seconds = seconds_of(
+      [&] {
+        trainer.step(several, sample);
+        sample += measured.images;
+      },
+      at_least);
+  const std::shared_ptr<const UNet> unowned(std::shared_ptr<const UNet>(), &trainer.network());
+  const Network network = make_torch_network(unowned, device, Precision::kFloat32);
+  const std::vector<Timestep> timesteps(static_cast<size_t>(measured.images), Timestep{0});
+  Batch output(several.shape());
+  measured.call_seconds = seconds_of([&] { network(several, timesteps, output); }, at_least / 3.0);
   return measured;
 }
 
@@ -87,6 +107,17 @@ double step_seconds(const TrainConfig& config, const Measurement& measured) {
          static_cast<double>(measured.images);
 }
 
+std::string preview_line(const TrainConfig& config, const Measurement& measured) {
+  if (config.sample_every == 0) return "";
+  const double calls = static_cast<double>(std::min(config.sample_steps, config.T)) *
+                       static_cast<double>(config.sample_count) /
+                       static_cast<double>(measured.images);
+  return concat("a preview         ", readable_duration(measured.call_seconds * calls), " for ",
+                config.sample_count, " images in ", std::min(config.sample_steps, config.T),
+                " steps, every ", with_thousands(config.sample_every),
+                " training steps; twice as much at first\n");
+}
+
 std::string text_of(const TrainConfig& config, const UNetConfig& unet,
                     const Measurement& measured) {
   const double step = step_seconds(config, measured);
@@ -107,7 +138,8 @@ std::string text_of(const TrainConfig& config, const UNetConfig& unet,
       << " images)\n"
       << "the run           " << readable_duration(step * static_cast<double>(config.steps))
       << " for " << with_thousands(config.steps) << " steps\n"
-      << "suggested batch   " << suggested_batch(measured, state, memory) << '\n';
+      << preview_line(config, measured) << "suggested batch   "
+      << suggested_batch(measured, state, memory) << '\n';
   return out.str();
 }
 

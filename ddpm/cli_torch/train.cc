@@ -31,19 +31,40 @@ std::string loss_text(double loss) {
   return text;
 }
 
-RunObserver observer_for(std::unique_ptr<Progress>& progress) {
-  RunObserver observer;
-  observer.say = [&progress](const std::string& line) {
-    if (progress) {
-      progress->say(line);
-    } else {
-      std::cout << line << std::endl;
+// The bar of the steps, and in its place that of a preview while one is made.
+struct Bars {
+  std::unique_ptr<Progress> training;
+  std::unique_ptr<Progress> preview;
+
+  void say(const std::string& line) {
+    Progress* bar = preview ? preview.get() : training.get();
+    if (bar != nullptr) return bar->say(line);
+    std::cout << line << std::endl;
+  }
+
+  void step(int64_t step, int64_t steps, double loss) {
+    if (!training) training = std::make_unique<Progress>("training", "steps", steps, step - 1);
+    training->update(static_cast<double>(step), loss_text(loss));
+  }
+
+  void previewing(double images, int64_t of) {
+    if (!preview) {
+      if (training) training->erase();
+      preview = std::make_unique<Progress>("preview", "images", of, 0);
     }
+    if (images < static_cast<double>(of)) return preview->update(images);
+    preview->erase();
+    preview.reset();
+  }
+};
+
+RunObserver observer_for(Bars& bars) {
+  RunObserver observer;
+  observer.say = [&bars](const std::string& line) { bars.say(line); };
+  observer.progress = [&bars](int64_t step, int64_t steps, double loss) {
+    bars.step(step, steps, loss);
   };
-  observer.progress = [&progress](int64_t step, int64_t steps, double loss) {
-    if (!progress) progress = std::make_unique<Progress>("training", "steps", steps, step - 1);
-    progress->update(static_cast<double>(step), loss_text(loss));
-  };
+  observer.previewing = [&bars](double images, int64_t of) { bars.previewing(images, of); };
   observer.stop = [] { return stop_signal() != 0; };
   return observer;
 }
@@ -96,9 +117,9 @@ int train_with_torch(const TrainRequest& request) {
   std::cout << summary_lines(run.config, unet, dataset, device, threads) << std::flush;
   if (!run.resume) std::cout << cost_lines(run.config, unet, dataset, device) << std::flush;
 
-  std::unique_ptr<Progress> progress;
-  const RunEnd end = run_training(run, dataset, device, observer_for(progress));
-  progress.reset();
+  Bars bars;
+  const RunEnd end = run_training(run, dataset, device, observer_for(bars));
+  bars = {};
   print_end(end, run.config, run.run, request.program);
   return end == RunEnd::kStopped ? exit_code_of_stop() : 0;
 }

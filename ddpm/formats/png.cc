@@ -103,7 +103,8 @@ void check_chunks(std::span<const std::byte> bytes, const std::string& who) {
     if (rest.size() < kChunkFrameBytes) fail(who, "the file ends too early");
     const auto* at = reinterpret_cast<png_const_bytep>(rest.data());
     const size_t length = png_get_uint_32(at);
-    if (length > rest.size() - kChunkFrameBytes) fail(who, "a chunk is longer than the file");
+    if (length > rest.size() - kChunkFrameBytes)
+      fail(who, "the file ends too early: a chunk is longer than what is left");
     end = std::memcmp(at + 4, "IEND", 4) == 0;
     rest = rest.subspan(kChunkFrameBytes + length);
   }

@@ -45,8 +45,19 @@ SamplerOptions sampler_options(const TrainConfig& config) {
   return options;
 }
 
-// All samples of a preview, made in batches no larger than those of training.
-Batch sample_all(const TrainConfig& config, const NoisePredictor& predictor, BatchShape shape) {
+struct GivenUp {};
+
+// One network's samples of a preview.
+struct Sampling {
+  const TrainConfig& config;
+  const PreviewWatch& watch;
+  int64_t before;  // images that other weights made
+  int64_t of;      // images of all weights
+};
+
+// All of them, in batches no larger than those of training. Throws GivenUp.
+Batch sample_all(const Sampling& work, const NoisePredictor& predictor, BatchShape shape) {
+  const TrainConfig& config = work.config;
   const auto times =
       times_for(Spacing::kTrailing, config.T, std::min(config.sample_steps, config.T));
   Batch all(shape);
@@ -57,7 +68,14 @@ Batch sample_all(const TrainConfig& config, const NoisePredictor& predictor, Bat
     for (int64_t i = 0; i < count; ++i) indices.push_back(first + i);
     const BatchView part = all.view().slice(first, count);
     fill_initial_noise(seed, indices, part);
-    run_sampler(predictor, times, sampler_options(config), seed, indices, part);
+    double steps = 0.0;
+    const auto after_step = [&](const SampleStep&) {
+      const double share = ++steps / static_cast<double>(times.size() - 1);
+      const double done =
+          static_cast<double>(work.before + first) + share * static_cast<double>(count);
+      if (work.watch && !work.watch(done, work.of)) throw GivenUp();
+    };
+    run_sampler(predictor, times, sampler_options(config), seed, indices, part, after_step);
   }
   return all;
 }
@@ -124,8 +142,9 @@ fs::path picture_of_step(const fs::path& folder, int64_t step) {
   return folder / name;
 }
 
-PreviewReport write_preview(Trainer& trainer, const Dataset& dataset, const fs::path& folder,
-                            FileLayer& files) {
+std::optional<PreviewReport> write_preview(Trainer& trainer, const Dataset& dataset,
+                                           const fs::path& folder, const PreviewWatch& watch,
+                                           FileLayer& files) {
   const TrainConfig& config = trainer.config();
   const UNetConfig& unet = trainer.network().config();
   const Schedule schedule = make_schedule(schedule_config_of(config));
@@ -135,22 +154,33 @@ PreviewReport write_preview(Trainer& trainer, const Dataset& dataset, const fs::
 
   PreviewReport report;
   const bool young = average_is_young(trainer, trainer.ema());
+  Sampling work{config, watch, 0, young ? 2 * shape.images : shape.images};
   for (const bool ema : {true, false}) {
     if (!ema && !young) continue;
+    const std::string weights = ema ? "ema" : "raw";
     const auto network =
         network_with(trainer, unet, ema ? trainer.ema().averages() : trainer.weights());
     const NoisePredictor predictor(
         make_torch_network(network, trainer.device(), Precision::kFloat32), schedule,
         prediction_of(config));
-    const Batch samples = sample_all(config, predictor, shape);
-    report.pictures.push_back(ema ? averaged : raw);
-    write_file_whole(report.pictures.back(), encode_png(grid_of(samples)), files);
-    report.drifts.push_back(drift_of(samples, dataset, ema ? "ema" : "raw"));
+    try {
+      const Batch samples = sample_all(work, predictor, shape);
+      report.pictures.push_back(ema ? averaged : raw);
+      write_file_whole(report.pictures.back(), encode_png(grid_of(samples)), files);
+      report.drifts.push_back(drift_of(samples, dataset, weights));
+    } catch (const GivenUp&) {
+      return std::nullopt;
+    } catch (const NotFinite& error) {
+      report.drifts.push_back({weights, {}, dataset.channel_means(), error.what(), true});
+    }
+    work.before += shape.images;
   }
   return report;
 }
 
 std::string drift_warning(const ChannelDrift& drift) {
+  if (!drift.not_finite.empty())
+    return concat("no preview (", drift.weights, "): ", drift.not_finite);
   return concat("the samples' channel means (", drift.weights, ") are ", numbers_text(drift.mean),
                 ", the data's ", numbers_text(drift.data_mean),
                 ": too little training yet, or colours that drift");

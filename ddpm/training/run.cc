@@ -66,26 +66,30 @@ class Run {
   }
 
   RunEnd train() {
-    RunEnd end = RunEnd::kDone;
-    while (trainer_.steps_done() < config_.steps) {
-      if (observer_.stop && observer_.stop()) {
-        end = RunEnd::kStopped;
-        break;
-      }
-      if (config_.time_limit > 0.0 && seconds_since(began_) >= config_.time_limit) {
-        end = RunEnd::kTimeLimit;
-        break;
-      }
+    if (preview_is_due()) preview();  // which the process before this one gave up
+    std::optional<RunEnd> early = reason_to_end();
+    while (!early && trainer_.steps_done() < config_.steps) {
       one_step();
+      early = reason_to_end();
     }
-    finish(end);
-    return end;
+    const bool complete = trainer_.steps_done() == config_.steps;
+    return finish(complete && early != RunEnd::kStopped ? RunEnd::kDone : *early);
   }
 
  private:
   UNetConfig network_config() const {
     const BatchShape shape = dataset_.image_shape();
     return unet_config_of(config_, shape.channels, shape.height, shape.width);
+  }
+
+  bool stopped() const { return observer_.stop && observer_.stop(); }
+
+  std::optional<RunEnd> reason_to_end() const {
+    if (stopped()) return RunEnd::kStopped;
+    if (config_.time_limit > 0.0 && seconds_since(began_) >= config_.time_limit) {
+      return RunEnd::kTimeLimit;
+    }
+    return std::nullopt;
   }
 
   void say(const std::string& line) const {
@@ -107,6 +111,7 @@ class Run {
     saved_step_ = state.step;
     first_step_ = state.step;
     log_.append({{"kind", "resume"}, {"step", state.step}, {"steps", config_.steps}});
+    previewed_step_ = last_previewed_step();
     say(concat("resumed at step ", state.step, " of ", config_.steps, ": ", state.ema_updates,
                " EMA updates, learning rate ",
                shortest(learning_rate_at(config_, std::min(state.step, config_.steps - 1)))));
@@ -119,7 +124,7 @@ class Run {
     if (!report.not_finite.empty()) report_bad_step(report, batch);
     const int64_t step = trainer_.steps_done();
     if (step % config_.log_every == 0) write_metrics(report);
-    if (config_.sample_every > 0 && step % config_.sample_every == 0) preview();
+    if (preview_is_due()) preview();
     if (save_is_due(step)) save();
     if (std::isfinite(report.loss)) {
       shown_loss_ =
@@ -130,7 +135,7 @@ class Run {
   }
 
   bool save_is_due(int64_t step) const {
-    if (step == config_.steps) return false;  // finish() saves, after the last pictures
+    if (step == config_.steps) return false;  // finish() saves
     if (config_.save_every > 0 && step % config_.save_every == 0) return true;
     return !saved_step_ && seconds_since(began_) > kFirstCheckpointSeconds;
   }
@@ -175,21 +180,53 @@ class Run {
     waited_ = waited;
   }
 
-  void preview() {
-    const PreviewReport report =
-        write_preview(trainer_, dataset_, request_.run / "samples", files_);
-    for (const ChannelDrift& drift : report.drifts) {
-      log_.append({{"kind", "channel_drift"},
-                   {"step", trainer_.steps_done()},
-                   {"weights", drift.weights},
-                   {"mean", drift.mean},
-                   {"data_mean", drift.data_mean},
-                   {"warning", drift.warning}});
-      if (drift.warning) say(drift_warning(drift));
+  // The step of the last preview that was finished, as the log knows it.
+  std::optional<int64_t> last_previewed_step() const {
+    std::optional<int64_t> step;
+    for (const Json& line : read_run_log(request_.run / "metrics.jsonl").lines) {
+      const bool of_the_end = line["kind"] == "end" && line.value("preview", Json()).is_object();
+      if (line["kind"] == "channel_drift" || of_the_end) step = line.value("step", int64_t{0});
     }
+    return step;
+  }
+
+  bool preview_is_due() const {
+    const int64_t step = trainer_.steps_done();
+    return config_.sample_every > 0 && step > 0 && step % config_.sample_every == 0 &&
+           previewed_step_ != step;
+  }
+
+  // The pictures of this step, and a line in the log if they are those of the cadence; nothing if
+  // the run has to end first.
+  void preview() {
+    const auto drifts = make_preview([this] { return !reason_to_end(); });
+    if (drifts.is_null()) return;
+    Json line = drifts;
+    line["kind"] = "channel_drift";
+    line["step"] = trainer_.steps_done();
+    log_.append(line);
     plot_loss();
+  }
+
+  // What the log says of a preview's colours, null if it was given up.
+  Json make_preview(const std::function<bool()>& may_go_on) {
+    const auto watch = [&](double images, int64_t of) {
+      if (observer_.previewing) observer_.previewing(images, of);
+      return may_go_on();
+    };
+    const auto report = write_preview(trainer_, dataset_, request_.run / "samples", watch, files_);
     logged_at_ = Clock::now();  // the pictures are no part of the speed of training
     logged_step_ = trainer_.steps_done();
+    if (!report) return nullptr;
+    previewed_step_ = trainer_.steps_done();
+    Json line;
+    for (const ChannelDrift& drift : report->drifts) {
+      line["data_mean"] = drift.data_mean;
+      line[drift.weights] = {{"mean", drift.mean}, {"warning", drift.warning}};
+      if (!drift.not_finite.empty()) line[drift.weights]["not_finite"] = drift.not_finite;
+      if (drift.warning) say(drift_warning(drift));
+    }
+    return line;
   }
 
   void plot_loss() {
@@ -207,24 +244,22 @@ class Run {
     saved_step_ = trainer_.steps_done();
   }
 
-  void finish(RunEnd end) {
-    // pictures first: what they log is then kept or lost together with the checkpoint
-    if (end != RunEnd::kStopped) preview_if_missing();
+  RunEnd finish(RunEnd end) {
     if (saved_step_ != trainer_.steps_done()) save();
-    const char* reason = end == RunEnd::kDone        ? "done"
-                         : end == RunEnd::kTimeLimit ? "time limit"
-                                                     : "stopped";
-    log_.append({{"kind", "end"}, {"reason", reason}, {"step", trainer_.steps_done()}});
+    Json line = {{"kind", "end"}, {"step", trainer_.steps_done()}};
+    // Last, since nothing is lost if it is given up. So a run that ended shows what it can do,
+    // whatever its cadence.
+    if (end != RunEnd::kStopped && config_.sample_every > 0 &&
+        previewed_step_ != trainer_.steps_done()) {
+      line["preview"] = make_preview([this] { return !stopped(); });
+      if (line["preview"].is_null()) end = RunEnd::kStopped;
+    }
+    line["reason"] = end == RunEnd::kDone        ? "done"
+                     : end == RunEnd::kTimeLimit ? "time limit"
+                                                 : "stopped";
+    log_.append(line);
     plot_loss();
-  }
-
-  // So that a run that ended shows what it can do, whatever the cadence of its previews. A run that
-  // had no step left to do has shown it before its last checkpoint.
-  void preview_if_missing() {
-    const int64_t step = trainer_.steps_done();
-    const bool shown = config_.sample_every > 0 && step % config_.sample_every == 0;
-    const bool idle = request_.resume && step == first_step_;
-    if (config_.sample_count > 0 && !shown && !idle) preview();
+    return end;
   }
 
   const RunRequest& request_;
@@ -238,6 +273,7 @@ class Run {
   std::unique_ptr<Loader> loader_;
   Interval interval_;
   std::optional<int64_t> saved_step_;
+  std::optional<int64_t> previewed_step_;
   std::optional<double> shown_loss_;
   std::optional<int64_t> logged_step_;
   int64_t first_step_ = 0;  // steps that were done when this process began

@@ -19,7 +19,9 @@ struct RunObserver {
   std::function<void(const std::string& line)> say;
   // After each step; `loss` is smoothed.
   std::function<void(int64_t step, int64_t steps, double loss)> progress;
-  std::function<bool()> stop;  // asked between two steps
+  // While a preview is made, which may take longer than many steps.
+  std::function<void(double images, int64_t of)> previewing;
+  std::function<bool()> stop;  // asked between two steps, of training or of a preview's chain
   // After each step, for whoever wants to see, or to change, more than is logged.
   std::function<void(Trainer& trainer)> look;
 };
@@ -34,9 +36,10 @@ struct RunRequest {
 };
 
 // Trains until config.steps, the time limit or a stop, and ends with a complete checkpoint in all
-// three cases. Writes into the run folder as docs/run_folder.md says, through `files`. Throws
-// InvalidArgument for data that are not the run's or do not fit the network; IoError; NotFinite
-// after config.max_bad_steps skipped updates in a row, the last good checkpoint untouched.
+// three cases; a preview that is under way then is given up, and made when the run goes on. Writes
+// into the run folder as docs/run_folder.md says, through `files`. Throws InvalidArgument for data
+// that are not the run's or do not fit the network; IoError; NotFinite after config.max_bad_steps
+// skipped updates in a row, the last good checkpoint untouched.
 RunEnd run_training(const RunRequest& request, const Dataset& dataset, at::Device device,
                     const RunObserver& observer, FileLayer& files = real_files());
 

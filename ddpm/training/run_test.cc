@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -42,14 +43,14 @@ std::vector<Image> noise_images(int64_t count, uint64_t seed) {
   return images;
 }
 
-// Four steps, a checkpoint after two and at the end, no picture between.
+// Four steps, a checkpoint after two and at the end, a picture at the end.
 TrainConfig four_steps() {
   TrainConfig config = preset("tiny");
   config.data = "made in memory";
   config.steps = 4;
   config.batch_size = 2;
   config.save_every = 2;
-  config.sample_every = 0;
+  config.sample_every = 4;
   config.sample_count = 1;
   config.sample_steps = 1;
   config.log_every = 3;
@@ -182,6 +183,14 @@ TEST_F(RunTraining, OneBadUpdateIsSkippedAndTheRunGoesOn) {
   EXPECT_EQ(state.optimizer_updates, 7);
   EXPECT_EQ(state.ema_updates, 7);
   EXPECT_EQ(state.bad_in_a_row, 0);
+  // the preview between found no samples of those weights, and said so
+  const RunLog log = read_run_log(folder_ / "bumpy" / "metrics.jsonl");
+  const auto preview = std::find_if(log.lines.begin(), log.lines.end(), [](const Json& line) {
+    return line["kind"] == "channel_drift" && line["step"] == 4;
+  });
+  ASSERT_NE(preview, log.lines.end());
+  EXPECT_TRUE((*preview)["raw"].contains("not_finite")) << *preview;
+  EXPECT_FALSE((*preview)["ema"].contains("not_finite")) << *preview;
 }
 
 TEST_F(RunTraining, OtherDataAreRefusedUnlessTheyAreAllowed) {
@@ -204,6 +213,76 @@ TEST_F(RunTraining, AStopIsHeardBetweenTwoSteps) {
   const auto newest = CheckpointStore(folder_ / "stopped").newest_valid(nullptr);
   ASSERT_TRUE(newest);
   EXPECT_EQ(read_training_state(*newest).step, 3);
+}
+
+// A stop that comes in the middle of a preview.
+RunObserver stop_in_a_preview(bool& asked) {
+  RunObserver observer;
+  observer.previewing = [&asked](double images, int64_t) { asked = asked || images > 1.0; };
+  observer.stop = [&asked] { return asked; };
+  return observer;
+}
+
+TEST_F(RunTraining, APreviewThatIsGivenUpIsMadeWhenTheRunGoesOn) {
+  TrainConfig config = four_steps();
+  config.sample_every = 2;
+  config.sample_count = 3;
+  config.sample_steps = 5;
+  run("whole", config);
+  bool asked = false;
+  EXPECT_EQ(run("cut", config, false, stop_in_a_preview(asked)), RunEnd::kStopped);
+  const fs::path picture = fs::path("samples") / "00000002.png";
+  EXPECT_FALSE(fs::exists(folder_ / "cut" / picture));
+  const auto newest = CheckpointStore(folder_ / "cut").newest_valid(nullptr);
+  ASSERT_TRUE(newest);
+  EXPECT_EQ(read_training_state(*newest).step, 2);
+
+  EXPECT_EQ(run("cut", config, true), RunEnd::kDone);
+  EXPECT_EQ(sha256_of_file(folder_ / "cut" / picture), sha256_of_file(folder_ / "whole" / picture));
+  EXPECT_EQ(weights("cut"), weights("whole"));
+  EXPECT_EQ(comparable(read_run_log(folder_ / "cut" / "metrics.jsonl")),
+            comparable(read_run_log(folder_ / "whole" / "metrics.jsonl")));
+}
+
+TEST_F(RunTraining, TheLastPreviewComesBehindTheLastCheckpointAndIsMadeUpForToo) {
+  TrainConfig config = four_steps();
+  config.sample_every = 3;
+  config.sample_count = 3;
+  const fs::path picture = folder_ / "run" / "samples" / "00000004.png";
+  bool asked = false;
+  RunObserver observer;
+  observer.stop = [&asked] { return asked; };
+  observer.previewing = [&](double, int64_t) {
+    asked = fs::exists(folder_ / "run" / "checkpoints" / "00000004");
+  };
+  EXPECT_EQ(run("run", config, false, observer), RunEnd::kStopped);
+  EXPECT_TRUE(asked);
+  EXPECT_FALSE(fs::exists(picture));
+  EXPECT_EQ(run("run", config, true), RunEnd::kDone);
+  EXPECT_TRUE(fs::exists(picture));
+}
+
+TEST_F(RunTraining, WithoutACadenceOfPreviewsThereIsNone) {
+  TrainConfig config = four_steps();
+  config.sample_every = 0;
+  RunObserver observer;
+  observer.previewing = [](double, int64_t) { ADD_FAILURE() << "a preview"; };
+  EXPECT_EQ(run("plain", config, false, observer), RunEnd::kDone);
+  EXPECT_TRUE(!fs::exists(folder_ / "plain" / "samples") ||
+              fs::is_empty(folder_ / "plain" / "samples"));
+}
+
+TEST_F(RunTraining, ATimeLimitEndsAPreviewButNotTheLastOne) {
+  TrainConfig config = four_steps();
+  config.steps = 1000;
+  config.sample_every = 1;
+  config.sample_count = 2;
+  config.time_limit = 1e-9;  // is over before the first step
+  EXPECT_EQ(run("short", config), RunEnd::kTimeLimit);
+  EXPECT_TRUE(fs::exists(folder_ / "short" / "samples" / "00000000.png"));
+  const auto newest = CheckpointStore(folder_ / "short").newest_valid(nullptr);
+  ASSERT_TRUE(newest);
+  EXPECT_EQ(read_training_state(*newest).step, 0);
 }
 
 TEST_F(RunTraining, TheWeightsDependOnTheSeedAndNotOnThePictures) {
