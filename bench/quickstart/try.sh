@@ -8,7 +8,7 @@ ddpm=${DDPM:-$here/../../build/release/ddpm}
 out=${TRY_FOLDER:-/tmp/ddpm-tries}/$1
 name=$1
 shift
-"$ddpm" train --preset fashion-mnist --sample-every 0 --save-every 0 --sample-count 64 --out "$out/run" "$@" > "$out.log"
+"$ddpm" train --preset fashion-mnist --sample-every 0 --save-every 0 --out "$out/run" "$@" > "$out.log"
 "$ddpm" sample --checkpoint "$out/run" --out "$out/images" --count 1000 --seed 1 --sampler ddim --steps 50 \
   --batch-size 100 --npz "$out/samples.npz" >> "$out.log"
 echo "$name $*: $("${PYTHON:-python3}" "$here/quality.py" "$out/samples.npz")"
