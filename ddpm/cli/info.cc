@@ -95,7 +95,7 @@ Command info_command() {
           .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
             auto path = std::make_shared<std::string>();
-            flags.text("path", *path, "PATH",
+            flags.text("path,--checkpoint", *path, "PATH",
                        "a run (its newest checkpoint) or a checkpoint folder");
             return [path](const Backend& backend) { return run_info(*path, backend.program); };
           }};

@@ -43,7 +43,7 @@ struct Bars {
   }
 
   void step(int64_t step, int64_t steps, double loss) {
-    if (!training) training = std::make_unique<Progress>("training", "steps", steps, step - 1);
+    if (!training) training = std::make_unique<Progress>("training", "steps", steps, step);
     training->update(static_cast<double>(step), loss_text(loss));
   }
 

@@ -42,7 +42,9 @@ TEST_F(Output, EachLastLineIsACommandThatRuns) {
   EXPECT_EQ(lines_of(sample.out).front(), absolute("runs/new/images"));
   const Outcome more = follow(sample);
   EXPECT_TRUE(fs::exists(folder_ / "runs/new/images/000127.png")) << more.out;
-  follow(ddpm({"info", "runs/new"}));
+  const Outcome info = ddpm({"info", "runs/new"});
+  follow(info);
+  EXPECT_EQ(ddpm({"info", "--checkpoint", "runs/new"}).out, info.out);
   EXPECT_TRUE(fs::exists(folder_ / "samples/grid.png"));
 }
 
