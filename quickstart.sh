@@ -50,7 +50,7 @@ run=$root/runs/quickstart
 [ "$data" = fashion-mnist ] || run=$run-$(basename "$data")
 began=$SECONDS
 if [ ! -e "$run/config.json" ]; then
-  steps=$("$ddpm" plan "${settings[@]}" --fit-time "${QUICKSTART_TIME:-325s}" |
+  steps=$("$ddpm" plan "${settings[@]}" --fit-time "${QUICKSTART_TIME:-310s}" |
     sed -n 's/^steps that fit *\([0-9]*\).*/\1/p')
   "$ddpm" train "${settings[@]}" --steps "$steps" --time-limit 350s --out "$run"
 elif [ ! -e "$run/.trained" ]; then

@@ -107,15 +107,30 @@ double step_seconds(const TrainConfig& config, const Measurement& measured) {
          static_cast<double>(measured.images);
 }
 
-std::string preview_line(const TrainConfig& config, const Measurement& measured) {
-  if (config.sample_every == 0) return "";
+double preview_seconds(const TrainConfig& config, const Measurement& measured) {
   const double calls = static_cast<double>(std::min(config.sample_steps, config.T)) *
                        static_cast<double>(config.sample_count) /
                        static_cast<double>(measured.images);
-  return concat("a preview         ", readable_duration(measured.call_seconds * calls), " for ",
+  return measured.call_seconds * calls;
+}
+
+std::string preview_line(const TrainConfig& config, const Measurement& measured) {
+  if (config.sample_every == 0) return "";
+  return concat("a preview         ", readable_duration(preview_seconds(config, measured)), " for ",
                 config.sample_count, " images in ", std::min(config.sample_steps, config.T),
                 " steps, every ", with_thousands(config.sample_every),
                 " training steps; twice as much at first\n");
+}
+
+// With the previews on the way, each counted twice, and the one at the end.
+int64_t steps_that_fit(const TrainConfig& config, const Measurement& measured, double seconds) {
+  double step = step_seconds(config, measured);
+  if (config.sample_every > 0) {
+    const double preview = 2.0 * preview_seconds(config, measured);
+    step += preview / static_cast<double>(config.sample_every);
+    seconds -= preview;
+  }
+  return std::max<int64_t>(1, static_cast<int64_t>(seconds / step));
 }
 
 std::string text_of(const TrainConfig& config, const UNetConfig& unet,
@@ -198,9 +213,7 @@ int plan_with_torch(const TrainRequest& request) {
   const Measurement measured = measure(config, unet, dataset, device, kMeasuringSeconds);
   std::cout << text_of(config, unet, measured);
   if (request.fit_seconds > 0.0) {
-    std::cout << "steps that fit    "
-              << std::max<int64_t>(
-                     1, static_cast<int64_t>(request.fit_seconds / step_seconds(config, measured)))
+    std::cout << "steps that fit    " << steps_that_fit(config, measured, request.fit_seconds)
               << " in " << readable_duration(request.fit_seconds) << '\n';
   }
   std::cout << "nothing was trained and nothing written\n" << request.next << std::endl;
