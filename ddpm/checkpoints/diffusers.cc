@@ -1,6 +1,7 @@
 #include "ddpm/checkpoints/diffusers.h"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -19,22 +20,28 @@ constexpr const char* kIndexName = "model_index.json";
 constexpr const char* kUNetName = "unet/config.json";
 constexpr const char* kSchedulerName = "scheduler/scheduler_config.json";
 constexpr const char* kVersionKey = "_diffusers_version";
-constexpr int64_t kMaxBytes = 1 << 20;
+constexpr int64_t kMaxBytes = 1 << 23;  // 100,000 betas among them
 
 // Words of this library and of diffusers.
 struct Words {
   const char* ours;
   const char* theirs;
 };
-constexpr Words kSchedules[] = {{"linear", "linear"}, {"cosine", "squaredcos_cap_v2"}};
-constexpr Words kPredictions[] = {{"eps", "epsilon"}, {"v", "v_prediction"}};
+constexpr Words kSchedules[] = {{"linear", "linear"},
+                                {"quadratic", "scaled_linear"},
+                                {"cosine", "squaredcos_cap_v2"},
+                                {"sigmoid", "sigmoid"},
+                                {"laplace", "laplace"}};
+// diffusers has no word for the mean; it opens such a checkpoint and refuses to sample from it.
+constexpr Words kPredictions[] = {
+    {"eps", "epsilon"}, {"x0", "sample"}, {"mean", "mean"}, {"v", "v_prediction"}};
 
 template <size_t n>
-std::string theirs_of(const Words (&words)[n], const std::string& ours) {
+std::optional<std::string> theirs_of(const Words (&words)[n], const std::string& ours) {
   for (const Words& word : words) {
     if (ours == word.ours) return word.theirs;
   }
-  DDPM_ASSERT(false);
+  return std::nullopt;
 }
 
 Json read_json(const fs::path& path) {
@@ -62,8 +69,10 @@ Json scheduler_defaults() {
 
 // The fields that this library has only one value for, with that value.
 Json only_values() {
-  return {{"clip_sample", true}, {"clip_sample_range", 1.0}, {"rescale_betas_zero_snr", false},
-          {"steps_offset", 0},   {"thresholding", false},    {"trained_betas", nullptr}};
+  return {{"clip_sample", true},
+          {"clip_sample_range", 1.0},
+          {"steps_offset", 0},
+          {"thresholding", false}};
 }
 
 // The fields of a scheduler, read with the checks that a file needs.
@@ -100,6 +109,23 @@ class SchedulerFields {
     return fields_[key].get<int64_t>();
   }
 
+  bool boolean(const std::string& key) const {
+    if (!fields_[key].is_boolean()) fail(key, "true or false");
+    return fields_[key].get<bool>();
+  }
+
+  // An array of numbers, or null for none.
+  std::vector<double> numbers(const std::string& key) const {
+    std::vector<double> values;
+    if (fields_[key].is_null()) return values;
+    if (!fields_[key].is_array()) fail(key, "null or an array of numbers");
+    for (const Json& one : fields_[key]) {
+      if (!one.is_number()) fail(key, "null or an array of numbers");
+      values.push_back(one.get<double>());
+    }
+    return values;
+  }
+
   // One of diffusers' words, as ours.
   template <size_t n>
   std::string word(const std::string& key, const Words (&words)[n]) const {
@@ -121,15 +147,28 @@ class SchedulerFields {
   std::string who_;
 };
 
+std::vector<double> betas_of(const Schedule& schedule) {
+  std::vector<double> betas;
+  for (int64_t t = 1; t <= schedule.steps(); ++t) betas.push_back(schedule.beta(t));
+  return betas;
+}
+
 Json scheduler_json(const ModelConfig& model, const Json& version) {
   Json json = scheduler_defaults();
   json["_class_name"] = "DDPMScheduler";
   json[kVersionKey] = version;
-  json["beta_end"] = model.schedule.beta_T;
-  json["beta_schedule"] = theirs_of(kSchedules, to_string(model.schedule.kind));
-  json["beta_start"] = model.schedule.beta_1;
-  json["num_train_timesteps"] = model.schedule.T;
-  json["prediction_type"] = theirs_of(kPredictions, to_string(model.prediction));
+  ScheduleConfig schedule = model.schedule;
+  json["rescale_betas_zero_snr"] = schedule.zero_terminal_snr;
+  json["beta_end"] = schedule.beta_T;
+  json["beta_start"] = schedule.beta_1;
+  json["num_train_timesteps"] = schedule.T;
+  if (const auto theirs = theirs_of(kSchedules, to_string(schedule.kind))) {
+    json["beta_schedule"] = *theirs;
+  } else {
+    schedule.zero_terminal_snr = false;  // which they do to these betas, too
+    json["trained_betas"] = betas_of(make_schedule(schedule));
+  }
+  json["prediction_type"] = *theirs_of(kPredictions, to_string(model.prediction));
   json["timestep_spacing"] = "trailing";
   json["variance_type"] = model.variance;
   return json;
@@ -169,7 +208,10 @@ ModelConfig parse_scheduler(std::string_view text, const std::string& who) {
   expect_class(json, "DDPMScheduler", who);
   const SchedulerFields fields(json, who);
   fields.expect_only_values();
-  constexpr Words kVariances[] = {{"fixed_large", "fixed_large"}, {"fixed_small", "fixed_small"}};
+  constexpr Words kVariances[] = {{"fixed_large", "fixed_large"},
+                                  {"fixed_small", "fixed_small"},
+                                  {"fixed_large", "fixed_large_log"},
+                                  {"fixed_small", "fixed_small_log"}};
   constexpr Words kSpacings[] = {
       {"leading", "leading"}, {"trailing", "trailing"}, {"linspace", "linspace"}};
   fields.word("timestep_spacing", kSpacings);
@@ -179,9 +221,12 @@ ModelConfig parse_scheduler(std::string_view text, const std::string& who) {
   model.schedule = {.kind = schedule_kind_from(fields.word("beta_schedule", kSchedules)),
                     .T = fields.integer("num_train_timesteps"),
                     .beta_1 = fields.number("beta_start"),
-                    .beta_T = fields.number("beta_end")};
+                    .beta_T = fields.number("beta_end"),
+                    .betas = fields.numbers("trained_betas"),
+                    .zero_terminal_snr = fields.boolean("rescale_betas_zero_snr")};
+  if (!model.schedule.betas.empty()) model.schedule.kind = ScheduleKind::kList;
   try {
-    make_schedule(model.schedule);
+    check_prediction(model.prediction, make_schedule(model.schedule), "prediction_type");
   } catch (const InvalidArgument& error) {
     throw FormatError(concat(who, ": ", error.what()));
   }

@@ -17,7 +17,7 @@
 #include "ddpm/base/json.h"
 #include "ddpm/checkpoints/train_config.h"
 #include "ddpm/diffusion/prediction.h"
-#include "ddpm/diffusion/schedule.h"
+#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/formats/unet_config.h"
 
 namespace ddpm {

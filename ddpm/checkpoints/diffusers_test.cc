@@ -123,29 +123,68 @@ TEST(Diffusers, MissingKeysHaveDiffusersDefaults) {
   EXPECT_EQ(read_model_config(scratch.path()).variance, "fixed_small");
 }
 
+// Whatever the schedule, what is read from the files is the process that was written.
+TEST(Diffusers, EverySchedulesBetasComeBack) {
+  for (const std::string& name : schedule_names()) {
+    for (const bool rescaled : {false, true}) {
+      SCOPED_TRACE(name + (rescaled ? ", rescaled" : ""));
+      TrainConfig config;
+      config.schedule = name;
+      config.T = 50;
+      config.prediction = "v";
+      config.zero_terminal_snr = rescaled;
+      if (name == "list") config.betas = std::vector<double>(50, 0.125);
+      const ModelConfig model = model_config_of(config, toy_unet());
+      const auto texts = diffusers_texts(model);
+      const ModelConfig again = parse_scheduler(texts.at(kScheduler), "test");
+      const Schedule wanted = make_schedule(model.schedule);
+      const Schedule got = make_schedule(again.schedule);
+      ASSERT_EQ(got.steps(), wanted.steps());
+      for (int64_t t = 1; t <= 50; ++t) ASSERT_EQ(got.beta(t), wanted.beta(t)) << t;
+    }
+  }
+}
+
+TEST(Diffusers, EveryPredictionComesBack) {
+  for (const Prediction prediction : all_predictions()) {
+    TrainConfig config;
+    config.prediction = to_string(prediction);
+    const auto texts = diffusers_texts(model_config_of(config, toy_unet()));
+    EXPECT_EQ(parse_scheduler(texts.at(kScheduler), "test").prediction, prediction);
+  }
+}
+
+TEST(Diffusers, EpsWithoutTerminalSignalIsRefused) {
+  const ScratchFolder scratch("blind");
+  const std::string said = complaint_about(scratch.path(), "rescale_betas_zero_snr", true);
+  EXPECT_NE(said.find("prediction_type: at t = "), std::string::npos) << said;
+  EXPECT_NE(said.find("predict v or x0"), std::string::npos) << said;
+}
+
 TEST(Diffusers, WhatCannotBeHonouredIsRefusedByName) {
   const ScratchFolder scratch("refused");
   const std::vector<std::pair<std::string, Json>> wrong = {
       {"_class_name", "PNDMScheduler"},
-      {"beta_schedule", "scaled_linear"},
-      {"trained_betas", {0.1, 0.2}},
+      {"beta_schedule", "exp"},
+      {"trained_betas", {0.1, "0.2"}},
+      {"trained_betas", 0.1},
       {"variance_type", "learned_range"},
-      {"prediction_type", "sample"},
+      {"prediction_type", "flow"},
       {"clip_sample", false},
       {"clip_sample_range", 2.0},
       {"thresholding", true},
       {"steps_offset", 1},
-      {"rescale_betas_zero_snr", true},
+      {"rescale_betas_zero_snr", 1},
       {"timestep_spacing", "random"},
       {"num_train_timesteps", 1000.5},
-      {"num_train_timesteps", 1},
+      {"num_train_timesteps", 0},
       {"beta_start", "0.1"},
       {"beta_end", 1.5},
   };
   for (const auto& [key, value] : wrong) {
     const std::string said = complaint_about(scratch.path(), key, value);
     EXPECT_NE(said.find(kScheduler), std::string::npos) << key << ": '" << said << "'";
-    const bool by_range = key.rfind("beta_e", 0) == 0 || value == 1;  // the schedule's own words
+    const bool by_range = key.rfind("beta_e", 0) == 0 || value == 0;  // the schedule's own words
     EXPECT_TRUE(by_range || said.find(key + ": wanted ") != std::string::npos) << said;
   }
   EXPECT_EQ(complaint_about(scratch.path(), "beta_end", 0.03), "");

@@ -1,9 +1,12 @@
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/forms_internal.h"
 
@@ -13,6 +16,7 @@ namespace {
 
 constexpr int64_t kMostExtent = 8192;  // pixels
 constexpr size_t kLongestList = 16;
+constexpr size_t kMostNumbers = 100'000;  // of a file; as many as T may be
 
 template <typename T>
 Json same_in_json(const T& value) {
@@ -77,6 +81,29 @@ std::optional<Extents> parse_extents(const std::string& text) {
   const std::optional<int64_t> width = only_if(parse_int(sides[1]), legal);
   if (!height || !width) return std::nullopt;
   return Extents{*height, *width};
+}
+
+// Nothing if one of the words is no number in [0, 1]; its place is left in `bad`.
+std::optional<std::vector<double>> parse_shares(std::string text, size_t& bad) {
+  std::replace(text.begin(), text.end(), ',', ' ');
+  std::istringstream words(text);
+  std::vector<double> numbers;
+  for (std::string word; words >> word;) {
+    const std::optional<double> value = parse_double(word);
+    bad = numbers.size() + 1;
+    if (!value || !(*value >= 0.0 && *value <= 1.0) || bad > kMostNumbers) return std::nullopt;
+    numbers.push_back(*value);
+  }
+  bad = 1;
+  return numbers.empty() ? std::nullopt : std::optional(numbers);
+}
+
+std::vector<double> read_shares(const std::string& path) {
+  size_t bad = 0;
+  const auto numbers = parse_shares(read_file(path, 1 << 23), bad);
+  DDPM_CHECK(numbers, path, ": wanted 1 to ", kMostNumbers, " numbers in [0, 1], and number ", bad,
+             " is none");
+  return *numbers;
 }
 
 std::optional<double> parse_seconds(std::string text) {
@@ -215,6 +242,30 @@ Form<std::optional<std::vector<int64_t>>> auto_or_list(int64_t least_count, int6
             return json == "auto" ? std::optional<Open>(Open()) : opened(closed.from_json(json));
           },
       .to_json = [=](const Open& value) { return value ? closed.to_json(*value) : Json("auto"); }};
+}
+
+Form<std::vector<double>> shares_or_file() {
+  using List = std::vector<double>;
+  return {.metavar = "X,X,..|FILE",
+          .wanted = "none, numbers in [0, 1] or a file of them",
+          .from_text = [](const std::string& text) -> std::optional<List> {
+            if (text == "none") return List();
+            if (std::filesystem::is_regular_file(text)) return read_shares(text);
+            size_t bad = 0;
+            return parse_shares(text, bad);
+          },
+          .from_json = [](const Json& json) -> std::optional<List> {
+            if (!json.is_array() || json.size() > kMostNumbers) return std::nullopt;
+            List values;
+            for (const Json& one : json) {
+              const auto value =
+                  only_if(json_number(one), [](double x) { return x >= 0.0 && x <= 1.0; });
+              if (!value) return std::nullopt;
+              values.push_back(*value);
+            }
+            return values;
+          },
+          .to_json = same_in_json<List>};
 }
 
 Form<double> share() {

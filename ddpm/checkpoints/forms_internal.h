@@ -40,6 +40,11 @@ Form<Extents> image_extents();  // "auto" for 0, 0; else "HxW"
 Form<std::vector<int64_t>> list(int64_t least_count, int64_t most);
 Form<std::optional<std::vector<int64_t>>> auto_or_list(int64_t least_count, int64_t most);
 
+// Up to 100,000 numbers in [0, 1]. As text with commas between them, "none" for none, or the path
+// of a file that has them with spaces, commas or line ends between; what is wrong in a file is an
+// InvalidArgument that says what and where.
+Form<std::vector<double>> shares_or_file();
+
 Form<double> share();          // in [0, 1]
 Form<double> below_one();      // in [0, 1)
 Form<double> between_0_1();    // in (0, 1)

@@ -62,7 +62,8 @@ void check_train_config(const TrainConfig& config, const std::string& who) {
     for (const ConfigField& field : train_config_fields()) {
       field.set_json(copy, field.get(config));  // sets what is there already, and so checks it
     }
-    make_schedule(schedule_config_of(config));
+    check_prediction(prediction_of(config), make_schedule(schedule_config_of(config)),
+                     "prediction");
   } catch (const InvalidArgument& error) {
     throw InvalidArgument(concat(who, ": ", error.what()));
   }
@@ -147,7 +148,9 @@ ScheduleConfig schedule_config_of(const TrainConfig& config) {
   return {.kind = schedule_kind_from(config.schedule),
           .T = config.T,
           .beta_1 = config.beta_1,
-          .beta_T = config.beta_T};
+          .beta_T = config.beta_T,
+          .betas = config.betas,
+          .zero_terminal_snr = config.zero_terminal_snr};
 }
 
 Prediction prediction_of(const TrainConfig& config) { return prediction_from(config.prediction); }

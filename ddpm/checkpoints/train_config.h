@@ -15,7 +15,7 @@
 
 #include "ddpm/base/json.h"
 #include "ddpm/diffusion/prediction.h"
-#include "ddpm/diffusion/schedule.h"
+#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/formats/unet_config.h"
 
 namespace ddpm {
@@ -38,11 +38,13 @@ struct TrainConfig {
   double norm_epsilon = 1e-6;
   double dropout = 0.1;
 
-  std::string schedule = "linear";  // linear or cosine
+  std::string schedule = "linear";  // a ScheduleKind
   int64_t T = 1000;
-  double beta_1 = 1e-4;  // of the linear schedule
-  double beta_T = 0.02;
-  std::string prediction = "eps";        // eps or v
+  double beta_1 = 1e-4;                  // of schedules that have ends, in [0, 1]
+  double beta_T = 0.02;                  // likewise
+  std::vector<double> betas;             // of the schedule "list", T of them
+  bool zero_terminal_snr = false;        // nothing of the image is left at T
+  std::string prediction = "eps";        // a Prediction
   std::string variance = "fixed_large";  // fixed_large or fixed_small: of the reverse steps
 
   int64_t steps = 800000;

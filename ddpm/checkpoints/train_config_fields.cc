@@ -33,7 +33,7 @@ std::string plain_text(const Json& value) {
   if (value.is_number_float()) return number_text(value.get<double>());
   if (!value.is_array()) return value.dump();
   std::vector<std::string> words;
-  for (const Json& part : value) words.push_back(part.dump());
+  for (const Json& part : value) words.push_back(plain_text(part));
   return words.empty() ? "none" : join(words, ",");
 }
 
@@ -124,13 +124,21 @@ std::vector<ConfigField> network_fields() {
 }
 
 std::vector<ConfigField> process_fields() {
+  std::vector<std::string> predictions;
+  for (const Prediction one : all_predictions()) predictions.push_back(to_string(one));
   return {
-      field("schedule", &TrainConfig::schedule, one_of({"linear", "cosine"}), "the noise schedule"),
-      field("T", &TrainConfig::T, whole(2, 100000), "steps of the diffusion process"),
-      field("beta_1", &TrainConfig::beta_1, between_0_1(), "first variance of the linear schedule"),
-      field("beta_T", &TrainConfig::beta_T, between_0_1(), "last variance of the linear schedule"),
-      field("prediction", &TrainConfig::prediction, one_of({"eps", "v"}),
-            "what the network predicts: the noise, or v = signal eps - sigma x_0"),
+      field("schedule", &TrainConfig::schedule, one_of(schedule_names()), "the noise schedule"),
+      field("T", &TrainConfig::T, whole(1, 100000), "steps of the diffusion process"),
+      field("beta_1", &TrainConfig::beta_1, share(),
+            "where the betas begin: linear, linear_scaled, quadratic, warmup10, warmup50, sigmoid"),
+      field("beta_T", &TrainConfig::beta_T, share(), "where they end; of constant, all of them"),
+      field("betas", &TrainConfig::betas, shares_or_file(), "all T of them, of the schedule list"),
+      switch_field("zero_terminal_snr", &TrainConfig::zero_terminal_snr,
+                   "rescale the betas so that nothing of the image is left at T; not with eps"),
+      field(
+          "prediction", &TrainConfig::prediction, one_of(predictions),
+          "what the network predicts: the noise, the image, the mean of q(x_{t-1} given x_t, x_0), "
+          "or v = signal eps - sigma x_0"),
       field("variance", &TrainConfig::variance, one_of({"fixed_large", "fixed_small"}),
             "of a reverse step when sampling: beta_t, or the posterior's"),
   };

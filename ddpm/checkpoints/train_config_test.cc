@@ -1,8 +1,10 @@
 #include "ddpm/checkpoints/train_config.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -50,6 +52,8 @@ const std::map<std::string, std::string>& other_values() {
       {"T", "500"},
       {"beta_1", "0.0002"},
       {"beta_T", "0.03"},
+      {"betas", "0.1,0.25,1"},
+      {"zero_terminal_snr", "true"},
       {"prediction", "v"},
       {"variance", "fixed_small"},
       {"steps", "1000"},
@@ -153,9 +157,12 @@ TEST(TrainConfig, ValuesOutOfTheirRangeAreRefusedWithTheRange) {
       {"learning_rate", "inf"},
       {"dropout", "1"},
       {"dropout", "-0.1"},
-      {"beta_T", "1"},
-      {"beta_1", "0"},
-      {"T", "1"},
+      {"beta_T", "1.01"},
+      {"beta_1", "-1e-9"},
+      {"betas", "0.1,2"},
+      {"betas", "nowhere.txt"},
+      {"T", "0"},
+      {"schedule", "log"},
       {"fit", "squeeze"},
       {"channels", "2"},
       {"image_size", "28"},
@@ -185,6 +192,25 @@ TEST(TrainConfig, ValuesOutOfTheirRangeAreRefusedWithTheRange) {
     EXPECT_EQ(said.find('\n'), std::string::npos) << said;
     EXPECT_EQ(config, TrainConfig{}) << "changed by " << said;
   }
+}
+
+TEST(TrainConfig, BetasComeFromAFileToo) {
+  const auto file = std::filesystem::temp_directory_path() / concat("ddpm-betas-", ::getpid());
+  write_file_whole(file, "0.1 0.25\n0.5,1\n");
+  TrainConfig config;
+  train_config_field("betas").set_text(config, file.string());
+  EXPECT_EQ(config.betas, (std::vector<double>{0.1, 0.25, 0.5, 1.0}));
+  write_file_whole(file, "0.1 0.25\n0.5,one\n");
+  expect_contains(complaint([&] { train_config_field("betas").set_text(config, file.string()); }),
+                  "ddpm-betas-");
+  std::filesystem::remove(file);
+  config.schedule = "list";
+  config.sample_steps = 1;
+  expect_contains(complaint([&] { check_train_config(config, "train"); }),
+                  "wanted as many betas as T, 1000, got 4");
+  config.T = 4;
+  config.prediction = "x0";
+  EXPECT_NO_THROW(check_train_config(config, "train"));
 }
 
 TEST(TrainConfig, JsonOfAnotherKindIsRefused) {
@@ -220,9 +246,19 @@ TEST(TrainConfig, FieldsThatDoNotFitTogetherAreRefused) {
   expect_contains(complaint([&] { check_train_config(groups, "train"); }),
                   "train: base_channels must be a multiple of norm_groups, 48, got 128");
   TrainConfig betas;
-  betas.beta_1 = 0.5;
+  betas.T = 15;
+  betas.schedule = "linear_scaled";
+  betas.sample_steps = 1;
   expect_contains(complaint([&] { check_train_config(betas, "train"); }),
-                  "train: schedule: beta_1 must be in (0, beta_T], got 0.5");
+                  "train: schedule: beta_12 must be in [0, 1], got");
+  TrainConfig blind;
+  blind.zero_terminal_snr = true;
+  expect_contains(
+      complaint([&] { check_train_config(blind, "train"); }),
+      "train: prediction: at t = 1000, where alpha_bar is 0 and beta 1, eps does not tell what "
+      "x_0 is; predict v or x0");
+  blind.prediction = "v";
+  EXPECT_NO_THROW(check_train_config(blind, "train"));
   TrainConfig samples;
   samples.T = 10;
   expect_contains(complaint([&] { check_train_config(samples, "train"); }),

@@ -28,6 +28,7 @@ Command sample_command();
 Command denoise_command();
 Command predict_command();
 Command forward_command();
+Command schedule_command();
 Command info_command();
 
 std::vector<Command> all_commands();

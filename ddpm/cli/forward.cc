@@ -7,9 +7,11 @@
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/data_flags.h"
+#include "ddpm/cli/schedule_flags.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/transform.h"
 #include "ddpm/diffusion/process.h"
+#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/formats/png.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/report/image_grid.h"
@@ -24,9 +26,7 @@ struct ForwardFlags {
   DataFlags data;
   std::string out;
   std::string schedule = "linear";
-  int64_t T = 1000;
-  double beta_1 = 1e-4;
-  double beta_T = 0.02;
+  ScheduleFlags process;
   int64_t images = 4;
   int64_t first_image = 0;
   int64_t seed = 0;
@@ -46,10 +46,8 @@ std::shared_ptr<ForwardFlags> declare(Flags& flags) {
   flags.toggle(
       "--stepwise", values->stepwise,
       "walk through q(x_t | x_{t-1}) one step at a time; else each time by the closed form");
-  flags.choice("--schedule", values->schedule, {"linear", "cosine"}, "the noise schedule");
-  flags.integer("--T", values->T, "the number of steps", 2, 1'000'000);
-  flags.number("--beta-1", values->beta_1, "of the linear schedule", 0.0, 1.0);
-  flags.number("--beta-T", values->beta_T, "of the linear schedule", 0.0, 1.0);
+  flags.choice("--schedule", values->schedule, named_schedules(), "the noise schedule");
+  declare_schedule_flags(flags, values->process);
   flags.integer("--seed", values->seed, "of the noise", 0);
   return values;
 }
@@ -60,15 +58,16 @@ std::vector<int64_t> times_of(const ForwardFlags& flags) {
   if (flags.times.empty()) {
     std::vector<int64_t> times;
     for (int64_t i = 0; i < kDefaultColumns; ++i) {
-      const int64_t t = flags.T * i / (kDefaultColumns - 1);
+      const int64_t t = flags.process.T * i / (kDefaultColumns - 1);
       if (times.empty() || t > times.back()) times.push_back(t);
     }
     return times;
   }
   for (size_t i = 0; i < flags.times.size(); ++i) {
     const bool rising = i == 0 || flags.times[i] > flags.times[i - 1];
-    DDPM_CHECK(rising && flags.times[i] >= 0 && flags.times[i] <= flags.T,
-               "forward: --times must rise and lie in [0, ", flags.T, "], got ", flags.times[i]);
+    DDPM_CHECK(rising && flags.times[i] >= 0 && flags.times[i] <= flags.process.T,
+               "forward: --times must rise and lie in [0, ", flags.process.T, "], got ",
+               flags.times[i]);
   }
   return flags.times;
 }
@@ -137,10 +136,7 @@ int run_forward(const ForwardFlags& flags, const std::string& program) {
   require_given("forward", "--out", flags.out, "the PNG file to write");
   check_output_file("forward", "--out", flags.out);
   const std::vector<int64_t> times = times_of(flags);
-  const Schedule schedule = make_schedule({.kind = schedule_kind_from(flags.schedule),
-                                           .T = flags.T,
-                                           .beta_1 = flags.beta_1,
-                                           .beta_T = flags.beta_T});
+  const Schedule schedule = make_schedule(schedule_config(flags.schedule, flags.process));
   std::cout << absolute_text(flags.out) << std::endl;
   const Dataset dataset = open_dataset_watched(data_options("forward", flags.data));
   DDPM_CHECK(flags.first_image <= dataset.size() - flags.images,

@@ -39,11 +39,12 @@ void print_network(const UNetConfig& unet) {
 
 void print_process(const ModelConfig& model) {
   const ScheduleConfig& schedule = model.schedule;
-  const bool linear = schedule.kind == ScheduleKind::kLinear;
-  line("schedule", concat(to_string(schedule.kind), ", T = ", schedule.T,
-                          linear ? concat(", beta from ", shortest(schedule.beta_1), " to ",
-                                          shortest(schedule.beta_T))
-                                 : ""));
+  line("schedule",
+       concat(to_string(schedule.kind), ", T = ", schedule.T,
+              has_ends(schedule.kind) ? concat(", beta from ", shortest(schedule.beta_1), " to ",
+                                               shortest(schedule.beta_T))
+                                      : "",
+              schedule.zero_terminal_snr ? ", rescaled to zero terminal SNR" : ""));
   line("prediction", to_string(model.prediction));
   line("variance", model.variance);
 }

@@ -1,9 +1,9 @@
-#include "ddpm/cli/sampling_job.h"
-
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/base/version.h"
 #include "ddpm/checkpoints/store.h"
+#include "ddpm/cli/sampling_job.h"
+#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/sampling/times.h"
 
 namespace ddpm {
@@ -13,10 +13,6 @@ namespace {
 // By ddim fifty steps are near what a thousand give; by ddpm every time is visited.
 constexpr int64_t kDefaultDdimSteps = 50;
 constexpr size_t kHashDigits = 16;
-
-Variance variance_of(const std::string& name) {
-  return name == "fixed_small" ? Variance::kFixedSmall : Variance::kFixedLarge;
-}
 
 }  // namespace
 
@@ -67,7 +63,7 @@ Chain chain_of(const std::string& command, const SamplerFlags& flags, const Mode
   Chain chain;
   chain.times = times_for(spacing_from(flags.spacing), T, steps);
   chain.options.kind = sampler_kind_from(flags.sampler);
-  chain.options.variance = variance_of(variance);
+  chain.options.variance = variance_from(variance);
   chain.options.eta = flags.eta;
   chain.options.clip_x0 = !flags.no_clip;
   chain.text = {{"Software", concat("ddpm ", kVersion)},

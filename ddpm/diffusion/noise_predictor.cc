@@ -60,8 +60,9 @@ void NoisePredictor::estimate(ConstBatchView x_t, std::span<const int64_t> t,
              ", got ", x0.shape());
   predict(x_t, t, eps);  // read and overwritten below
   for (int64_t i = 0; i < x_t.images(); ++i) {
-    const NoiseLevel level = schedule_.level(t[static_cast<size_t>(i)]);
-    const OutputWeights weights = output_weights(prediction_, level);
+    const int64_t time = t[static_cast<size_t>(i)];
+    const NoiseLevel level = schedule_.level(time);
+    const OutputWeights weights = output_weights(prediction_, schedule_, time);
     const std::span<const float> x = x_t.image(i);
     const std::span<float> x0_i = x0.image(i);
     const std::span<float> eps_i = eps.image(i);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
+#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/random/stream.h"
 
 namespace ddpm {
@@ -38,7 +39,7 @@ TEST(NoisePredictor, TimesOneAndAThousandArriveAsZeroAndNineHundredNinetyNine) {
   const Network network = [&](ConstBatchView, std::span<const Timestep> timesteps, BatchView) {
     for (const Timestep timestep : timesteps) arrived.push_back(timestep.index);
   };
-  const NoisePredictor predictor(network, Schedule::linear(1000), Prediction::kEps);
+  const NoisePredictor predictor(network, linear_schedule(1000), Prediction::kEps);
   const Batch x = batch_of(0.0F);
   Batch x0(kShape);
   Batch output(kShape);
@@ -52,7 +53,7 @@ TEST(NoisePredictor, PassesTheImagesAndTheBareOutput) {
   const Network network = [](ConstBatchView x, std::span<const Timestep>, BatchView output) {
     for (size_t i = 0; i < x.values().size(); ++i) output.values()[i] = 5.0F * x.values()[i];
   };
-  const NoisePredictor predictor(network, Schedule::linear(10), Prediction::kV);
+  const NoisePredictor predictor(network, linear_schedule(10), Prediction::kV);
   Batch output(kShape);
   predictor.predict(batch_of(2.0F), std::vector<int64_t>{1, 10}, output);
   for (const float y : output.values()) EXPECT_EQ(y, 10.0F);
@@ -63,7 +64,7 @@ TEST(NoisePredictor, ABadCallReachesNoNetwork) {
   const Network network = [&](ConstBatchView, std::span<const Timestep>, BatchView) {
     called = true;
   };
-  const NoisePredictor predictor(network, Schedule::linear(10), Prediction::kEps);
+  const NoisePredictor predictor(network, linear_schedule(10), Prediction::kEps);
   const Batch x(kShape);
   Batch out(kShape);
   Batch other(BatchShape{2, 1, 3, 4});
@@ -73,21 +74,20 @@ TEST(NoisePredictor, ABadCallReachesNoNetwork) {
   EXPECT_THROW(predictor.predict(x, std::vector<int64_t>{1, 1}, other), InvalidArgument);
   EXPECT_THROW(predictor.estimate(x, std::vector<int64_t>{1, 1}, {}, other, out), InvalidArgument);
   EXPECT_FALSE(called);
-  EXPECT_THROW(NoisePredictor(Network(), Schedule::linear(10), Prediction::kEps), InvalidArgument);
+  EXPECT_THROW(NoisePredictor(Network(), linear_schedule(10), Prediction::kEps), InvalidArgument);
 }
 
 TEST(NoisePredictor, EstimatesWhatThePredictionMeans) {
-  const Schedule schedule = Schedule::linear(1000);
+  const Schedule schedule = linear_schedule(1000);
   for (const Prediction prediction : all_predictions()) {
     const NoisePredictor predictor(constant_network(0.3F), schedule, prediction);
     const std::vector<int64_t> t = {7, 400};
     const Batch x = batch_of(0.4F);
     Batch x0(kShape);
     Batch eps(kShape);
-    predictor.estimate(x, t, {}, x0, eps);
+    predictor.estimate(x, t, {.clip_x0 = false}, x0, eps);
     for (int64_t i = 0; i < 2; ++i) {
-      const OutputWeights weights =
-          output_weights(prediction, schedule.level(t[static_cast<size_t>(i)]));
+      const OutputWeights weights = output_weights(prediction, schedule, t[static_cast<size_t>(i)]);
       EXPECT_FLOAT_EQ(x0.image(i)[4],
                       static_cast<float>(weights.x0_xt * 0.4F + weights.x0_output * 0.3F));
       EXPECT_FLOAT_EQ(eps.image(i)[4],
@@ -98,7 +98,7 @@ TEST(NoisePredictor, EstimatesWhatThePredictionMeans) {
 
 // At t = 500 the signal is 0.28: x_t = 2 and eps = 0.5 mean x_0 = 5.4, far outside of an image.
 TEST(NoisePredictor, ClipsAndRederivesOnlyWhenAsked) {
-  const Schedule schedule = Schedule::linear(1000);
+  const Schedule schedule = linear_schedule(1000);
   const NoiseLevel level = schedule.level(500);
   const NoisePredictor predictor(constant_network(0.5F), schedule, Prediction::kEps);
   const std::vector<int64_t> t = {500, 500};
@@ -124,7 +124,7 @@ TEST(NoisePredictor, ClippingDoesNotHideAnInfiniteOutput) {
        {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
         std::numeric_limits<float>::quiet_NaN()}) {
     for (const Prediction prediction : all_predictions()) {
-      const NoisePredictor predictor(constant_network(bad), Schedule::linear(1000), prediction);
+      const NoisePredictor predictor(constant_network(bad), linear_schedule(1000), prediction);
       Batch x0(kShape);
       Batch eps(kShape);
       predictor.estimate(batch_of(0.1F), std::vector<int64_t>{1, 1000}, {}, x0, eps);

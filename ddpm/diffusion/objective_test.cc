@@ -7,13 +7,14 @@
 #include "ddpm/base/check.h"
 #include "ddpm/diffusion/prediction.h"
 #include "ddpm/diffusion/process.h"
+#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/random/stream.h"
 
 namespace ddpm {
 
 // If all images are one point c, x_t tells its noise: eps = (x_t - signal c) / sigma.
 TEST(SimpleLoss, IsZeroForThePerfectPredictor) {
-  const Schedule schedule = Schedule::linear(1000);
+  const Schedule schedule = linear_schedule(1000);
   const std::vector<float> x0(100, 0.25F);
   std::vector<float> eps(x0.size());
   fill_normal({.seed = 1, .purpose = Purpose::kTest, .index = 0}, eps);
@@ -24,8 +25,8 @@ TEST(SimpleLoss, IsZeroForThePerfectPredictor) {
       std::vector<float> target(x0.size());
       std::vector<float> output(x0.size());
       mix(level, x0, eps, x_t);
-      training_target(prediction, level, x0, eps, target);
-      const TargetWeights weights = target_weights(prediction, level);
+      training_target(prediction, schedule, t, x0, eps, target);
+      const TargetWeights weights = target_weights(prediction, schedule, t);
       for (size_t i = 0; i < output.size(); ++i) {
         const double known_eps = (x_t[i] - level.signal * 0.25) / level.sigma;
         output[i] = static_cast<float>(weights.x0 * 0.25 + weights.eps * known_eps);

@@ -1,11 +1,12 @@
 // What a network predicts, and how its output becomes x_0 and eps.
 //
-// x_t is known, so x_0, eps and v are three names of one prediction; they differ in what error the
-// loss weighs, and in where they are exact. All weights are float64 functions of the noise level
-// alone; applying them to arrays is separate.
+// x_t is known, so x_0, eps, v and the mean of the posterior are names of one prediction; they
+// differ in what error the loss weighs, and in where they are exact. All weights are float64
+// functions of the schedule and the time; applying them to arrays is separate.
 
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,14 +17,21 @@
 namespace ddpm {
 
 enum class Prediction {
-  kEps,  // the noise, as in [DDPM]
-  kV,    // v = signal * eps - sigma * x_0 of [PD], Salimans and Ho 2022
+  kEps,   // the noise, as in [DDPM]
+  kX0,    // the image
+  kMean,  // mu-tilde, the mean of q(x_{t-1} | x_t, x_0) of [DDPM] eq. 7
+  kV,     // v = signal * eps - sigma * x_0 of [PD], Salimans and Ho 2022
 };
 
-std::string to_string(Prediction prediction);  // "eps", "v"
+std::string to_string(Prediction prediction);  // "eps", "x0", "mean", "v"
 // Throws InvalidArgument, with the nearest name, for any other word.
 Prediction prediction_from(std::string_view name);
 const std::vector<Prediction>& all_predictions();
+
+// Throws InvalidArgument that starts with `who` unless the prediction tells what x_0 is at every t
+// of the schedule: eps does not where nothing of the image is left (alpha_bar_t = 0), and the mean
+// does not where x_{t-1} has nothing of x_0 beside x_t.
+void check_prediction(Prediction prediction, const Schedule& schedule, const std::string& who);
 
 // x_0 = x0_xt * x_t + x0_output * output and eps = eps_xt * x_t + eps_output * output.
 struct OutputWeights {
@@ -33,23 +41,25 @@ struct OutputWeights {
   double eps_output;
 };
 
-// What a network with this prediction means at a level with sigma > 0.
-OutputWeights output_weights(Prediction prediction, NoiseLevel level);
+// What the output of a network with this prediction means at t, in [1, T]. Where x_t has no noise,
+// eps is 0. Throws InvalidArgument for a t that is none, or at which x_0 stays unknown.
+OutputWeights output_weights(Prediction prediction, const Schedule& schedule, int64_t t);
 
 // target = x0 * x_0 + eps * noise: what the network should have said.
 struct TargetWeights {
   double x0;
   double eps;
 };
-TargetWeights target_weights(Prediction prediction, NoiseLevel level);
+TargetWeights target_weights(Prediction prediction, const Schedule& schedule, int64_t t);
 
 // The same on arrays of one size each, value by value. Results may be written onto an argument.
 // They throw InvalidArgument if sizes differ.
-void training_target(Prediction prediction, NoiseLevel level, std::span<const float> x0,
-                     std::span<const float> eps, std::span<float> target);
-void predict_x0(Prediction prediction, NoiseLevel level, std::span<const float> x_t,
-                std::span<const float> output, std::span<float> x0);
-void predict_eps(Prediction prediction, NoiseLevel level, std::span<const float> x_t,
-                 std::span<const float> output, std::span<float> eps);
+void training_target(Prediction prediction, const Schedule& schedule, int64_t t,
+                     std::span<const float> x0, std::span<const float> eps,
+                     std::span<float> target);
+void predict_x0(Prediction prediction, const Schedule& schedule, int64_t t,
+                std::span<const float> x_t, std::span<const float> output, std::span<float> x0);
+void predict_eps(Prediction prediction, const Schedule& schedule, int64_t t,
+                 std::span<const float> x_t, std::span<const float> output, std::span<float> eps);
 
 }  // namespace ddpm

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
+#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/random/stream.h"
 
 namespace ddpm {
@@ -32,7 +33,7 @@ constexpr double kRounding = 8 * 0x1p-24;
 }  // namespace
 
 TEST(QSample, MixesEachImageByItsOwnTime) {
-  const Schedule schedule = Schedule::linear(1000);
+  const Schedule schedule = linear_schedule(1000);
   const Batch x0 = normal_batch(0);
   const Batch eps = normal_batch(1);
   const std::vector<int64_t> t = {1, 500, 1000};
@@ -50,12 +51,12 @@ TEST(QSample, MixesEachImageByItsOwnTime) {
 TEST(QSample, AtTimeZeroIsTheImageItself) {
   const Batch x0 = normal_batch(0);
   Batch x_t(kShape);
-  q_sample(Schedule::linear(10), x0, std::vector<int64_t>(3, 0), normal_batch(1), x_t);
+  q_sample(linear_schedule(10), x0, std::vector<int64_t>(3, 0), normal_batch(1), x_t);
   EXPECT_EQ(copy_of(x_t), copy_of(x0));
 }
 
 TEST(QSample, MayWriteOntoTheImages) {
-  const Schedule schedule = Schedule::cosine(100);
+  const Schedule schedule = cosine_schedule(100);
   const std::vector<int64_t> t = {3, 50, 99};
   const Batch eps = normal_batch(1);
   Batch x = normal_batch(0);
@@ -66,7 +67,7 @@ TEST(QSample, MayWriteOntoTheImages) {
 }
 
 TEST(Process, ABadArgumentLeavesTheResultUnchanged) {
-  const Schedule schedule = Schedule::linear(10);
+  const Schedule schedule = linear_schedule(10);
   const Batch a = normal_batch(0);
   const Batch b = normal_batch(1);
   Batch out = normal_batch(2);
@@ -89,7 +90,7 @@ TEST(Process, ABadArgumentLeavesTheResultUnchanged) {
 // The chain is linear in x_0 and in the noise of each step. Its weight of x_0 is a product, and the
 // squared weights of its noises add up to its variance: both must be the closed form's.
 TEST(QStep, StepsComposeToTheClosedForm) {
-  const Schedule schedule = Schedule::linear(40, 0.01, 0.3);
+  const Schedule schedule = linear_schedule(40, 0.01, 0.3);
   const BatchShape one{1, 1, 1, 1};
   // Weight of the noise of step s in x_t, or of x_0 for s = 0.
   const auto response = [&](int64_t s, int64_t t) {
@@ -115,7 +116,7 @@ TEST(QStep, StepsComposeToTheClosedForm) {
 // In distribution: 40,000 values walked step by step, by Kolmogorov and Smirnov against the closed
 // form. Right code would fail with probability 2 exp(-2 * 2.7^2) = 1e-6, had the seed been drawn.
 TEST(QStep, WalksToTheDistributionOfTheClosedForm) {
-  const Schedule schedule = Schedule::linear(20, 0.01, 0.4);
+  const Schedule schedule = linear_schedule(20, 0.01, 0.4);
   const BatchShape shape{.images = 1, .channels = 1, .height = 200, .width = 200};
   Batch x(shape);
   std::fill(x.values().begin(), x.values().end(), 0.8F);
@@ -160,7 +161,7 @@ TEST(QPosteriorMean, CombinesByThePosteriorsWeights) {
 // Bayes: x_{t-1} and x_t given x_0 are jointly Gaussian with covariance sqrt(alpha_t) times the
 // variance of x_{t-1}, so the regression of x_{t-1} on x_t has a closed form of its own.
 TEST(QPosteriorMean, IsTheRegressionOnTheNoisierImage) {
-  const Schedule schedule = Schedule::linear(50, 0.01, 0.2);
+  const Schedule schedule = linear_schedule(50, 0.01, 0.2);
   const Batch x0 = normal_batch(0);
   const Batch x_t = normal_batch(1);
   const std::vector<int64_t> t = {2, 25, 50};

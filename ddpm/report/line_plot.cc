@@ -155,7 +155,40 @@ class Frame {
     canvas_.stroke(colour, series.width, series.opacity);
   }
 
-  // In the upper right corner, on white so that lines behind it do not disturb.
+  struct Box {
+    double left, top, width, height;
+    bool holds(double x, double y) const {
+      return x >= left && x <= left + width && y >= top && y <= top + height;
+    }
+  };
+
+  int64_t points_in(const Box& box) const {
+    int64_t count = 0;
+    for (const Series& series : panel_.series) {
+      for (size_t i = 0; i < series.x.size(); ++i) {
+        if (!drawable(panel_, series.x[i], series.y[i])) continue;
+        count += box.holds(pixel_x(series.x[i]), pixel_y(series.y[i])) ? 1 : 0;
+      }
+    }
+    return count;
+  }
+
+  // The corner with the fewest points in it; the upper right one if others are no better.
+  Box place_of(double width, double height) const {
+    constexpr double kAway = 4.0;
+    const double far_left = left_ + kAway;
+    const double far_right = right_ - width - kAway;
+    const double high = top_ + kAway;
+    const double low = bottom_ - height - kAway;
+    Box best{far_right, high, width, height};
+    for (const Box& other : {Box{far_left, high, width, height}, Box{far_right, low, width, height},
+                             Box{far_left, low, width, height}}) {
+      if (points_in(other) < points_in(best)) best = other;
+    }
+    return best;
+  }
+
+  // In a corner, on white so that lines behind it do not disturb.
   void draw_legend() {
     std::vector<const Series*> named;
     double widest = 0.0;
@@ -166,17 +199,16 @@ class Frame {
     }
     if (named.empty()) return;
     constexpr double kRow = 18.0;
-    const double left = right_ - widest - 52.0;
-    canvas_.fill_box(left, top_ + 4.0, widest + 48.0,
-                     kRow * static_cast<double>(named.size()) + 8.0, kWhite);
-    double y = top_ + 8.0 + kRow / 2;
+    const Box box = place_of(widest + 48.0, kRow * static_cast<double>(named.size()) + 8.0);
+    canvas_.fill_box(box.left, box.top, box.width, box.height, kWhite);
+    double y = box.top + 4.0 + kRow / 2;
     for (const Series* series : named) {
       const Colour colour = kPalette[static_cast<size_t>(series->colour) % kPalette.size()];
       canvas_.begin();
-      canvas_.to(left + 8.0, y);
-      canvas_.to(left + 32.0, y);
+      canvas_.to(box.left + 8.0, y);
+      canvas_.to(box.left + 32.0, y);
       canvas_.stroke(colour, series->width, series->opacity);
-      canvas_.text(left + 40.0, y, series->label, kTickSize, Align::kLeft);
+      canvas_.text(box.left + 40.0, y, series->label, kTickSize, Align::kLeft);
       y += kRow;
     }
   }

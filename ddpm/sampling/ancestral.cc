@@ -1,16 +1,12 @@
 #include "ddpm/sampling/ancestral.h"
 
-#include <array>
 #include <cmath>
 
-#include "ddpm/base/names.h"
+#include "ddpm/base/check.h"
 
 namespace ddpm {
 
 namespace {
-
-constexpr std::array<Named<Variance>, 2> kVariances = {
-    {{Variance::kFixedLarge, "fixed_large"}, {Variance::kFixedSmall, "fixed_small"}}};
 
 // Of the forward process from s to t: q(x_t | x_s) = N(sqrt(alpha) x_s, beta).
 struct ForwardStep {
@@ -19,7 +15,8 @@ struct ForwardStep {
 };
 
 ForwardStep forward_step(NoiseLevel from, NoiseLevel to) {
-  const double ratio = from.signal / to.signal;
+  // between two levels of pure noise nothing has to happen
+  const double ratio = to.signal > 0.0 ? from.signal / to.signal : 1.0;
   const double alpha = ratio * ratio;
   // 1 - alpha, without its cancellation: exactly from.sigma^2 for s = 0
   return {alpha, from.sigma * from.sigma - alpha * to.sigma * to.sigma};
@@ -27,20 +24,13 @@ ForwardStep forward_step(NoiseLevel from, NoiseLevel to) {
 
 }  // namespace
 
-std::string to_string(Variance variance) { return name_of(kVariances, variance); }
-
-Variance variance_from(std::string_view name) { return value_named(kVariances, "variance", name); }
-
-const std::vector<Variance>& all_variances() {
-  static const std::vector<Variance> all = {Variance::kFixedLarge, Variance::kFixedSmall};
-  return all;
-}
-
 double posterior_sigma(NoiseLevel from, NoiseLevel to) {
   return to.sigma / from.sigma * std::sqrt(forward_step(from, to).beta);  // [DDPM] eq. 7
 }
 
 StepWeights ancestral_step(NoiseLevel from, NoiseLevel to, Variance variance) {
+  DDPM_CHECK(!is_learned(variance), "ancestral: wanted a fixed variance, got ",
+             to_string(variance));
   const auto [alpha, beta] = forward_step(from, to);
   const double variance_t = from.sigma * from.sigma;  // 1 - alpha_bar_t
   const double variance_s = to.sigma * to.sigma;

@@ -1,5 +1,3 @@
-#include "ddpm/sampling/ddim.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -7,7 +5,9 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
+#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/sampling/ancestral.h"
+#include "ddpm/sampling/ddim.h"
 #include "ddpm/sampling/gaussian_data_internal.h"
 
 namespace ddpm {
@@ -59,7 +59,7 @@ TEST(DdimStep, OneUnequalStepByHand) {
 
 // x_0 and eps belong together, so eps = (x - signal x_0) / sigma turns one form into the other.
 TEST(DdimStep, EtaOneIsAncestral) {
-  const Schedule schedule = Schedule::linear(1000);
+  const Schedule schedule = linear_schedule(1000);
   for (int64_t t = 1; t <= 1000; t += 9) {
     for (const int64_t s : {int64_t{0}, t / 2, t - 1}) {
       const NoiseLevel from = schedule.level(t);
@@ -77,7 +77,7 @@ TEST(DdimStep, EtaOneIsAncestral) {
 }
 
 TEST(DdimStep, AnyEtaKeepsTheVarianceOfASinglePoint) {
-  const Schedule schedule = Schedule::cosine(1000);
+  const Schedule schedule = cosine_schedule(1000);
   const GaussianData point{.m = -0.4, .s = 0.0};
   for (const double eta : {0.0, 0.3, 1.0}) {
     for (const int64_t t : {2, 500, 1000}) {
@@ -91,7 +91,7 @@ TEST(DdimStep, AnyEtaKeepsTheVarianceOfASinglePoint) {
 }
 
 TEST(DdimStep, TheLastStepIsThePredictedImage) {
-  const Schedule schedule = Schedule::linear(1000);
+  const Schedule schedule = linear_schedule(1000);
   for (const double eta : {0.0, 0.5, 1.0}) {
     const StepWeights step = ddim_step(schedule.level(17), schedule.level(0), eta);
     EXPECT_EQ(step.x0_weight, 1.0);
@@ -101,7 +101,7 @@ TEST(DdimStep, TheLastStepIsThePredictedImage) {
 }
 
 TEST(DdimStep, RejectsAnEtaOutsideOfItsRange) {
-  const Schedule schedule = Schedule::linear(1000);
+  const Schedule schedule = linear_schedule(1000);
   for (const double eta : {-0.1, 1.1, std::numeric_limits<double>::quiet_NaN()}) {
     EXPECT_THROW(ddim_step(schedule.level(2), schedule.level(1), eta), InvalidArgument);
   }

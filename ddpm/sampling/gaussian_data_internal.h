@@ -25,7 +25,7 @@ struct GaussianData {
     return level.sigma * (x - mean(level)) / variance(level);
   }
   double x0(NoiseLevel level, double x) const {
-    return (x - level.sigma * eps(level, x)) / level.signal;
+    return m + level.signal * s * s * (x - mean(level)) / variance(level);
   }
 
   // The step from `from` without its noise.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ddpm/diffusion/process.h"
+#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/sampling/sampler.h"
 #include "ddpm/sampling/times.h"
 
@@ -41,7 +42,7 @@ std::vector<double> falling_ramp() {
 enum class Noise { kNone, kFallingRamp };
 
 struct Chain {
-  Schedule schedule = Schedule::linear(1000);
+  Schedule schedule = linear_schedule(1000);
   Prediction prediction = Prediction::kEps;
   std::vector<int64_t> times;
   SamplerOptions options = {};
@@ -61,7 +62,7 @@ std::vector<double> walk_in_float64(const Chain& chain) {
     const NoiseLevel from = chain.schedule.level(chain.times[i]);
     const StepWeights step =
         step_weights(chain.options, from, chain.schedule.level(chain.times[i + 1]));
-    const OutputWeights output = output_weights(chain.prediction, from);
+    const OutputWeights output = output_weights(chain.prediction, chain.schedule, chain.times[i]);
     for (size_t k = 0; k < x.size(); ++k) {
       const double o = network(chain, x[k], chain.times[i]);
       double x0 = output.x0_xt * x[k] + output.x0_output * o;
@@ -188,7 +189,7 @@ TEST(ReferenceChain, DdimAsPublished) {
   const SamplerOptions raw{.kind = SamplerKind::kDdim, .rederive_eps = false};
   expect_sum({.prediction = Prediction::kV, .times = leading(10), .options = raw}, 52.530123845345,
              kDigits, "v");
-  expect_sum({.schedule = Schedule::linear(1000, 0.01), .times = leading(10), .options = raw},
+  expect_sum({.schedule = linear_schedule(1000, 0.01), .times = leading(10), .options = raw},
              149.829459539704, kDigits, "beta_1 = 0.01");
   Chain from_101{.times = {101, 1, 0}, .options = raw};
   const NoiseLevel level = from_101.schedule.level(101);

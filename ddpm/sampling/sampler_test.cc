@@ -1,5 +1,3 @@
-#include "ddpm/sampling/sampler.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,8 +7,10 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
+#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/sampling/gaussian_data_internal.h"
+#include "ddpm/sampling/sampler.h"
 #include "ddpm/sampling/times.h"
 
 namespace ddpm {
@@ -42,7 +42,7 @@ Network gaussian_network(const Schedule& schedule, GaussianData data) {
 }
 
 NoisePredictor gaussian_predictor(GaussianData data = {.m = 0.1, .s = 0.3}) {
-  const Schedule schedule = Schedule::linear(kT);
+  const Schedule schedule = linear_schedule(kT);
   return {gaussian_network(schedule, data), schedule, Prediction::kEps};
 }
 
@@ -200,7 +200,7 @@ TEST(RunSampler, NamesTheStepAndTheImageThatAreNotFinite) {
       std::fill(output.values().begin(), output.values().end(), 0.0F);
       if (timesteps[0].index == 980) output.image(1)[9] = bad;
     };
-    const NoisePredictor predictor(network, Schedule::linear(kT), Prediction::kEps);
+    const NoisePredictor predictor(network, linear_schedule(kT), Prediction::kEps);
     for (const SamplerKind kind : all_sampler_kinds()) {
       Batch x(shape_of(2));
       try {

@@ -39,9 +39,8 @@ NoisyBatch make_noisy_batch(const Schedule& schedule, Prediction prediction,
       const int64_t t = training_time(sampling, seed, sample, schedule.steps());
       noisy.t[static_cast<size_t>(i)] = t;
       fill_normal({seed, Purpose::kTrainingNoise, static_cast<uint64_t>(sample)}, eps);
-      const NoiseLevel level = schedule.level(t);
-      mix(level, x0.image(i), eps, noisy.x_t.image(i));
-      training_target(prediction, level, x0.image(i), eps, noisy.target.image(i));
+      mix(schedule.level(t), x0.image(i), eps, noisy.x_t.image(i));
+      training_target(prediction, schedule, t, x0.image(i), eps, noisy.target.image(i));
     }
   });
   return noisy;

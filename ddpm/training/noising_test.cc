@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/random/stream.h"
 
 namespace ddpm {
@@ -49,7 +50,7 @@ TEST(TrainingTime, EveryTimeIsAboutEquallyLikely) {
 }
 
 TEST(NoisyBatch, ASampleIsTheSameHoweverTheBatchIsCut) {
-  const Schedule schedule = Schedule::linear(1000);
+  const Schedule schedule = linear_schedule(1000);
   const Batch x0 = some_images(6);
   const NoisyBatch whole =
       make_noisy_batch(schedule, Prediction::kEps, TimestepSampling::kStratified, 9, 100, x0);
@@ -64,7 +65,7 @@ TEST(NoisyBatch, ASampleIsTheSameHoweverTheBatchIsCut) {
 }
 
 TEST(NoisyBatch, HoldsTheClosedFormOfItsTimeAndNoise) {
-  const Schedule schedule = Schedule::cosine(1000);
+  const Schedule schedule = cosine_schedule(1000);
   const Batch x0 = some_images(3);
   const NoisyBatch eps =
       make_noisy_batch(schedule, Prediction::kEps, TimestepSampling::kUniform, 2, 0, x0);

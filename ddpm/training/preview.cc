@@ -10,6 +10,7 @@
 #include "ddpm/base/text.h"
 #include "ddpm/data/transform.h"
 #include "ddpm/diffusion/noise_predictor.h"
+#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/formats/png.h"
 #include "ddpm/models/torch_network.h"
 #include "ddpm/report/image_grid.h"

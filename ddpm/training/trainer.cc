@@ -8,6 +8,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/diffusion/noise_predictor.h"
+#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/models/autocast.h"
 #include "ddpm/tensor/convert.h"
 #include "ddpm/training/loss.h"

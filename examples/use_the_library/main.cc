@@ -7,7 +7,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/data/transform.h"
 #include "ddpm/diffusion/process.h"
-#include "ddpm/diffusion/schedule.h"
+#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/formats/png.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/report/image_grid.h"
@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
     x0.values()[static_cast<size_t>(i)] = std::hypot(x, y) < 10.0 ? 1.0F : -1.0F;
   }
 
-  const ddpm::Schedule schedule = ddpm::Schedule::cosine(1000);
+  const ddpm::Schedule schedule = ddpm::cosine_schedule(1000);
   ddpm::Batch eps(x0.shape());
   ddpm::fill_normal({/*seed=*/1, ddpm::Purpose::kForwardNoise, /*index=*/0}, eps.values());
   std::vector<ddpm::Image> images;

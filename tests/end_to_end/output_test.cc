@@ -5,6 +5,7 @@
 
 #include "ddpm/base/file.h"
 #include "ddpm/formats/npy.h"
+#include "ddpm/formats/png.h"
 #include "program.h"
 
 namespace ddpm {
@@ -46,6 +47,22 @@ TEST_F(Output, EachLastLineIsACommandThatRuns) {
   follow(info);
   EXPECT_EQ(ddpm({"info", "--checkpoint", "runs/new"}).out, info.out);
   EXPECT_TRUE(fs::exists(folder_ / "samples/grid.png"));
+}
+
+TEST_F(Output, SchedulesAreATableACsvAndAPicture) {
+  const Outcome all = ddpm({"schedule", "--schedule", "linear,jsd", "--T", "20", "--csv",
+                            "new/s.csv", "--out", "new/s.png"});
+  EXPECT_EQ(all.exit_code, 0) << all.err;
+  const auto lines = lines_of(all.out);
+  EXPECT_EQ(lines[0], absolute("new/s.csv"));
+  EXPECT_EQ(lines[1], absolute("new/s.png"));
+  EXPECT_EQ(lines[2], "linear, T = 20");
+  EXPECT_EQ(lines.back().rfind("next: ", 0), 0U);
+  const auto rows = lines_of(read_file(folder_ / "new/s.csv", 1 << 20));
+  ASSERT_EQ(rows.size(), 1U + 2 * 20);
+  EXPECT_EQ(rows[0], "schedule,t,beta,alpha_bar,log_snr,posterior_variance,prior_bits");
+  EXPECT_EQ(rows.back().rfind("jsd,20,1,0,-inf,", 0), 0U) << rows.back();
+  EXPECT_TRUE(is_png(as_bytes(read_file(folder_ / "new/s.png", 1 << 20))));
 }
 
 TEST_F(Output, PicturesAndArraysAreAnnouncedAndFollowedToo) {

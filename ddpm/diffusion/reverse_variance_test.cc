@@ -1,0 +1,67 @@
+#include "ddpm/diffusion/reverse_variance.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "ddpm/base/check.h"
+#include "ddpm/diffusion/schedule_kinds.h"
+
+namespace ddpm {
+namespace {
+
+TEST(LogVarianceRange, HasTheKnownNumbersOfALearnedRange) {
+  const Schedule schedule = linear_schedule(1000);
+  struct {
+    int64_t t;
+    double low, middle, high;
+  } const rows[] = {{1, -9.8167251353, -9.5135327536, -9.2103403720},
+                    {2, -9.8167251353, -9.4227057536, -9.0286863719},
+                    {101, -6.1876967150, -6.1786676379, -6.1696385607},
+                    {501, -4.6000497400, -4.5996209172, -4.5991920944},
+                    {1000, -3.9120238291, -3.9120234173, -3.9120230054}};
+  for (const auto& row : rows) {
+    const LogVarianceRange range = log_variance_range(schedule, row.t - 1, row.t);
+    EXPECT_NEAR(range.at(-1.0), row.low, 1e-10);
+    EXPECT_NEAR(range.at(0.0), row.middle, 1e-10);
+    EXPECT_NEAR(range.at(1.0), row.high, 1e-10);
+  }
+}
+
+TEST(LogVarianceRange, OfAnyTwoTimesIsThatOfTransitionAndPosterior) {
+  const Schedule schedule = cosine_schedule(100);
+  const LogVarianceRange range = log_variance_range(schedule, 20, 70);
+  EXPECT_DOUBLE_EQ(std::exp(range.upper), schedule.transition(20, 70).variance);
+  EXPECT_DOUBLE_EQ(std::exp(range.lower), schedule.posterior(20, 70).variance);
+  EXPECT_LT(range.lower, range.upper);
+}
+
+TEST(FixedLogVariance, IsBetaOrBetaTildeAndAtTheEndBetaTildeTwo) {
+  const Schedule schedule = linear_schedule(1000);
+  EXPECT_NEAR(fixed_log_variance(Variance::kFixedLarge, schedule, 1), -9.816725135, 1e-9);
+  EXPECT_NEAR(fixed_log_variance(Variance::kFixedSmall, schedule, 1), -9.816725135, 1e-9);
+  for (const int64_t t : {2, 3, 500, 1000}) {
+    EXPECT_DOUBLE_EQ(fixed_log_variance(Variance::kFixedLarge, schedule, t),
+                     std::log(schedule.beta(t)));
+    EXPECT_DOUBLE_EQ(fixed_log_variance(Variance::kFixedSmall, schedule, t),
+                     std::log(schedule.posterior(t).variance));
+  }
+  EXPECT_EQ(fixed_log_variance(Variance::kFixedLarge, Schedule({0.25}), 1), std::log(0.25));
+  // beta_tilde_2 is 0 where the first step does nothing: the next one then
+  const Schedule idle({0.0, 0.25, 0.5});
+  EXPECT_EQ(fixed_log_variance(Variance::kFixedSmall, idle, 1),
+            std::log(idle.posterior(3).variance));
+  EXPECT_THROW(fixed_log_variance(Variance::kLearned, schedule, 5), InvalidArgument);
+}
+
+TEST(Variance, NamesGoThereAndBack) {
+  for (const Variance variance : all_variances()) {
+    EXPECT_EQ(variance_from(to_string(variance)), variance);
+  }
+  EXPECT_EQ(variance_from("fixed_large_log"), Variance::kFixedLarge);
+  EXPECT_EQ(variance_from("fixed_small_log"), Variance::kFixedSmall);
+  EXPECT_THROW(variance_from("learnt"), InvalidArgument);
+}
+
+}  // namespace
+}  // namespace ddpm
