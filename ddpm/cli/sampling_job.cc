@@ -1,8 +1,9 @@
+#include "ddpm/cli/sampling_job.h"
+
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/base/version.h"
 #include "ddpm/checkpoints/store.h"
-#include "ddpm/cli/sampling_job.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/sampling/times.h"
 
@@ -10,9 +11,26 @@ namespace ddpm {
 
 namespace {
 
-// By ddim fifty steps are near what a thousand give; by ddpm every time is visited.
-constexpr int64_t kDefaultDdimSteps = 50;
+// By most samplers fifty steps are near what a thousand give; by ddpm every time is visited.
+constexpr int64_t kDefaultSteps = 50;
 constexpr size_t kHashDigits = 16;
+
+std::vector<std::string> sampler_names() {
+  std::vector<std::string> names;
+  for (const SamplerKind kind : all_sampler_kinds()) names.push_back(to_string(kind));
+  return names;
+}
+
+bool has_churn(SamplerKind kind) {
+  return kind == SamplerKind::kEuler || kind == SamplerKind::kHeun;
+}
+
+// A flag that only some samplers have.
+void check_belongs(const std::string& command, bool given, const char* flag, const char* samplers,
+                   bool is_one_of_them, const std::string& sampler) {
+  DDPM_CHECK(!given || is_one_of_them, command, ": ", flag, " belongs to --sampler ", samplers,
+             ", got --sampler ", sampler);
+}
 
 }  // namespace
 
@@ -27,9 +45,11 @@ void declare_model_flags(Flags& flags, ModelFlags& values) {
 }
 
 void declare_sampler_flags(Flags& flags, SamplerFlags& values) {
-  flags.choice("--sampler", values.sampler, {"ddpm", "ddim"}, "the rule of a reverse step");
-  flags.integer("--steps", values.steps, "reverse steps; 0: all T by ddpm, 50 by ddim", 0);
+  flags.choice("--sampler", values.sampler, sampler_names(), "the rule of a reverse step");
+  flags.integer("--steps", values.steps, "reverse steps; 0: all T by ddpm, 50 by the others", 0);
   flags.number("--eta", values.eta, "noise of ddim: 0 none, 1 as much as ddpm", 0.0, 1.0);
+  flags.number("--churn", values.churn,
+               "of euler and heun: noise that is put back on the way, S_churn", 0.0, 1e6);
   flags.choice("--spacing", values.spacing, {"trailing", "leading", "linspace"},
                "which times fewer steps visit; trailing begins at T");
   flags.choice("--variance", values.variance, {"checkpoint", "fixed_large", "fixed_small"},
@@ -52,26 +72,32 @@ Model open_model(const std::string& command, const ModelFlags& flags, const Back
 
 Chain chain_of(const std::string& command, const SamplerFlags& flags, const ModelConfig& model) {
   const int64_t T = model.schedule.T;
-  const bool ddim = flags.sampler == "ddim";
+  const SamplerKind kind = sampler_kind_from(flags.sampler);
+  const bool ddim = kind == SamplerKind::kDdim;
   DDPM_CHECK(flags.steps <= T, command, ": --steps must be at most the checkpoint's T, ", T,
              ", got ", flags.steps);
-  DDPM_CHECK(ddim || flags.eta == 0.0, command, ": --eta belongs to --sampler ddim, got --sampler ",
-             flags.sampler);
-  const int64_t steps = flags.steps > 0 ? flags.steps : (ddim ? std::min(kDefaultDdimSteps, T) : T);
+  check_belongs(command, flags.eta != 0.0, "--eta", "ddim", ddim, flags.sampler);
+  check_belongs(command, flags.churn != 0.0, "--churn", "euler or heun", has_churn(kind),
+                flags.sampler);
+  const bool ancestral = kind == SamplerKind::kAncestral;
+  const int64_t steps = flags.steps > 0 ? flags.steps : ancestral ? T : std::min(kDefaultSteps, T);
   const std::string variance = flags.variance == "checkpoint" ? model.variance : flags.variance;
 
   Chain chain;
   chain.times = times_for(spacing_from(flags.spacing), T, steps);
-  chain.options.kind = sampler_kind_from(flags.sampler);
+  chain.options.kind = kind;
   chain.options.variance = variance_from(variance);
   chain.options.eta = flags.eta;
+  chain.options.churn.amount = flags.churn;
   chain.options.clip_x0 = !flags.no_clip;
   chain.text = {{"Software", concat("ddpm ", kVersion)},
                 {"sampler", flags.sampler},
                 {"steps", std::to_string(steps)},
                 {"spacing", flags.spacing},
                 {"clip", flags.no_clip ? "no" : "yes"}};
-  chain.text[ddim ? "eta" : "variance"] = ddim ? shortest(flags.eta) : variance;
+  if (ancestral) chain.text["variance"] = variance;
+  if (ddim) chain.text["eta"] = shortest(flags.eta);
+  if (has_churn(kind)) chain.text["churn"] = shortest(flags.churn);
   return chain;
 }
 
@@ -97,6 +123,7 @@ void add_sampler_flags(NextCommand& next, const SamplerFlags& flags) {
   next.flag_unless(defaults.sampler, "--sampler", flags.sampler)
       .flag_unless(defaults.steps, "--steps", flags.steps)
       .flag_unless(defaults.eta, "--eta", flags.eta)
+      .flag_unless(defaults.churn, "--churn", flags.churn)
       .flag_unless(defaults.spacing, "--spacing", flags.spacing)
       .flag_unless(defaults.variance, "--variance", flags.variance);
   if (flags.no_clip) next.word("--no-clip");

@@ -32,6 +32,7 @@ struct SamplerFlags {
   std::string sampler = "ddpm";
   int64_t steps = 0;
   double eta = 0.0;
+  double churn = 0.0;
   std::string spacing = "trailing";
   std::string variance = "checkpoint";
   bool no_clip = false;

@@ -1,3 +1,5 @@
+#include "ddpm/sampling/ddim.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -7,7 +9,6 @@
 #include "ddpm/base/check.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/sampling/ancestral.h"
-#include "ddpm/sampling/ddim.h"
 #include "ddpm/sampling/gaussian_data_internal.h"
 
 namespace ddpm {

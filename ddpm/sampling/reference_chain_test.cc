@@ -55,24 +55,47 @@ double network(const Chain& chain, double x, int64_t t) {
   return chain.scale * x * static_cast<double>(t - 1) / static_cast<double>(t);
 }
 
-std::vector<double> walk_in_float64(const Chain& chain) {
-  std::vector<double> x = chain.x;
-  const std::vector<double> z = falling_ramp();
-  for (size_t i = 0; i + 1 < chain.times.size(); ++i) {
-    const NoiseLevel from = chain.schedule.level(chain.times[i]);
-    const StepWeights step =
-        step_weights(chain.options, from, chain.schedule.level(chain.times[i + 1]));
-    const OutputWeights output = output_weights(chain.prediction, chain.schedule, chain.times[i]);
-    for (size_t k = 0; k < x.size(); ++k) {
-      const double o = network(chain, x[k], chain.times[i]);
-      double x0 = output.x0_xt * x[k] + output.x0_output * o;
-      double eps = output.eps_xt * x[k] + output.eps_output * o;
-      if (chain.options.clip_x0) x0 = std::clamp(x0, -1.0, 1.0);
-      if (chain.options.rederive_eps) eps = (x[k] - from.signal * x0) / from.sigma;
-      x[k] = step.x_weight * x[k] + step.x0_weight * x0 + step.eps_weight * eps;
-      if (chain.noise == Noise::kFallingRamp) x[k] += step.noise_weight * z[k];
+// What a network call at t means for one value: x_0 and eps.
+std::pair<double, double> estimate(const Chain& chain, double x, int64_t t) {
+  const OutputWeights output = output_weights(chain.prediction, chain.schedule, t);
+  const NoiseLevel level = chain.schedule.level(t);
+  const double o = network(chain, x, t);
+  double x0 = output.x0_xt * x + output.x0_output * o;
+  double eps = output.eps_xt * x + output.eps_output * o;
+  if (chain.options.clip_x0) x0 = std::clamp(x0, -1.0, 1.0);
+  if (chain.options.rederive_eps) eps = (x - level.signal * x0) / level.sigma;
+  return {x0, eps};
+}
+
+// One value through a plan.
+double walk_value(const Chain& chain, const Plan& plan, double x, double z) {
+  double base = 0.0;
+  std::vector<double> x0;   // the newest last
+  std::vector<double> eps;  // likewise
+  const auto weighted = [](const std::vector<double>& weights, const std::vector<double>& past) {
+    double sum = 0.0;
+    for (size_t k = 0; k < weights.size(); ++k) {
+      if (weights[k] != 0.0) sum += weights[k] * past.at(past.size() - 1 - k);
     }
+    return sum;
+  };
+  for (const Stage& stage : plan) {
+    if (stage.keeps_base) base = x;
+    const auto [now_x0, now_eps] = estimate(chain, x, stage.t);
+    x0.push_back(now_x0);
+    eps.push_back(now_eps);
+    x = stage.x_weight * x + stage.base_weight * base + weighted(stage.x0_weights, x0) +
+        weighted(stage.eps_weights, eps);
+    if (chain.noise == Noise::kFallingRamp) x += stage.noise_weight * z;
   }
+  return x;
+}
+
+std::vector<double> walk_in_float64(const Chain& chain) {
+  const Plan plan = sampler_plan(chain.options, chain.schedule, chain.times);
+  const std::vector<double> z = falling_ramp();
+  std::vector<double> x = chain.x;
+  for (size_t k = 0; k < x.size(); ++k) x[k] = walk_value(chain, plan, x[k], z[k]);
   return x;
 }
 
@@ -234,6 +257,50 @@ TEST(ReferenceChain, DdimWhereClippingActs) {
       clipping_chain(leading(50), {.kind = SamplerKind::kDdim, .clip_x0 = false});
   expect_sum(unclipped, 5091.306987772, kDigits, "not clipped");
   expect_values(unclipped, -13.258611947, 13.224084312, -.517914529);
+}
+
+// diffusers' own numbers, in float64. It visits N + 1 points from T to 1 and leaves out the last.
+TEST(ReferenceChain, DpmMultistepAsPublished) {
+  SamplerOptions options{.kind = SamplerKind::kDpm2M, .clip_x0 = false, .rederive_eps = false};
+  std::vector<int64_t> ten = times_for(Spacing::kLinspace, 1000, 11);
+  ten.erase(ten.end() - 2);
+  EXPECT_EQ(ten[5], 501);
+  expect_sum({.times = ten, .options = options}, 185.011369311393, kDigits, "to the clean image");
+  std::vector<int64_t> twenty = times_for(Spacing::kLinspace, 1000, 21);
+  twenty.erase(twenty.end() - 2);
+  expect_sum({.times = twenty, .options = options}, 194.649192692377, kDigits, "20 steps");
+  options.ends_at_one = true;
+  expect_sum({.times = ten, .options = options}, 253.552879009423, kDigits, "to time 1");
+  expect_sum({.prediction = Prediction::kV, .times = ten, .options = options}, 172.876300335020,
+             kDigits, "v");
+  Chain from_501{.times = {501, 401, 301, 201, 101, 0}, .options = options};
+  const NoiseLevel level = from_501.schedule.level(501);
+  const std::vector<double> eps = falling_ramp();
+  for (size_t k = 0; k < kSize; ++k) {
+    from_501.x[k] = level.signal * from_501.x[k] + level.sigma * eps[k];
+  }
+  expect_sum(from_501, 318.412981103928, kDigits, "from t = 501");
+}
+
+TEST(ReferenceChain, PndmAsPublished) {
+  SamplerOptions options{
+      .kind = SamplerKind::kPndm, .clip_x0 = false, .rederive_eps = false, .ends_at_one = true};
+  expect_sum({.times = leading(10), .options = options}, 198.131739370850, kDigits, "eps");
+  // Of v there is a published number too, 67.3986, that is none of this method: it weighs outputs
+  // of several times and turns the sum into eps as if all were of the step's first time.
+  const Schedule steep = linear_schedule(1000, 0.01);
+  expect_sum({.schedule = steep, .times = leading(10), .options = options}, 186.944823932492,
+             kDigits, "beta_1 = 0.01");
+  options.ends_at_one = false;
+  expect_sum({.schedule = steep, .times = leading(10), .options = options}, 230.036923303732,
+             kDigits, "beta_1 = 0.01, to the clean image");
+}
+
+TEST(ReferenceChain, DdimToTimeOneAsPublished) {
+  const SamplerOptions options{
+      .kind = SamplerKind::kDdim, .rederive_eps = false, .ends_at_one = true};
+  expect_sum({.schedule = linear_schedule(1000, 0.01), .times = leading(10), .options = options},
+             149.078429950480, kDigits, "beta_1 = 0.01");
 }
 
 }  // namespace ddpm

@@ -3,19 +3,111 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <deque>
+#include <utility>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/names.h"
 #include "ddpm/random/stream.h"
+#include "ddpm/sampling/ancestral.h"
 #include "ddpm/sampling/ddim.h"
+#include "ddpm/sampling/dpm_solver.h"
+#include "ddpm/sampling/pndm.h"
 #include "ddpm/sampling/times.h"
 
 namespace ddpm {
 
 namespace {
 
-constexpr std::array<Named<SamplerKind>, 2> kKinds = {
-    {{SamplerKind::kAncestral, "ddpm"}, {SamplerKind::kDdim, "ddim"}}};
+using Times = std::span<const int64_t>;
+
+// One stage a step, from the levels at its ends.
+template <typename StepOf>
+Plan single_stages(const SamplerOptions& options, const Schedule& schedule, Times times,
+                   StepOf step_of) {
+  Plan plan;
+  for (size_t i = 0; i + 1 < times.size(); ++i) {
+    const bool early_end = options.ends_at_one && times[i + 1] == 0;
+    const NoiseLevel to = schedule.level(early_end ? 1 : times[i + 1]);
+    plan.push_back(
+        single_stage(times[i], static_cast<int64_t>(i), step_of(schedule.level(times[i]), to)));
+  }
+  return plan;
+}
+
+Plan ancestral(const SamplerOptions& options, const Schedule& schedule, Times times) {
+  return single_stages(options, schedule, times, [&](NoiseLevel from, NoiseLevel to) {
+    return ancestral_step(from, to, options.variance);
+  });
+}
+
+Plan ddim(const SamplerOptions& options, const Schedule& schedule, Times times) {
+  return single_stages(options, schedule, times, [&](NoiseLevel from, NoiseLevel to) {
+    return ddim_step(from, to, options.eta);
+  });
+}
+
+Plan dpm_1s(const SamplerOptions& options, const Schedule& schedule, Times times) {
+  return single_stages(options, schedule, times, dpm_first_order_step);
+}
+
+Plan dpm_2s(const SamplerOptions&, const Schedule& schedule, Times times) {
+  return dpm_singlestep_plan(schedule, times);
+}
+
+NoiseLevel end_level(const SamplerOptions& options, const Schedule& schedule) {
+  return schedule.level(options.ends_at_one ? 1 : 0);
+}
+
+Plan dpm_2m(const SamplerOptions& options, const Schedule& schedule, Times times) {
+  return dpm_multistep_plan(schedule, times, DpmNoise::kNone, end_level(options, schedule));
+}
+
+Plan dpm_2m_sde(const SamplerOptions& options, const Schedule& schedule, Times times) {
+  return dpm_multistep_plan(schedule, times, DpmNoise::kStochastic, end_level(options, schedule));
+}
+
+Plan pndm(const SamplerOptions& options, const Schedule& schedule, Times times) {
+  return pndm_plan(schedule, times, PndmStart::kRungeKutta, end_level(options, schedule));
+}
+
+Plan plms(const SamplerOptions& options, const Schedule& schedule, Times times) {
+  return pndm_plan(schedule, times, PndmStart::kMultistep, end_level(options, schedule));
+}
+
+Plan euler(const SamplerOptions& options, const Schedule& schedule, Times times) {
+  return euler_plan(schedule, times, options.churn);
+}
+
+Plan heun(const SamplerOptions& options, const Schedule& schedule, Times times) {
+  return heun_plan(schedule, times, options.churn);
+}
+
+// All that there is to know of a sampler; a new one is a line here.
+struct Row {
+  SamplerKind kind;
+  std::string_view name;
+  Plan (*plan)(const SamplerOptions&, const Schedule&, Times);
+};
+constexpr std::array<Row, 10> kRows = {{
+    {SamplerKind::kAncestral, "ddpm", ancestral},
+    {SamplerKind::kDdim, "ddim", ddim},
+    {SamplerKind::kDpm1S, "dpmpp_1s", dpm_1s},
+    {SamplerKind::kDpm2S, "dpmpp_2s", dpm_2s},
+    {SamplerKind::kDpm2M, "dpmpp_2m", dpm_2m},
+    {SamplerKind::kDpm2MSde, "dpmpp_2m_sde", dpm_2m_sde},
+    {SamplerKind::kPndm, "pndm", pndm},
+    {SamplerKind::kPlms, "plms", plms},
+    {SamplerKind::kEuler, "euler", euler},
+    {SamplerKind::kHeun, "heun", heun},
+}};
+
+const Row& row_of(SamplerKind kind) {
+  for (const Row& row : kRows) {
+    if (row.kind == kind) return row;
+  }
+  throw std::logic_error("sampling: an unknown sampler");
+}
 
 void check_indices(std::span<const int64_t> indices, int64_t images) {
   DDPM_CHECK(std::ssize(indices) == images, "sampling: wanted one index an image, ", images,
@@ -25,14 +117,42 @@ void check_indices(std::span<const int64_t> indices, int64_t images) {
   }
 }
 
-// x <- x' for one image; z is read only if it has a weight.
-void apply(const StepWeights& step, std::span<const float> x0, std::span<const float> eps,
-           std::span<const float> z, std::span<float> x) {
-  for (size_t i = 0; i < x.size(); ++i) {
-    double next = step.x_weight * x[i] + step.x0_weight * x0[i] + step.eps_weight * eps[i];
-    if (step.noise_weight > 0.0) next += step.noise_weight * z[i];
-    x[i] = static_cast<float>(next);
+// What was predicted by the calls so far, the newest first; no more than a plan looks back at.
+class History {
+ public:
+  History(const Plan& plan, BatchShape shape) : shape_(shape) {
+    for (const Stage& stage : plan) {
+      depth_ = std::max({depth_, stage.x0_weights.size(), stage.eps_weights.size()});
+    }
   }
+
+  // Room for the newest, in place of the oldest.
+  void begin_call() {
+    if (x0_.size() < depth_) {
+      x0_.emplace_front(shape_);
+      eps_.emplace_front(shape_);
+    } else {
+      x0_.push_front(std::move(x0_.back()));
+      x0_.pop_back();
+      eps_.push_front(std::move(eps_.back()));
+      eps_.pop_back();
+    }
+  }
+
+  Batch& x0(size_t ago) { return x0_[ago]; }
+  Batch& eps(size_t ago) { return eps_[ago]; }
+
+ private:
+  BatchShape shape_;
+  size_t depth_ = 1;
+  std::deque<Batch> x0_;
+  std::deque<Batch> eps_;
+};
+
+// sum += weight * values, in float64.
+void add(double weight, std::span<const float> values, std::vector<double>& sum) {
+  if (weight == 0.0) return;
+  for (size_t i = 0; i < sum.size(); ++i) sum[i] += weight * values[i];
 }
 
 void check_finite(std::span<const float> x, int64_t t, int64_t next_t, int64_t index) {
@@ -41,27 +161,99 @@ void check_finite(std::span<const float> x, int64_t t, int64_t next_t, int64_t i
                          ", image ", index));
 }
 
+// The images of a batch on their way through a plan.
+class Walk {
+ public:
+  Walk(const NoisePredictor& predictor, const SamplerOptions& options, const NoiseSource& noise,
+       std::span<const int64_t> indices, const Plan& plan, BatchView x)
+      : predictor_(predictor),
+        estimate_{.clip_x0 = options.clip_x0, .rederive_eps = options.rederive_eps},
+        noise_(noise),
+        indices_(indices),
+        x_(x),
+        base_(x.shape()),
+        history_(plan, x.shape()),
+        z_(static_cast<size_t>(x.shape().image_size())) {}
+
+  ConstBatchView x0() { return history_.x0(0); }
+
+  void take(const Stage& stage, int64_t t, int64_t next_t) {
+    if (stage.lift_noise > 0.0) lift(stage);
+    if (stage.keeps_base) {
+      std::copy(x_.values().begin(), x_.values().end(), base_.values().begin());
+    }
+    history_.begin_call();
+    const std::vector<int64_t> times(indices_.size(), stage.t);
+    predictor_.estimate(x_, times, estimate_, history_.x0(0), history_.eps(0));
+    for (int64_t image = 0; image < x_.images(); ++image) {
+      combine(stage, image);
+      check_finite(x_.image(image), t, next_t, indices_[static_cast<size_t>(image)]);
+    }
+  }
+
+ private:
+  void lift(const Stage& stage) {
+    for (int64_t image = 0; image < x_.images(); ++image) {
+      const std::span<float> x = x_.image(image);
+      noise_(indices_[static_cast<size_t>(image)], predictor_.schedule().steps() + stage.t, z_);
+      for (size_t i = 0; i < x.size(); ++i) {
+        x[i] = static_cast<float>(stage.lift_signal * x[i] + stage.lift_noise * z_[i]);
+      }
+    }
+  }
+
+  void combine(const Stage& stage, int64_t image) {
+    sum_.assign(z_.size(), 0.0);
+    add(stage.x_weight, x_.image(image), sum_);
+    add(stage.base_weight, base_.image(image), sum_);
+    for (size_t k = 0; k < stage.x0_weights.size(); ++k) {
+      add(stage.x0_weights[k], history_.x0(k).image(image), sum_);
+    }
+    for (size_t k = 0; k < stage.eps_weights.size(); ++k) {
+      add(stage.eps_weights[k], history_.eps(k).image(image), sum_);
+    }
+    if (stage.noise_weight > 0.0) {
+      noise_(indices_[static_cast<size_t>(image)], stage.t, z_);
+      add(stage.noise_weight, z_, sum_);
+    }
+    std::transform(sum_.begin(), sum_.end(), x_.image(image).begin(),
+                   [](double value) { return static_cast<float>(value); });
+  }
+
+  const NoisePredictor& predictor_;
+  EstimateOptions estimate_;
+  const NoiseSource& noise_;
+  std::span<const int64_t> indices_;
+  BatchView x_;
+  Batch base_;
+  History history_;
+  std::vector<float> z_;
+  std::vector<double> sum_;
+};
+
 }  // namespace
 
-std::string to_string(SamplerKind kind) { return name_of(kKinds, kind); }
+std::string to_string(SamplerKind kind) { return std::string(row_of(kind).name); }
 
 SamplerKind sampler_kind_from(std::string_view name) {
-  return value_named(kKinds, "sampler", name);
+  std::array<Named<SamplerKind>, kRows.size()> names;
+  for (size_t i = 0; i < names.size(); ++i) names[i] = {kRows[i].kind, kRows[i].name};
+  return value_named(names, "sampler", name);
 }
 
 const std::vector<SamplerKind>& all_sampler_kinds() {
-  static const std::vector<SamplerKind> all = {SamplerKind::kAncestral, SamplerKind::kDdim};
+  static const std::vector<SamplerKind> all = [] {
+    std::vector<SamplerKind> kinds;
+    for (const Row& row : kRows) kinds.push_back(row.kind);
+    return kinds;
+  }();
   return all;
 }
 
-StepWeights step_weights(const SamplerOptions& options, NoiseLevel from, NoiseLevel to) {
-  switch (options.kind) {
-    case SamplerKind::kAncestral:
-      return ancestral_step(from, to, options.variance);
-    case SamplerKind::kDdim:
-      return ddim_step(from, to, options.eta);
-  }
-  throw std::logic_error("sampling: an unknown sampler");
+Plan sampler_plan(const SamplerOptions& options, const Schedule& schedule,
+                  std::span<const int64_t> times) {
+  check_times(times, schedule.steps());
+  return row_of(options.kind).plan(options, schedule, times);
 }
 
 void fill_initial_noise(uint64_t seed, std::span<const int64_t> indices, BatchView x) {
@@ -91,26 +283,13 @@ void run_sampler(const NoisePredictor& predictor, std::span<const int64_t> times
 void run_sampler(const NoisePredictor& predictor, std::span<const int64_t> times,
                  const SamplerOptions& options, const NoiseSource& noise,
                  std::span<const int64_t> indices, BatchView x, const StepObserver& observer) {
-  const Schedule& schedule = predictor.schedule();
-  check_times(times, schedule.steps());
+  const Plan plan = sampler_plan(options, predictor.schedule(), times);
   check_indices(indices, x.images());
-  step_weights(options, schedule.level(times[0]), schedule.level(times[1]));  // throws for bad ones
-  const EstimateOptions estimate{.clip_x0 = options.clip_x0, .rederive_eps = options.rederive_eps};
-  Batch x0(x.shape());
-  Batch eps(x.shape());
-  std::vector<float> z(static_cast<size_t>(x.shape().image_size()));
-  for (size_t i = 0; i + 1 < times.size(); ++i) {
-    const int64_t t = times[i];
-    const int64_t next_t = times[i + 1];  // the next entry, whatever the stride
-    predictor.estimate(x, std::vector<int64_t>(indices.size(), t), estimate, x0, eps);
-    const StepWeights step = step_weights(options, schedule.level(t), schedule.level(next_t));
-    for (int64_t image = 0; image < x.images(); ++image) {
-      const int64_t index = indices[static_cast<size_t>(image)];
-      if (step.noise_weight > 0.0) noise(index, t, z);
-      apply(step, x0.image(image), eps.image(image), z, x.image(image));
-      check_finite(x.image(image), t, next_t, index);
-    }
-    if (observer) observer({t, next_t, x, x0});
+  Walk walk(predictor, options, noise, indices, plan, x);
+  for (const Stage& stage : plan) {
+    const auto step = static_cast<size_t>(stage.step);
+    walk.take(stage, times[step], times[step + 1]);  // the next entry, whatever the stride
+    if (observer && stage.ends_step) observer({times[step], times[step + 1], x, walk.x0()});
   }
 }
 

@@ -1,7 +1,8 @@
 // From noise to images: one loop for every sampler.
 //
-// A sampler is its step's weights; the loop predicts, combines and goes on to the next time of the
-// list. Image k of a seed meets the same noise, bit for bit, in any batch and beside any others.
+// A sampler is a plan, numbers alone; the loop predicts, combines and goes on to the next call of
+// the plan. Image k of a seed meets the same noise, bit for bit, in any batch and beside any
+// others.
 
 #pragma once
 
@@ -14,14 +15,29 @@
 
 #include "ddpm/base/batch.h"
 #include "ddpm/diffusion/noise_predictor.h"
-#include "ddpm/sampling/ancestral.h"
-#include "ddpm/sampling/step_weights.h"
+#include "ddpm/diffusion/reverse_variance.h"
+#include "ddpm/sampling/sigma_steps.h"
+#include "ddpm/sampling/stage.h"
 
 namespace ddpm {
 
-enum class SamplerKind { kAncestral, kDdim };
+// Each is a row of one table in sampler.cc, which every test of all samplers walks through.
+enum class SamplerKind {
+  kAncestral,  // [DDPM] algorithm 2
+  kDdim,       // [DDIM]
+  kDpm1S,      // DPM-Solver++ of first order
+  kDpm2S,      // of second order, two calls a step
+  kDpm2M,      // of second order, one call a step
+  kDpm2MSde,   // the same with noise
+  kPndm,       // [PNDM], the first three steps by Runge and Kutta's rule
+  kPlms,       // [PNDM], the first step twice
+  kEuler,      // [EDM] algorithm 1 or 2 without its correction
+  kHeun,       // [EDM] algorithm 1 or 2
+};
 
-std::string to_string(SamplerKind kind);  // "ddpm", "ddim"
+// "ddpm", "ddim", "dpmpp_1s", "dpmpp_2s", "dpmpp_2m", "dpmpp_2m_sde", "pndm", "plms", "euler",
+// "heun"
+std::string to_string(SamplerKind kind);
 // Throws InvalidArgument, with the nearest name, for any other word.
 SamplerKind sampler_kind_from(std::string_view name);
 const std::vector<SamplerKind>& all_sampler_kinds();
@@ -30,12 +46,18 @@ struct SamplerOptions {
   SamplerKind kind = SamplerKind::kAncestral;
   Variance variance = Variance::kFixedLarge;  // of ancestral steps
   double eta = 0.0;                           // of DDIM, in [0, 1]
+  Churn churn = {};                           // of Euler's and Heun's method
   bool clip_x0 = true;                        // the predicted x_0, to [-1, 1]
   bool rederive_eps = true;                   // from the clipped x_0: see EstimateOptions
+  // The last step goes to the level of time 1, as where diffusers has set_alpha_to_one = false; of
+  // all samplers with one call a step and of the pseudo numerical methods.
+  bool ends_at_one = false;
 };
 
-// The step of options.kind. Throws InvalidArgument if eta is out of its range.
-StepWeights step_weights(const SamplerOptions& options, NoiseLevel from, NoiseLevel to);
+// Which calls to make for a list of times, as check_times wants it, and what to make of them.
+// Throws InvalidArgument for times or options out of their range.
+Plan sampler_plan(const SamplerOptions& options, const Schedule& schedule,
+                  std::span<const int64_t> times);
 
 // What an observer sees after each step; the views are valid during the call.
 struct SampleStep {
@@ -46,7 +68,8 @@ struct SampleStep {
 };
 using StepObserver = std::function<void(const SampleStep&)>;
 
-// Fills z with the standard normal noise of image `index` for the step that leaves time t.
+// Fills z with the standard normal noise of image `index` for the step that leaves time t; for a
+// lift back to t (see Churn) it is asked with T + t.
 using NoiseSource = std::function<void(int64_t index, int64_t t, std::span<float> z)>;
 
 // x_T: standard normal noise, image i that of Stream{seed, kInitialNoise, indices[i]}.

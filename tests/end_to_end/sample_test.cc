@@ -167,5 +167,21 @@ TEST_F(Sample, PredictGivesTheNetworksOutputForGivenArrays) {
             std::vector<float>(values.begin() + 64, values.end()));
 }
 
+// The same image alone and beside others, whatever the sampler remembers of a chain.
+TEST_F(Sample, EverySamplerMakesTheSameImageInAnyBatch) {
+  for (const std::string name : {"ddpm", "ddim", "dpmpp_1s", "dpmpp_2s", "dpmpp_2m", "dpmpp_2m_sde",
+                                 "pndm", "plms", "euler", "heun"}) {
+    SCOPED_TRACE(name);
+    sample("together", {"--count", "3", "--sampler", name});
+    sample("alone", {"--count", "1", "--first-index", "2", "--sampler", name});
+    const Image a = image("together", 2);
+    const Image b = image("alone", 2);
+    ASSERT_EQ(a.samples.size(), b.samples.size());
+    for (size_t i = 0; i < a.samples.size(); ++i) ASSERT_NEAR(a.samples[i], b.samples[i], 1);
+    fs::remove_all(folder_ / "together");
+    fs::remove_all(folder_ / "alone");
+  }
+}
+
 }  // namespace
 }  // namespace ddpm

@@ -1,0 +1,105 @@
+#include "ddpm/sampling/dpm_solver.h"
+
+#include <cmath>
+
+namespace ddpm {
+
+namespace {
+
+// The mean of x_s: x_weight x + x0_weight D, D a mean of predicted x_0.
+struct Exponential {
+  double x_weight;
+  double x0_weight;
+  double noise_weight;
+};
+
+Exponential exponential_step(NoiseLevel from, NoiseLevel to, DpmNoise noise) {
+  const double h = to.lambda() - from.lambda();
+  const double ratio = to.sigma / from.sigma;
+  if (noise == DpmNoise::kNone) return {ratio, -to.signal * std::expm1(-h), 0.0};
+  const double lost = -std::expm1(-2.0 * h);  // 1 - e^(-2 h)
+  return {ratio * std::exp(-h), to.signal * lost, to.sigma * std::sqrt(lost)};
+}
+
+// The time in (s, t) whose lambda is nearest to the mean of those of s and t; 0 if there is none.
+int64_t middle_time(const Schedule& schedule, int64_t s, int64_t t) {
+  const double wanted = 0.5 * (schedule.level(s).lambda() + schedule.level(t).lambda());
+  if (!std::isfinite(wanted)) return 0;
+  int64_t low = s;  // lambda falls with the time
+  int64_t high = t;
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    (schedule.level(middle).lambda() >= wanted ? low : high) = middle;
+  }
+  const bool low_is_nearer =
+      wanted - schedule.level(high).lambda() > schedule.level(low).lambda() - wanted;
+  const int64_t nearest = low_is_nearer ? low : high;
+  return nearest > s && nearest < t ? nearest : 0;
+}
+
+Stage first_order_stage(const Schedule& schedule, int64_t t, int64_t s, int64_t step) {
+  return single_stage(t, step, dpm_first_order_step(schedule.level(t), schedule.level(s)));
+}
+
+}  // namespace
+
+StepWeights dpm_first_order_step(NoiseLevel from, NoiseLevel to) {
+  const Exponential weights = exponential_step(from, to, DpmNoise::kNone);
+  return {.x_weight = weights.x_weight, .x0_weight = weights.x0_weight};
+}
+
+Plan dpm_multistep_plan(const Schedule& schedule, std::span<const int64_t> times, DpmNoise noise,
+                        NoiseLevel end) {
+  Plan plan;
+  for (size_t i = 0; i + 1 < times.size(); ++i) {
+    const NoiseLevel from = schedule.level(times[i]);
+    const NoiseLevel to = times[i + 1] == 0 ? end : schedule.level(times[i + 1]);
+    const Exponential weights = exponential_step(from, to, noise);
+    Stage stage;
+    stage.t = times[i];
+    stage.step = static_cast<int64_t>(i);
+    stage.x_weight = weights.x_weight;
+    stage.x0_weights = {weights.x0_weight};
+    stage.noise_weight = weights.noise_weight;
+    const double h = to.lambda() - from.lambda();
+    if (i > 0 && std::isfinite(h)) {  // [DPM++] algorithm 2
+      const double h_before = from.lambda() - schedule.level(times[i - 1]).lambda();
+      const double half_ratio = 0.5 * h / h_before;  // 1 / (2 r); 0 behind pure noise
+      stage.x0_weights = {weights.x0_weight * (1.0 + half_ratio), -weights.x0_weight * half_ratio};
+    }
+    plan.push_back(stage);
+  }
+  return plan;
+}
+
+Plan dpm_singlestep_plan(const Schedule& schedule, std::span<const int64_t> times) {
+  Plan plan;
+  for (size_t i = 0; i + 1 < times.size(); ++i) {
+    const int64_t t = times[i];
+    const int64_t s = times[i + 1];
+    const auto step = static_cast<int64_t>(i);
+    const int64_t middle = middle_time(schedule, s, t);
+    if (middle == 0) {
+      plan.push_back(first_order_stage(schedule, t, s, step));
+      continue;
+    }
+    Stage first = first_order_stage(schedule, t, middle, step);
+    first.keeps_base = true;
+    first.ends_step = false;
+    const NoiseLevel from = schedule.level(t);
+    const NoiseLevel to = schedule.level(s);
+    const Exponential weights = exponential_step(from, to, DpmNoise::kNone);
+    const double r =
+        (schedule.level(middle).lambda() - from.lambda()) / (to.lambda() - from.lambda());
+    Stage second;  // [DPM++] algorithm 1
+    second.t = middle;
+    second.step = step;
+    second.base_weight = weights.x_weight;
+    second.x0_weights = {weights.x0_weight / (2.0 * r), weights.x0_weight * (1.0 - 0.5 / r)};
+    plan.push_back(first);
+    plan.push_back(second);
+  }
+  return plan;
+}
+
+}  // namespace ddpm
