@@ -11,8 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/sampling/gaussian_data_internal.h"
 #include "ddpm/sampling/sampler.h"
+#include "ddpm/sampling/times.h"
 
 namespace ddpm {
 
@@ -49,13 +51,14 @@ Plan plan_of(const SamplerOptions& options, int64_t steps) {
 }
 
 // Where a value ends; `noise` has a value for each stage, or none.
-double walk(const Plan& plan, double x, const std::vector<double>& noise = {}) {
+double walk(const Schedule& schedule, const Plan& plan, double x,
+            const std::vector<double>& noise = {}) {
   double base = 0.0;
   std::vector<double> x0;
   std::vector<double> eps;
   for (size_t i = 0; i < plan.size(); ++i) {
     const Stage& stage = plan[i];
-    const NoiseLevel level = smooth_schedule().level(stage.t);
+    const NoiseLevel level = schedule.level(stage.t);
     if (stage.keeps_base) base = x;
     x0.push_back(kData.x0(level, x));
     eps.push_back(kData.eps(level, x));
@@ -78,19 +81,19 @@ double error_of_a_path(const SamplerOptions& options, int64_t steps) {
   const double start = 1.0;
   const double scaled = (start - kData.mean(first)) / std::sqrt(kData.variance(first));
   const double wanted = kData.mean(last) + scaled * std::sqrt(kData.variance(last));
-  return std::abs(walk(plan_of(options, steps), start) - wanted);
+  return std::abs(walk(smooth_schedule(), plan_of(options, steps), start) - wanted);
 }
 
 // The variance of what arrives if x_T has its own: from x_T, and from each draw on the way.
 double error_of_the_variance(const SamplerOptions& options, int64_t steps) {
   const Plan plan = plan_of(options, steps);
-  const double zero = walk(plan, 0.0);
-  const double slope = walk(plan, 1.0) - zero;
+  const double zero = walk(smooth_schedule(), plan, 0.0);
+  const double slope = walk(smooth_schedule(), plan, 1.0) - zero;
   double variance = slope * slope * kData.variance(smooth_schedule().level(kT));
   for (size_t i = 0; i < plan.size(); ++i) {
     std::vector<double> noise(plan.size(), 0.0);
     noise[i] = 1.0;
-    const double arrives = walk(plan, 0.0, noise) - zero;
+    const double arrives = walk(smooth_schedule(), plan, 0.0, noise) - zero;
     variance += arrives * arrives;
   }
   return std::abs(variance - kData.variance(smooth_schedule().level(kEnd)));
@@ -137,6 +140,29 @@ TEST(Convergence, OfEachSamplerHasItsOrder) {
     std::printf("%-14s order %.3f, error of 800 steps %.1e\n", to_string(kind).c_str(), order,
                 fine);
     EXPECT_NEAR(order, static_cast<double>(order_of(kind)), 0.05) << to_string(kind);
+  }
+}
+
+// Every schedule, up to its last step: at the cosine schedule's T sigma is 20,000 times the signal,
+// and a method that weighs eps there by that ends far outside of any image.
+TEST(Convergence, StepsFromNearlyPureNoiseStayNearTheSolution) {
+  const auto times = times_for(Spacing::kTrailing, 1000, 100);
+  for (const ScheduleKind schedule_kind : all_schedule_kinds()) {
+    const Schedule schedule = make_schedule({.kind = schedule_kind});
+    const NoiseLevel first = schedule.level(1000);
+    const NoiseLevel last = schedule.level(times[99]);
+    for (const SamplerKind kind : all_sampler_kinds()) {
+      const SamplerOptions options{.kind = kind};
+      if (adds_noise(options)) continue;
+      Plan plan = sampler_plan(options, schedule, times);
+      while (plan.back().step == 99) plan.pop_back();
+      for (const double start : {-2.0, 0.0, 1.0}) {
+        const double scaled = (start - kData.mean(first)) / std::sqrt(kData.variance(first));
+        const double wanted = kData.mean(last) + scaled * std::sqrt(kData.variance(last));
+        EXPECT_NEAR(walk(schedule, plan, start), wanted, 0.2)  // laplace's steps are long
+            << to_string(schedule_kind) << " " << to_string(kind);
+      }
+    }
   }
 }
 

@@ -39,6 +39,12 @@ class Builder {
     plan_.back().ends_step = true;
   }
 
+  // By this eps alone, which the steps that follow do not look back at.
+  void first_order_step(size_t i) {
+    add(i, times_[i], times_[i + 1], {1.0}, false);
+    plan_.back().ends_step = true;
+  }
+
   void multistep(size_t i) {
     starts_.push_back(calls());
     const auto& rule = kRules[std::min(starts_.size(), kRules.size()) - 1];
@@ -81,7 +87,7 @@ class Builder {
     for (const double weight : eps_weights) {
       stage.eps_weights.push_back(weight * transfer.eps_weight);
     }
-    stage.x0_weights = {transfer.x0_weight};  // only from a level without signal
+    stage.x0_weights = {transfer.x0_weight};  // only where that level is nearly noise
     plan_.push_back(stage);
   }
 
@@ -98,15 +104,21 @@ Plan pndm_plan(const Schedule& schedule, std::span<const int64_t> times, PndmSta
                NoiseLevel end) {
   constexpr size_t kRungeKuttaSteps = 3;
   Builder builder(schedule, times, end);
+  size_t done = 0;  // steps of the method itself
   for (size_t i = 0; i + 1 < times.size(); ++i) {
     const bool last = builder.is_last(i);  // at whose end, time 0, no network can be called
-    if (start == PndmStart::kRungeKutta && i < kRungeKuttaSteps && !last) {
+    if (is_nearly_noise(schedule.level(times[i]))) {
+      builder.first_order_step(i);
+      continue;
+    }
+    if (start == PndmStart::kRungeKutta && done < kRungeKuttaSteps && !last) {
       builder.runge_kutta_step(i);
-    } else if (start == PndmStart::kMultistep && i == 0 && !last) {
+    } else if (start == PndmStart::kMultistep && done == 0 && !last) {
       builder.step_twice(i);
     } else {
       builder.multistep(i);
     }
+    ++done;
   }
   return builder.plan();
 }

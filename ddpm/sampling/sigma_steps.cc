@@ -68,7 +68,7 @@ Plan plan_of(const Schedule& schedule, std::span<const int64_t> times, const Chu
     const NoiseLevel to = schedule.level(s);
     // the same to the clean image, whose value is then exactly the predicted one
     add(stage, s == 0 ? StepWeights{.x0_weight = 1.0} : euler_step(from, to));
-    const bool twice = corrected && s > 0 && from.signal > 0.0;
+    const bool twice = corrected && s > 0 && !is_nearly_noise(from);
     stage.keeps_base = twice;
     stage.ends_step = !twice;
     plan.push_back(stage);
@@ -86,8 +86,10 @@ Plan plan_of(const Schedule& schedule, std::span<const int64_t> times, const Chu
 
 }  // namespace
 
+bool is_nearly_noise(NoiseLevel level) { return level.sigma > kLargestU * level.signal; }
+
 StepWeights euler_step(NoiseLevel from, NoiseLevel to) {
-  if (from.signal == 0.0) return {.x0_weight = to.signal, .eps_weight = to.sigma};
+  if (is_nearly_noise(from)) return {.x0_weight = to.signal, .eps_weight = to.sigma};
   return {.x_weight = to.signal / from.signal,  // [EDM] algorithm 1
           .eps_weight = to.signal * (u_of(to) - u_of(from))};
 }

@@ -1,7 +1,10 @@
 // Euler's and Heun's method for the probability flow on the axis of sigma / signal, as Karras et
 // al. 2022 [EDM] have them, over a network that was trained with a schedule.
 //
-// With y = x / signal and u = sigma / signal the flow is dy / du = eps(x, t).
+// With y = x / signal and u = sigma / signal the flow is dy / du = eps(x, t). Where u is huge, as
+// at the end of the cosine schedule, where it is 20,000, a mean of the eps at both ends of a step
+// would be off by as many times its error, while x_0 is known no better than its mean: steps from a
+// u beyond kLargestU are of first order, in these methods and in pndm.h's. [EDM] begins at 80.
 
 #pragma once
 
@@ -23,8 +26,13 @@ struct Churn {
   double noise_scale = 1.0;  // S_noise
 };
 
-// [EDM] algorithm 1, line 5: y' = y + (u' - u) eps, in terms of x. From a level without signal it
-// is the same in its other form, signal' x_0 + sigma' eps.
+inline constexpr double kLargestU = 1000.0;  // the paper's linear schedule has 157 at T
+
+// Whether steps from this level are of first order whatever the method.
+bool is_nearly_noise(NoiseLevel level);
+
+// [EDM] algorithm 1, line 5: y' = y + (u' - u) eps, in terms of x. Where the level is
+// nearly noise it is the same in its other form, signal' x_0 + sigma' eps.
 StepWeights euler_step(NoiseLevel from, NoiseLevel to);
 
 // Order 1, one call a step.
