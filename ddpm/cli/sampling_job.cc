@@ -25,6 +25,27 @@ bool has_churn(SamplerKind kind) {
   return kind == SamplerKind::kEuler || kind == SamplerKind::kHeun;
 }
 
+constexpr const char* kKarras = "karras";
+
+// The times that the flags name, and the final 0.
+std::vector<int64_t> times_of(const SamplerFlags& flags, const Schedule& schedule, int64_t steps) {
+  if (!flags.times.empty()) {
+    std::vector<int64_t> times = flags.times;
+    times.push_back(0);
+    check_times(times, schedule.steps());
+    return times;
+  }
+  if (!flags.respacing.empty()) return respaced_times(flags.respacing, schedule.steps());
+  if (flags.spacing == kKarras) return karras_times(schedule, steps);
+  return times_for(spacing_from(flags.spacing), schedule.steps(), steps);
+}
+
+// What a PNG says of them.
+std::string spacing_text(const SamplerFlags& flags) {
+  if (!flags.times.empty()) return "times " + join(flags.times, ",");
+  return flags.respacing.empty() ? flags.spacing : "respacing " + flags.respacing;
+}
+
 // A flag that only some samplers have.
 void check_belongs(const std::string& command, bool given, const char* flag, const char* samplers,
                    bool is_one_of_them, const std::string& sampler) {
@@ -50,8 +71,13 @@ void declare_sampler_flags(Flags& flags, SamplerFlags& values) {
   flags.number("--eta", values.eta, "noise of ddim: 0 none, 1 as much as ddpm", 0.0, 1.0);
   flags.number("--churn", values.churn,
                "of euler and heun: noise that is put back on the way, S_churn", 0.0, 1e6);
-  flags.choice("--spacing", values.spacing, {"trailing", "leading", "linspace"},
+  flags.choice("--spacing", values.spacing,
+               {"trailing", "leading", "linspace", "quadratic", "karras"},
                "which times fewer steps visit; trailing begins at T");
+  flags.text("--respacing", values.respacing, "N,N,..|ddimN",
+             "instead of --steps: so many times of each section of 1 .. T, or a whole stride");
+  flags.integers("--times", values.times,
+                 "instead of --steps: the times to visit, falling, in [1, T]");
   flags.choice("--variance", values.variance, {"checkpoint", "fixed_large", "fixed_small"},
                "of a ddpm step: as the checkpoint says, beta, or beta-tilde");
   flags.toggle("--no-clip", values.no_clip, "do not clip the predicted x_0 to [-1, 1]");
@@ -84,7 +110,13 @@ Chain chain_of(const std::string& command, const SamplerFlags& flags, const Mode
   const std::string variance = flags.variance == "checkpoint" ? model.variance : flags.variance;
 
   Chain chain;
-  chain.times = times_for(spacing_from(flags.spacing), T, steps);
+  const int ways = (flags.steps > 0) + !flags.respacing.empty() + !flags.times.empty();
+  DDPM_CHECK(ways <= 1, command, ": --steps, --respacing and --times exclude each other");
+  try {
+    chain.times = times_of(flags, make_schedule(model.schedule), steps);
+  } catch (const InvalidArgument& error) {
+    throw InvalidArgument(concat(command, ": ", error.what()));
+  }
   chain.options.kind = kind;
   chain.options.variance = variance_from(variance);
   chain.options.eta = flags.eta;
@@ -92,8 +124,8 @@ Chain chain_of(const std::string& command, const SamplerFlags& flags, const Mode
   chain.options.clip_x0 = !flags.no_clip;
   chain.text = {{"Software", concat("ddpm ", kVersion)},
                 {"sampler", flags.sampler},
-                {"steps", std::to_string(steps)},
-                {"spacing", flags.spacing},
+                {"steps", std::to_string(chain.times.size() - 1)},
+                {"spacing", spacing_text(flags)},
                 {"clip", flags.no_clip ? "no" : "yes"}};
   if (ancestral) chain.text["variance"] = variance;
   if (ddim) chain.text["eta"] = shortest(flags.eta);
@@ -125,7 +157,9 @@ void add_sampler_flags(NextCommand& next, const SamplerFlags& flags) {
       .flag_unless(defaults.eta, "--eta", flags.eta)
       .flag_unless(defaults.churn, "--churn", flags.churn)
       .flag_unless(defaults.spacing, "--spacing", flags.spacing)
+      .flag_unless(defaults.respacing, "--respacing", flags.respacing)
       .flag_unless(defaults.variance, "--variance", flags.variance);
+  if (!flags.times.empty()) next.flag("--times", join(flags.times, ","));
   if (flags.no_clip) next.word("--no-clip");
 }
 

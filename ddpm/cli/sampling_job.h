@@ -34,6 +34,8 @@ struct SamplerFlags {
   double eta = 0.0;
   double churn = 0.0;
   std::string spacing = "trailing";
+  std::string respacing;
+  std::vector<int64_t> times;
   std::string variance = "checkpoint";
   bool no_clip = false;
 };

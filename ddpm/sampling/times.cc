@@ -1,18 +1,22 @@
 #include "ddpm/sampling/times.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/names.h"
+#include "ddpm/base/text.h"
 #include "ddpm/diffusion/schedule.h"
 
 namespace ddpm {
 
 namespace {
 
-constexpr std::array<Named<Spacing>, 3> kSpacings = {{{Spacing::kTrailing, "trailing"},
+constexpr std::array<Named<Spacing>, 4> kSpacings = {{{Spacing::kTrailing, "trailing"},
                                                       {Spacing::kLeading, "leading"},
-                                                      {Spacing::kLinspace, "linspace"}}};
+                                                      {Spacing::kLinspace, "linspace"},
+                                                      {Spacing::kQuadratic, "quadratic"}}};
 
 // The whole number nearest to numerator / denominator, both positive or 0; of two the even one.
 int64_t rounded_quotient(int64_t numerator, int64_t denominator) {
@@ -31,8 +35,49 @@ int64_t time_at(Spacing spacing, int64_t T, int64_t N, int64_t j) {
       return T / N * j + 1;
     case Spacing::kLinspace:
       return N == 1 ? 1 : rounded_quotient((T - 1) * j, N - 1) + 1;
+    case Spacing::kQuadratic: {
+      const double share = N == 1 ? 1.0 : static_cast<double>(j) / static_cast<double>(N - 1);
+      return static_cast<int64_t>(std::nearbyint(0.8 * static_cast<double>(T) * share * share)) + 1;
+    }
   }
   throw std::logic_error("times: an unknown spacing");
+}
+
+// Rising times as a list to walk: falling and with a 0 at the end. Each is moved up to one behind
+// the one before it, and then down again from T, so that all differ.
+std::vector<int64_t> falling(std::vector<int64_t> times, int64_t T) {
+  for (size_t i = 1; i < times.size(); ++i) times[i] = std::max(times[i], times[i - 1] + 1);
+  for (size_t i = times.size(); i-- > 0;) {
+    times[i] = std::min(times[i], T - static_cast<int64_t>(times.size() - 1 - i));
+  }
+  std::reverse(times.begin(), times.end());
+  times.push_back(0);
+  return times;
+}
+
+std::vector<int64_t> strided_times(int64_t steps, int64_t T) {
+  for (int64_t stride = 1; stride <= T; ++stride) {
+    if ((T + stride - 1) / stride != steps) continue;
+    std::vector<int64_t> times;
+    for (int64_t t = 1; t <= T; t += stride) times.push_back(t);
+    return falling(times, T);
+  }
+  throw InvalidArgument(
+      concat("times: ddim", steps, ": no whole stride visits ", steps, " of ", T, " times"));
+}
+
+// How the u of a time and a half is to be read: ln u is linear between neighbours.
+int64_t time_of_log_u(const Schedule& schedule, double wanted) {
+  const auto log_u = [&](int64_t t) { return -schedule.level(t).lambda(); };
+  int64_t low = 1;
+  int64_t high = schedule.steps();
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    (log_u(middle) <= wanted ? low : high) = middle;
+  }
+  if (high == low) return low;
+  const double share = (wanted - log_u(low)) / (log_u(high) - log_u(low));
+  return low + static_cast<int64_t>(std::nearbyint(std::clamp(share, 0.0, 1.0)));
 }
 
 }  // namespace
@@ -43,7 +88,7 @@ Spacing spacing_from(std::string_view name) { return value_named(kSpacings, "spa
 
 const std::vector<Spacing>& all_spacings() {
   static const std::vector<Spacing> all = {Spacing::kTrailing, Spacing::kLeading,
-                                           Spacing::kLinspace};
+                                           Spacing::kLinspace, Spacing::kQuadratic};
   return all;
 }
 
@@ -52,9 +97,61 @@ std::vector<int64_t> times_for(Spacing spacing, int64_t T, int64_t steps) {
              "], got ", T);
   DDPM_CHECK(steps >= 1 && steps <= T, "times: steps must be in [1, ", T, "], got ", steps);
   std::vector<int64_t> times;
-  for (int64_t j = steps - 1; j >= 0; --j) times.push_back(time_at(spacing, T, steps, j));
-  times.push_back(0);
-  return times;
+  for (int64_t j = 0; j < steps; ++j) times.push_back(time_at(spacing, T, steps, j));
+  return falling(times, T);
+}
+
+std::vector<int64_t> respaced_times(std::string_view sections, int64_t T) {
+  DDPM_CHECK(T >= 1 && T <= Schedule::kMaxSteps, "times: T must be in [1, ", Schedule::kMaxSteps,
+             "], got ", T);
+  const std::string text(sections);
+  const bool strided = text.rfind("ddim", 0) == 0;
+  std::vector<int64_t> counts;
+  for (const std::string& word : split(strided ? text.substr(4) : text, ',')) {
+    const auto count = parse_int(word);
+    DDPM_CHECK(count && *count >= 1, "times: wanted ddimN or numbers of times with commas, got '",
+               text, "'");
+    counts.push_back(*count);
+  }
+  DDPM_CHECK(!counts.empty() && (!strided || counts.size() == 1),
+             "times: wanted ddimN or numbers of times with commas, got '", text, "'");
+  if (strided) return strided_times(counts[0], T);
+  const auto parts = std::ssize(counts);
+  std::vector<int64_t> times;
+  int64_t first = 1;
+  for (int64_t i = 0; i < parts; ++i) {
+    const int64_t size = T / parts + (i < T % parts ? 1 : 0);
+    const int64_t count = counts[static_cast<size_t>(i)];
+    DDPM_CHECK(count <= size, "times: section ", i + 1, " of '", text, "' has ", size,
+               " times, wanted ", count, " of them");
+    const double stride =
+        count == 1 ? 1.0 : static_cast<double>(size - 1) / static_cast<double>(count - 1);
+    double at = 0.0;  // added up, as elsewhere: a product would round otherwise now and then
+    for (int64_t j = 0; j < count; ++j, at += stride) {
+      times.push_back(first + static_cast<int64_t>(std::nearbyint(at)));
+    }
+    first += size;
+  }
+  return falling(times, T);
+}
+
+std::vector<int64_t> karras_times(const Schedule& schedule, int64_t steps, double rho) {
+  const int64_t T = schedule.steps();
+  DDPM_CHECK(steps >= 1 && steps <= T, "times: steps must be in [1, ", T, "], got ", steps);
+  DDPM_CHECK(rho > 0.0, "times: rho must be above 0, got ", rho);
+  const double least = std::exp(-schedule.level(1).lambda());
+  const double most = std::exp(-schedule.level(T).lambda());
+  DDPM_CHECK(least > 0.0 && std::isfinite(most),
+             "times: Karras spacing wants sigma / signal above 0 at t = 1 and finite at T, got ",
+             least, " and ", most);
+  std::vector<int64_t> times;
+  for (int64_t i = 0; i < steps; ++i) {
+    const double share = steps == 1 ? 1.0 : static_cast<double>(i) / static_cast<double>(steps - 1);
+    const double a = std::pow(least, 1.0 / rho);
+    const double b = std::pow(most, 1.0 / rho);
+    times.push_back(time_of_log_u(schedule, rho * std::log(a + share * (b - a))));  // [EDM] eq. 5
+  }
+  return falling(times, T);
 }
 
 void check_times(std::span<const int64_t> times, int64_t T) {

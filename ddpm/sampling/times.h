@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "ddpm/diffusion/schedule.h"
+
 namespace ddpm {
 
 // How N times are taken from 1 .. T. Rounding is to the nearest, halves to even, of exact
@@ -24,9 +26,13 @@ enum class Spacing {
   kLeading,
   // N points from T to 1, both included; a single step is that of time 1.
   kLinspace,
+  // 1 + 0.8 T (j / (N - 1))^2, j = N - 1 .. 0, as the paper of DDIM has it for CIFAR-10: dense
+  // where
+  // little noise is left, and at least one apart. It begins at 0.8 T.
+  kQuadratic,
 };
 
-std::string to_string(Spacing spacing);  // "trailing", "leading", "linspace"
+std::string to_string(Spacing spacing);  // "trailing", "leading", "linspace", "quadratic"
 // Throws InvalidArgument, with the nearest name, for any other word.
 Spacing spacing_from(std::string_view name);
 const std::vector<Spacing>& all_spacings();
@@ -34,6 +40,19 @@ const std::vector<Spacing>& all_spacings();
 // `steps` times, strictly falling within 1 .. T, and a final 0.
 // Throws InvalidArgument unless T is in [1, Schedule::kMaxSteps] and steps in [1, T].
 std::vector<int64_t> times_for(Spacing spacing, int64_t T, int64_t steps);
+
+// The times of [iDDPM]'s respacing. "10,15,20" cuts 1 .. T into as many equal sections, the first
+// ones a step longer where T has a rest, and takes so many times of each, from its first to its
+// last; of one with a single time the first. "ddim25" takes the times 1, 1 + i, 1 + 2 i, .. with
+// the least whole i that gives so many. Throws InvalidArgument for other texts, and where a section
+// has fewer times than are asked for or no i gives so many.
+std::vector<int64_t> respaced_times(std::string_view sections, int64_t T);
+
+// N times whose u = sigma / signal are as [EDM] eq. 5 spaces them, from that of T to that of time
+// 1: equal steps of u^(1/rho). Each is rounded to a time by its ln u, and at least one apart.
+// Throws InvalidArgument unless N is in [1, T], rho above 0, and u rises from time 1 on and stays
+// finite.
+std::vector<int64_t> karras_times(const Schedule& schedule, int64_t steps, double rho = 7.0);
 
 // Throws InvalidArgument unless `times` is such a list: at least two entries, strictly falling, the
 // first at most T and the last 0.

@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
 #include "ddpm/base/check.h"
+#include "ddpm/diffusion/schedule_kinds.h"
 
 namespace ddpm {
 
@@ -54,6 +58,75 @@ TEST(TimesFor, TrailingIsAsElsewhere) {
   EXPECT_EQ(network_times(Spacing::kTrailing, 13),
             (List{999, 922, 845, 768, 691, 614, 537, 461, 384, 307, 230, 153, 76}));
   EXPECT_EQ(times_for(Spacing::kTrailing, 1000, 4), (List{1000, 750, 500, 250, 0}));
+}
+
+TEST(TimesFor, QuadraticIsAsElsewhere) {
+  EXPECT_EQ(network_times(Spacing::kQuadratic, 10),
+            (List{800, 632, 484, 356, 247, 158, 89, 40, 10, 0}));
+}
+
+List in_network_clock(List times) {
+  times.pop_back();
+  for (int64_t& t : times) --t;
+  std::reverse(times.begin(), times.end());
+  return times;
+}
+
+TEST(RespacedTimes, AreAsElsewhere) {
+  EXPECT_EQ(in_network_clock(respaced_times("10", 1000)),
+            (List{0, 111, 222, 333, 444, 555, 666, 777, 888, 999}));
+  EXPECT_EQ(in_network_clock(respaced_times("7", 1000)), (List{0, 166, 333, 500, 666, 832, 999}));
+  EXPECT_EQ(in_network_clock(respaced_times("13", 1000)),
+            (List{0, 83, 166, 250, 333, 416, 500, 583, 666, 749, 832, 916, 999}));
+  EXPECT_EQ(in_network_clock(respaced_times("ddim10", 1000)),
+            (List{0, 100, 200, 300, 400, 500, 600, 700, 800, 900}));
+  EXPECT_EQ(in_network_clock(respaced_times("10,15,20", 300)),
+            (List{0,   11,  22,  33,  44,  55,  66,  77,  88,  99,  100, 107, 114, 121, 128,
+                  135, 142, 149, 157, 164, 171, 178, 185, 192, 199, 200, 205, 210, 216, 221,
+                  226, 231, 236, 242, 247, 252, 257, 263, 268, 273, 278, 283, 289, 294, 299}));
+  EXPECT_EQ(
+      in_network_clock(respaced_times("25,15,10", 1000)),
+      (List{0,   14,  28,  42,  56,  69,  83,  97,  111, 125, 139, 153, 166, 180, 194, 208, 222,
+            236, 250, 264, 278, 291, 305, 319, 333, 334, 358, 381, 405, 429, 453, 476, 500, 524,
+            547, 571, 595, 619, 642, 666, 667, 704, 741, 778, 815, 851, 888, 925, 962, 999}));
+  EXPECT_EQ(respaced_times("1", 1000), (List{1, 0}));
+}
+
+// A whole stride gives 62 numbers of two times or more of 1000, and an error for the others.
+TEST(RespacedTimes, WholeStridesAreFewAndBadTextsAreRefused) {
+  int64_t possible = 0;
+  for (int64_t steps = 2; steps <= 1000; ++steps) {
+    try {
+      const List times = respaced_times("ddim" + std::to_string(steps), 1000);
+      EXPECT_EQ(std::ssize(times), steps + 1);
+      ++possible;
+    } catch (const InvalidArgument&) {
+    }
+  }
+  EXPECT_EQ(possible, 62);
+  for (const char* bad :
+       {"", "ddim", "ddim10,20", "0", "10,,20", "x", "1001", "501,1", "-5", "1.5"}) {
+    EXPECT_THROW(respaced_times(bad, 1000), InvalidArgument) << bad;
+  }
+}
+
+TEST(KarrasTimes, AreAsElsewhere) {
+  EXPECT_EQ(in_network_clock(karras_times(linear_schedule(1000), 10)),
+            (List{0, 18, 102, 301, 511, 663, 775, 864, 937, 999}));
+}
+
+TEST(KarrasTimes, AnyNumberOfStepsIsAListThatCanBeWalked) {
+  const Schedule schedule = linear_schedule(1000);
+  for (int64_t steps = 1; steps <= 1000; ++steps) {
+    const List times = karras_times(schedule, steps);
+    ASSERT_EQ(std::ssize(times), steps + 1);
+    ASSERT_NO_THROW(check_times(times, 1000)) << steps;
+    ASSERT_EQ(times.front(), 1000);
+  }
+  EXPECT_EQ(karras_times(linear_schedule(1), 1), (List{1, 0}));
+  EXPECT_THROW(karras_times(make_schedule({.kind = ScheduleKind::kJsd}), 10), InvalidArgument);
+  EXPECT_THROW(karras_times(schedule, 0), InvalidArgument);
+  EXPECT_THROW(karras_times(schedule, 10, 0.0), InvalidArgument);
 }
 
 TEST(TimesFor, NearlyAllTimesLeaveOutTheMiddleOne) {

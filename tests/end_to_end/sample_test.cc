@@ -106,6 +106,24 @@ TEST_F(Sample, EachFileSaysHowItWasMade) {
   EXPECT_EQ(text.at("checkpoint").size(), 16U);
 }
 
+TEST_F(Sample, TimesCanBeNamedInThreeWays) {
+  const auto text_of = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {
+        "sample", "--checkpoint", "run", "--out", "named", "--count", "1", "--sampler", "ddim"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome outcome = ddpm(arguments);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    const PngText text = read_png_text(as_bytes(bytes("named", 0)), "named");
+    fs::remove_all(folder_ / "named");
+    return text.at("steps") + " " + text.at("spacing");
+  };
+  // T is 20
+  EXPECT_EQ(text_of({"--spacing", "karras", "--steps", "7"}), "7 karras");
+  EXPECT_EQ(text_of({"--respacing", "3,2"}), "5 respacing 3,2");
+  EXPECT_EQ(text_of({"--respacing", "ddim10"}), "10 respacing ddim10");
+  EXPECT_EQ(text_of({"--times", "20,11,4"}), "3 times 20,11,4");
+}
+
 TEST_F(Sample, TheNpzHoldsThePixelsOfTheFiles) {
   sample("out", {"--count", "3", "--npz", "images.npz"});
   const std::string npz = read_file(folder_ / "images.npz", 1 << 24);
