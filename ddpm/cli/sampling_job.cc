@@ -53,6 +53,36 @@ void check_belongs(const std::string& command, bool given, const char* flag, con
              ", got --sampler ", sampler);
 }
 
+std::string clip_text(const SamplerFlags& flags) {
+  if (flags.threshold_quantile == 0.0) return flags.no_clip ? "no" : "yes";
+  return concat("quantile ", shortest(flags.threshold_quantile), ", at most ",
+                shortest(flags.threshold_max));
+}
+
+int64_t steps_of(const SamplerFlags& flags, SamplerKind kind, int64_t T) {
+  if (flags.steps > 0) return flags.steps;
+  return kind == SamplerKind::kAncestral ? T : std::min(kDefaultSteps, T);
+}
+
+// What fits together, but for the times.
+void check_sampler_flags(const std::string& command, const SamplerFlags& flags, SamplerKind kind,
+                         int64_t T) {
+  DDPM_CHECK(flags.steps <= T, command, ": --steps must be at most the checkpoint's T, ", T,
+             ", got ", flags.steps);
+  check_belongs(command, flags.eta != 0.0, "--eta", "ddim", kind == SamplerKind::kDdim,
+                flags.sampler);
+  check_belongs(command, flags.churn != 0.0, "--churn", "euler or heun", has_churn(kind),
+                flags.sampler);
+  const bool thresholds = flags.threshold_quantile > 0.0;
+  DDPM_CHECK(!thresholds || !flags.no_clip, command,
+             ": --no-clip and --threshold-quantile exclude each other");
+  DDPM_CHECK(thresholds || flags.threshold_max == 1.0, command,
+             ": --threshold-max belongs to --threshold-quantile");
+  const int ways =
+      (flags.steps > 0 ? 1 : 0) + (flags.respacing.empty() ? 0 : 1) + (flags.times.empty() ? 0 : 1);
+  DDPM_CHECK(ways <= 1, command, ": --steps, --respacing and --times exclude each other");
+}
+
 }  // namespace
 
 void declare_model_flags(Flags& flags, ModelFlags& values) {
@@ -80,6 +110,11 @@ void declare_sampler_flags(Flags& flags, SamplerFlags& values) {
                  "instead of --steps: the times to visit, falling, in [1, T]");
   flags.choice("--variance", values.variance, {"checkpoint", "fixed_large", "fixed_small"},
                "of a ddpm step: as the checkpoint says, beta, or beta-tilde");
+  flags.number("--threshold-quantile", values.threshold_quantile,
+               "dynamic thresholding by this quantile of |x_0|, such as 0.995; 0: clipping", 0.0,
+               1.0);
+  flags.number("--threshold-max", values.threshold_max,
+               "largest divisor of dynamic thresholding; at 1 it is clipping", 1.0, 1e6);
   flags.toggle("--no-clip", values.no_clip, "do not clip the predicted x_0 to [-1, 1]");
 }
 
@@ -99,21 +134,11 @@ Model open_model(const std::string& command, const ModelFlags& flags, const Back
 Chain chain_of(const std::string& command, const SamplerFlags& flags, const ModelConfig& model) {
   const int64_t T = model.schedule.T;
   const SamplerKind kind = sampler_kind_from(flags.sampler);
-  const bool ddim = kind == SamplerKind::kDdim;
-  DDPM_CHECK(flags.steps <= T, command, ": --steps must be at most the checkpoint's T, ", T,
-             ", got ", flags.steps);
-  check_belongs(command, flags.eta != 0.0, "--eta", "ddim", ddim, flags.sampler);
-  check_belongs(command, flags.churn != 0.0, "--churn", "euler or heun", has_churn(kind),
-                flags.sampler);
-  const bool ancestral = kind == SamplerKind::kAncestral;
-  const int64_t steps = flags.steps > 0 ? flags.steps : ancestral ? T : std::min(kDefaultSteps, T);
+  check_sampler_flags(command, flags, kind, T);
   const std::string variance = flags.variance == "checkpoint" ? model.variance : flags.variance;
-
   Chain chain;
-  const int ways = (flags.steps > 0) + !flags.respacing.empty() + !flags.times.empty();
-  DDPM_CHECK(ways <= 1, command, ": --steps, --respacing and --times exclude each other");
   try {
-    chain.times = times_of(flags, make_schedule(model.schedule), steps);
+    chain.times = times_of(flags, make_schedule(model.schedule), steps_of(flags, kind, T));
   } catch (const InvalidArgument& error) {
     throw InvalidArgument(concat(command, ": ", error.what()));
   }
@@ -122,13 +147,15 @@ Chain chain_of(const std::string& command, const SamplerFlags& flags, const Mode
   chain.options.eta = flags.eta;
   chain.options.churn.amount = flags.churn;
   chain.options.clip_x0 = !flags.no_clip;
+  chain.options.threshold_quantile = flags.threshold_quantile;
+  chain.options.threshold_max = flags.threshold_max;
   chain.text = {{"Software", concat("ddpm ", kVersion)},
                 {"sampler", flags.sampler},
                 {"steps", std::to_string(chain.times.size() - 1)},
                 {"spacing", spacing_text(flags)},
-                {"clip", flags.no_clip ? "no" : "yes"}};
-  if (ancestral) chain.text["variance"] = variance;
-  if (ddim) chain.text["eta"] = shortest(flags.eta);
+                {"clip", clip_text(flags)}};
+  if (kind == SamplerKind::kAncestral) chain.text["variance"] = variance;
+  if (kind == SamplerKind::kDdim) chain.text["eta"] = shortest(flags.eta);
   if (has_churn(kind)) chain.text["churn"] = shortest(flags.churn);
   return chain;
 }
@@ -156,6 +183,8 @@ void add_sampler_flags(NextCommand& next, const SamplerFlags& flags) {
       .flag_unless(defaults.steps, "--steps", flags.steps)
       .flag_unless(defaults.eta, "--eta", flags.eta)
       .flag_unless(defaults.churn, "--churn", flags.churn)
+      .flag_unless(defaults.threshold_quantile, "--threshold-quantile", flags.threshold_quantile)
+      .flag_unless(defaults.threshold_max, "--threshold-max", flags.threshold_max)
       .flag_unless(defaults.spacing, "--spacing", flags.spacing)
       .flag_unless(defaults.respacing, "--respacing", flags.respacing)
       .flag_unless(defaults.variance, "--variance", flags.variance);

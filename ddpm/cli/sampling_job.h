@@ -37,6 +37,8 @@ struct SamplerFlags {
   std::string respacing;
   std::vector<int64_t> times;
   std::string variance = "checkpoint";
+  double threshold_quantile = 0.0;
+  double threshold_max = 1.0;
   bool no_clip = false;
 };
 

@@ -17,18 +17,53 @@ struct Pair {
   double eps;
 };
 
-// The meaning of one value of the output.
-Pair meaning_of(double output, double x_t, const OutputWeights& weights, NoiseLevel level,
-                const EstimateOptions& options) {
+// The meaning of one value of the output, before x_0 is bounded.
+Pair meaning_of(double output, double x_t, const OutputWeights& weights) {
   if (!std::isfinite(output)) {  // clipping would hide an infinity
     constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
     return {kNaN, kNaN};
   }
-  const double x0 = weights.x0_xt * x_t + weights.x0_output * output;
-  const double eps = weights.eps_xt * x_t + weights.eps_output * output;
-  if (!options.clip_x0 || std::abs(x0) <= 1.0) return {x0, eps};
-  const double clipped = std::clamp(x0, -1.0, 1.0);
-  return {clipped, options.rederive_eps ? (x_t - level.signal * clipped) / level.sigma : eps};
+  return {weights.x0_xt * x_t + weights.x0_output * output,
+          weights.eps_xt * x_t + weights.eps_output * output};
+}
+
+// The quantile of the sizes of x, linear between neighbours; of what is no number nothing counts.
+double quantile_of_sizes(std::span<const double> x, double q) {
+  std::vector<double> sizes;
+  for (const double value : x) {
+    if (!std::isnan(value)) sizes.push_back(std::abs(value));
+  }
+  if (sizes.empty()) return 0.0;
+  const double at = q * static_cast<double>(sizes.size() - 1);
+  const auto below = static_cast<size_t>(at);
+  std::nth_element(sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(below), sizes.end());
+  const double low = sizes[below];
+  if (below + 1 == sizes.size()) return low;
+  const double high =
+      *std::min_element(sizes.begin() + static_cast<std::ptrdiff_t>(below) + 1, sizes.end());
+  return low + (at - static_cast<double>(below)) * (high - low);
+}
+
+// The largest size that x_0 keeps, infinite if it keeps any, and what it is divided by then.
+struct Bound {
+  double size;
+  double divisor;
+};
+
+Bound bound_of(std::span<const double> x0, const EstimateOptions& options) {
+  if (options.threshold_quantile > 0.0) {
+    const double q = quantile_of_sizes(x0, options.threshold_quantile);
+    const double r = std::min(std::max(q, 1.0), options.threshold_max);
+    return {r, r};
+  }
+  return {options.clip_x0 ? 1.0 : std::numeric_limits<double>::infinity(), 1.0};
+}
+
+void check_options(const EstimateOptions& options) {
+  DDPM_CHECK(options.threshold_quantile >= 0.0 && options.threshold_quantile <= 1.0 &&
+                 options.threshold_max > 0.0,
+             "noise_predictor: wanted a threshold quantile in [0, 1] and a maximum above 0, got ",
+             options.threshold_quantile, " and ", options.threshold_max);
 }
 
 }  // namespace
@@ -58,7 +93,9 @@ void NoisePredictor::estimate(ConstBatchView x_t, std::span<const int64_t> t,
                               const EstimateOptions& options, BatchView x0, BatchView eps) const {
   DDPM_CHECK(x_t.shape() == x0.shape(), "noise_predictor: x0 must have the shape ", x_t.shape(),
              ", got ", x0.shape());
+  check_options(options);
   predict(x_t, t, eps);  // read and overwritten below
+  std::vector<double> unbounded(static_cast<size_t>(x_t.shape().image_size()));
   for (int64_t i = 0; i < x_t.images(); ++i) {
     const int64_t time = t[static_cast<size_t>(i)];
     const NoiseLevel level = schedule_.level(time);
@@ -67,9 +104,17 @@ void NoisePredictor::estimate(ConstBatchView x_t, std::span<const int64_t> t,
     const std::span<float> x0_i = x0.image(i);
     const std::span<float> eps_i = eps.image(i);
     for (size_t j = 0; j < x.size(); ++j) {
-      const Pair meaning = meaning_of(eps_i[j], x[j], weights, level, options);
-      x0_i[j] = static_cast<float>(meaning.x0);
+      const Pair meaning = meaning_of(eps_i[j], x[j], weights);
+      unbounded[j] = meaning.x0;
       eps_i[j] = static_cast<float>(meaning.eps);
+    }
+    const Bound bound = bound_of(unbounded, options);
+    for (size_t j = 0; j < x.size(); ++j) {
+      const double kept = std::clamp(unbounded[j], -bound.size, bound.size) / bound.divisor;
+      x0_i[j] = static_cast<float>(kept);
+      if (kept == unbounded[j] || std::isnan(kept) || !options.rederive_eps) continue;
+      eps_i[j] =
+          static_cast<float>(level.sigma > 0.0 ? (x[j] - level.signal * kept) / level.sigma : 0.0);
     }
   }
 }

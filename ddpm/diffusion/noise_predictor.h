@@ -23,7 +23,12 @@ Timestep timestep_of(int64_t t, int64_t T);
 struct EstimateOptions {
   // x_0 is clipped to [-1, 1], where images are.
   bool clip_x0 = true;
-  // Where x_0 was clipped, eps is (x_t - signal * x_0) / sigma of the clipped x_0, so that x_t is
+  // Dynamic thresholding instead, of Saharia et al. 2022, if above 0: x_0 is clipped to [-r, r] and
+  // divided by r, r this quantile of an image's |x_0|, but at least 1 and then at most
+  // threshold_max. In [0, 1].
+  double threshold_quantile = 0.0;
+  double threshold_max = 1.0;  // above 0; at 1 it is clipping
+  // Where x_0 was changed, eps is (x_t - signal * x_0) / sigma of the clipped x_0, so that x_t is
   // still signal * x_0 + sigma * eps. If not, eps is what the network said; diffusers' DDIM does
   // so.
   bool rederive_eps = true;
@@ -47,7 +52,8 @@ class NoisePredictor {
   // The x_0 and eps that the network's output means.
   //   x_t, t   as above
   //   x0, eps  float32 [N, C, H, W], may overlap neither each other nor x_t
-  // Where the output is not finite x0 and eps are NaN, clipped or not. Throws as predict does.
+  // Where the output is not finite x0 and eps are NaN, clipped or not. Throws as predict does, and
+  // InvalidArgument for options out of their range.
   void estimate(ConstBatchView x_t, std::span<const int64_t> t, const EstimateOptions& options,
                 BatchView x0, BatchView eps) const;
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <type_traits>
@@ -132,6 +133,36 @@ TEST(NoisePredictor, ClippingDoesNotHideAnInfiniteOutput) {
       for (const float value : eps.values()) EXPECT_TRUE(std::isnan(value));
     }
   }
+}
+
+// By hand: the sizes 0, 1, .. 8 of an image; the quantile 0.9 lies at 7.2.
+TEST(NoisePredictor, DynamicThresholdingDividesByAQuantile) {
+  const Schedule schedule = linear_schedule(1000);
+  const Network network = [](ConstBatchView x, std::span<const Timestep>, BatchView output) {
+    std::copy(x.values().begin(), x.values().end(), output.values().begin());
+  };
+  const NoisePredictor predictor(network, schedule, Prediction::kX0);
+  Batch x(kShape);
+  for (size_t j = 0; j < 9; ++j) {
+    x.image(0)[j] = (j % 2 == 0 ? 1.0F : -1.0F) * static_cast<float>(j);
+    x.image(1)[j] = 0.05F * static_cast<float>(j);  // within [-1, 1]: r is 1
+  }
+  Batch x0(kShape);
+  Batch eps(kShape);
+  const std::vector<int64_t> t = {400, 400};
+  predictor.estimate(x, t, {.threshold_quantile = 0.9, .threshold_max = 100.0}, x0, eps);
+  EXPECT_FLOAT_EQ(x0.image(0)[8], 1.0F);
+  EXPECT_FLOAT_EQ(x0.image(0)[7], static_cast<float>(-7.0 / 7.2));
+  EXPECT_FLOAT_EQ(x0.image(0)[2], static_cast<float>(2.0 / 7.2));
+  EXPECT_EQ(x0.image(1)[8], x.image(1)[8]);
+  const NoiseLevel level = schedule.level(400);
+  EXPECT_NEAR(level.signal * x0.image(0)[7] + level.sigma * eps.image(0)[7], -7.0, 1e-6);
+  // with the largest r at 1 it is clipping
+  predictor.estimate(x, t, {.threshold_quantile = 0.9}, x0, eps);
+  EXPECT_EQ(x0.image(0)[7], -1.0F);
+  EXPECT_EQ(x0.image(0)[2], 1.0F);
+  EXPECT_THROW(predictor.estimate(x, t, {.threshold_quantile = 1.5}, x0, eps), InvalidArgument);
+  EXPECT_THROW(predictor.estimate(x, t, {.threshold_max = 0.0}, x0, eps), InvalidArgument);
 }
 
 }  // namespace ddpm

@@ -282,6 +282,19 @@ TEST(ReferenceChain, DpmMultistepAsPublished) {
   expect_sum(from_501, 318.412981103928, kDigits, "from t = 501");
 }
 
+// The largest r is below 1 here, so that every image is clipped to it and divided by it.
+TEST(ReferenceChain, DpmMultistepWithThresholdingAsPublished) {
+  Chain chain{.times = times_for(Spacing::kLinspace, 1000, 11),
+              .options = {.kind = SamplerKind::kDpm2M,
+                          .clip_x0 = false,
+                          .threshold_quantile = 0.87,
+                          .threshold_max = 0.5,
+                          .rederive_eps = false,
+                          .ends_at_one = true}};
+  chain.times.erase(chain.times.end() - 2);
+  EXPECT_NEAR(sum_of_sizes(walk_by_run_sampler(chain)), 872.735442805688, 1e-3);
+}
+
 TEST(ReferenceChain, PndmAsPublished) {
   SamplerOptions options{
       .kind = SamplerKind::kPndm, .clip_x0 = false, .rederive_eps = false, .ends_at_one = true};

@@ -167,7 +167,10 @@ class Walk {
   Walk(const NoisePredictor& predictor, const SamplerOptions& options, const NoiseSource& noise,
        std::span<const int64_t> indices, const Plan& plan, BatchView x)
       : predictor_(predictor),
-        estimate_{.clip_x0 = options.clip_x0, .rederive_eps = options.rederive_eps},
+        estimate_{.clip_x0 = options.clip_x0,
+                  .threshold_quantile = options.threshold_quantile,
+                  .threshold_max = options.threshold_max,
+                  .rederive_eps = options.rederive_eps},
         noise_(noise),
         indices_(indices),
         x_(x),

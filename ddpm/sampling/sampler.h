@@ -48,6 +48,8 @@ struct SamplerOptions {
   double eta = 0.0;                           // of DDIM, in [0, 1]
   Churn churn = {};                           // of Euler's and Heun's method
   bool clip_x0 = true;                        // the predicted x_0, to [-1, 1]
+  double threshold_quantile = 0.0;            // dynamic thresholding: see EstimateOptions
+  double threshold_max = 1.0;                 // likewise
   bool rederive_eps = true;                   // from the clipped x_0: see EstimateOptions
   // The last step goes to the level of time 1, as where diffusers has set_alpha_to_one = false; of
   // all samplers with one call a step and of the pseudo numerical methods.
