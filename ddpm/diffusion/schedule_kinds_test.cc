@@ -7,30 +7,9 @@
 #include <string>
 
 #include "ddpm/base/check.h"
+#include "ddpm/diffusion/known_numbers_internal.h"
 
 namespace ddpm {
-
-namespace {
-
-// Numbers in these tests were computed in float64 by an independent program from the definitions
-// and are given to six to ten digits; what float64 loses in 1 - alpha_bar is 1e-12.
-constexpr double kDigits = 1e-9;
-
-void expect_close(double got, double wanted, const std::string& what, double digits = kDigits) {
-  EXPECT_NEAR(got, wanted, digits * std::abs(wanted)) << what;
-}
-
-template <typename Call>
-std::string message_of(Call call) {
-  try {
-    call();
-  } catch (const InvalidArgument& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-}  // namespace
 
 TEST(ScheduleKind, LinearSumsAreRight) {
   const Schedule schedule = linear_schedule(1000);

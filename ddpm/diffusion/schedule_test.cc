@@ -8,32 +8,10 @@
 #include <string>
 
 #include "ddpm/base/check.h"
+#include "ddpm/diffusion/known_numbers_internal.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 
 namespace ddpm {
-
-namespace {
-
-// Numbers in these tests were computed in float64 by an independent program from the definitions
-// and are given to ten digits, so to a relative 5e-10; what float64 loses in 1 - alpha_bar is
-// 1e-12.
-constexpr double kDigits = 1e-9;
-
-void expect_close(double got, double wanted, const std::string& what) {
-  EXPECT_NEAR(got, wanted, kDigits * std::abs(wanted)) << what;
-}
-
-template <typename Call>
-std::string message_of(Call call) {
-  try {
-    call();
-  } catch (const InvalidArgument& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-}  // namespace
 
 TEST(Schedule, LinearHasThePapersNumbers) {
   struct Row {

@@ -41,8 +41,7 @@ std::shared_ptr<UNet> network_with(const Trainer& trainer, const UNetConfig& con
 SamplerOptions sampler_options(const TrainConfig& config) {
   SamplerOptions options;
   options.kind = sampler_kind_from(config.sampler);
-  options.variance =
-      config.variance == "fixed_small" ? Variance::kFixedSmall : Variance::kFixedLarge;
+  options.variance = variance_from(config.variance);
   return options;
 }
 
@@ -180,8 +179,9 @@ std::optional<PreviewReport> write_preview(Trainer& trainer, const Dataset& data
 }
 
 std::string drift_warning(const ChannelDrift& drift) {
-  if (!drift.not_finite.empty())
+  if (!drift.not_finite.empty()) {
     return concat("no preview (", drift.weights, "): ", drift.not_finite);
+  }
   return concat("the samples' channel means (", drift.weights, ") are ", numbers_text(drift.mean),
                 ", the data's ", numbers_text(drift.data_mean),
                 ": too little training yet, or colours that drift");

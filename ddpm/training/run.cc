@@ -66,7 +66,7 @@ class Run {
   }
 
   RunEnd train() {
-    if (preview_is_due()) preview();  // which the process before this one gave up
+    if (preview_is_due()) preview_of_the_cadence(kUntilTheEnd);  // which was given up before
     std::optional<RunEnd> early = reason_to_end();
     while (!early && trainer_.steps_done() < config_.steps) {
       one_step();
@@ -124,7 +124,7 @@ class Run {
     if (!report.not_finite.empty()) report_bad_step(report, batch);
     const int64_t step = trainer_.steps_done();
     if (step % config_.log_every == 0) write_metrics(report);
-    if (preview_is_due()) preview();
+    if (preview_is_due()) preview_of_the_cadence(kUntilTheEnd);
     if (save_is_due(step)) save();
     if (std::isfinite(report.loss)) {
       shown_loss_ =
@@ -196,23 +196,25 @@ class Run {
            previewed_step_ != step;
   }
 
-  // The pictures of this step, and a line in the log if they are those of the cadence; nothing if
-  // the run has to end first.
-  void preview() {
-    const auto drifts = make_preview([this] { return !reason_to_end(); });
-    if (drifts.is_null()) return;
-    Json line = drifts;
+  // What a preview gives way to: the last one of a process to a stop alone.
+  enum Patience { kUntilTheEnd, kUntilAStop };
+
+  // The pictures of this step and their line in the log; nothing, and false, if it was given up.
+  bool preview_of_the_cadence(Patience patience) {
+    Json line = make_preview(patience);
+    if (line.is_null()) return false;
     line["kind"] = "channel_drift";
     line["step"] = trainer_.steps_done();
     log_.append(line);
     plot_loss();
+    return true;
   }
 
   // What the log says of a preview's colours, null if it was given up.
-  Json make_preview(const std::function<bool()>& may_go_on) {
+  Json make_preview(Patience patience) {
     const auto watch = [&](double images, int64_t of) {
       if (observer_.previewing) observer_.previewing(images, of);
-      return may_go_on();
+      return patience == kUntilAStop ? !stopped() : !reason_to_end();
     };
     const auto report = write_preview(trainer_, dataset_, request_.run / "samples", watch, files_);
     logged_at_ = Clock::now();  // the pictures are no part of the speed of training
@@ -248,11 +250,17 @@ class Run {
     if (saved_step_ != trainer_.steps_done()) save();
     Json line = {{"kind", "end"}, {"step", trainer_.steps_done()}};
     // Last, since nothing is lost if it is given up. So a run that ended shows what it can do,
-    // whatever its cadence.
+    // whatever its cadence; what is of the cadence is logged as if there had been no end.
     if (end != RunEnd::kStopped && config_.sample_every > 0 &&
         previewed_step_ != trainer_.steps_done()) {
-      line["preview"] = make_preview([this] { return !stopped(); });
-      if (line["preview"].is_null()) end = RunEnd::kStopped;
+      bool made = false;
+      if (preview_is_due()) {
+        made = preview_of_the_cadence(kUntilAStop);
+      } else {
+        line["preview"] = make_preview(kUntilAStop);
+        made = !line["preview"].is_null();
+      }
+      if (!made) end = RunEnd::kStopped;
     }
     line["reason"] = end == RunEnd::kDone        ? "done"
                      : end == RunEnd::kTimeLimit ? "time limit"

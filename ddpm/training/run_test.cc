@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <map>
+#include <thread>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/faulty_files.h"
@@ -272,17 +274,37 @@ TEST_F(RunTraining, WithoutACadenceOfPreviewsThereIsNone) {
               fs::is_empty(folder_ / "plain" / "samples"));
 }
 
-TEST_F(RunTraining, ATimeLimitEndsAPreviewButNotTheLastOne) {
+TEST_F(RunTraining, ARunWithoutTimeForAStepHasACheckpointAndAPicture) {
   TrainConfig config = four_steps();
-  config.steps = 1000;
   config.sample_every = 1;
-  config.sample_count = 2;
   config.time_limit = 1e-9;  // is over before the first step
   EXPECT_EQ(run("short", config), RunEnd::kTimeLimit);
   EXPECT_TRUE(fs::exists(folder_ / "short" / "samples" / "00000000.png"));
   const auto newest = CheckpointStore(folder_ / "short").newest_valid(nullptr);
   ASSERT_TRUE(newest);
   EXPECT_EQ(read_training_state(*newest).step, 0);
+}
+
+// The limit passes in the middle of the preview of step 2, which is then made at the end, and the
+// log of the run that goes on is that of one that was never limited.
+TEST_F(RunTraining, ATimeLimitInAPreviewLeavesNoTraceInTheLog) {
+  TrainConfig config = four_steps();
+  config.sample_every = 2;
+  config.sample_steps = 5;
+  run("whole", config);
+  config.time_limit = 1.0;
+  int64_t asked = 0;
+  RunObserver observer;
+  observer.previewing = [&asked](double, int64_t) {
+    if (asked++ == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+  };
+  EXPECT_EQ(run("limited", config, false, observer), RunEnd::kTimeLimit);
+  EXPECT_GT(asked, 1 + config.sample_steps);  // given up, and made once more
+  config.time_limit = 0.0;
+  EXPECT_EQ(run("limited", config, true), RunEnd::kDone);
+  EXPECT_EQ(weights("limited"), weights("whole"));
+  EXPECT_EQ(comparable(read_run_log(folder_ / "limited" / "metrics.jsonl")),
+            comparable(read_run_log(folder_ / "whole" / "metrics.jsonl")));
 }
 
 TEST_F(RunTraining, TheWeightsDependOnTheSeedAndNotOnThePictures) {

@@ -1,0 +1,31 @@
+// What the tests of schedules share.
+
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+
+#include "ddpm/base/check.h"
+
+namespace ddpm {
+
+// Known numbers were computed in float64 by an independent program from the definitions and are
+// given to ten digits, so to a relative 5e-10; what float64 loses in 1 - alpha_bar is 1e-12.
+inline void expect_close(double got, double wanted, const std::string& what, double digits = 1e-9) {
+  EXPECT_NEAR(got, wanted, digits * std::abs(wanted)) << what;
+}
+
+// The message of the InvalidArgument that `call` throws.
+template <typename Call>
+std::string message_of(Call call) {
+  try {
+    call();
+  } catch (const InvalidArgument& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+}  // namespace ddpm
