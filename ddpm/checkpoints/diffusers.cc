@@ -114,6 +114,19 @@ class SchedulerFields {
     return fields_[key].get<bool>();
   }
 
+  // "_log" behind a fixed one says the same.
+  Variance variance() const {
+    const char* key = "variance_type";
+    std::vector<std::string> known;
+    for (const Variance one : all_variances()) {
+      const std::string name = to_string(one);
+      const Json& got = fields_[key];
+      if (got == name || (!is_learned(one) && got == name + "_log")) return one;
+      known.push_back(name);
+    }
+    fail(key, join(known, " or "));
+  }
+
   // An array of numbers, or null for none.
   std::vector<double> numbers(const std::string& key) const {
     std::vector<double> values;
@@ -170,7 +183,7 @@ Json scheduler_json(const ModelConfig& model, const Json& version) {
   }
   json["prediction_type"] = *theirs_of(kPredictions, to_string(model.prediction));
   json["timestep_spacing"] = "trailing";
-  json["variance_type"] = model.variance;
+  json["variance_type"] = to_string(model.variance);
   return json;
 }
 
@@ -188,7 +201,7 @@ ModelConfig model_config_of(const TrainConfig& config, const UNetConfig& unet) {
   return {.unet = unet,
           .schedule = schedule_config_of(config),
           .prediction = prediction_of(config),
-          .variance = config.variance};
+          .variance = variance_from(config.variance)};
 }
 
 std::map<std::string, std::string> diffusers_texts(const ModelConfig& model) {
@@ -208,15 +221,11 @@ ModelConfig parse_scheduler(std::string_view text, const std::string& who) {
   expect_class(json, "DDPMScheduler", who);
   const SchedulerFields fields(json, who);
   fields.expect_only_values();
-  constexpr Words kVariances[] = {{"fixed_large", "fixed_large"},
-                                  {"fixed_small", "fixed_small"},
-                                  {"fixed_large", "fixed_large_log"},
-                                  {"fixed_small", "fixed_small_log"}};
   constexpr Words kSpacings[] = {
       {"leading", "leading"}, {"trailing", "trailing"}, {"linspace", "linspace"}};
   fields.word("timestep_spacing", kSpacings);
   ModelConfig model;
-  model.variance = fields.word("variance_type", kVariances);
+  model.variance = fields.variance();
   model.prediction = prediction_from(fields.word("prediction_type", kPredictions));
   model.schedule = {.kind = schedule_kind_from(fields.word("beta_schedule", kSchedules)),
                     .T = fields.integer("num_train_timesteps"),
@@ -240,6 +249,11 @@ ModelConfig read_model_config(const fs::path& folder) {
   const fs::path scheduler = folder / kSchedulerName;
   ModelConfig model = parse_scheduler(read_file(scheduler, kMaxBytes), scheduler.string());
   model.unet = unet_config_from_json(read_json(unet), unet.string());
+  if (model.unet.learned_variance != is_learned(model.variance)) {
+    throw FormatError(concat(scheduler.string(), ": variance_type: ", to_string(model.variance),
+                             " does not go with a network of ", model.unet.image_channels,
+                             " input and ", model.unet.output_channels(), " output channels"));
+  }
   return model;
 }
 

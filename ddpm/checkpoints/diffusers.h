@@ -17,6 +17,7 @@
 #include "ddpm/base/json.h"
 #include "ddpm/checkpoints/train_config.h"
 #include "ddpm/diffusion/prediction.h"
+#include "ddpm/diffusion/reverse_variance.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/formats/unet_config.h"
 
@@ -29,7 +30,7 @@ struct ModelConfig {
   UNetConfig unet;
   ScheduleConfig schedule;
   Prediction prediction = Prediction::kEps;
-  std::string variance = "fixed_large";  // fixed_large or fixed_small: of a reverse step
+  Variance variance = Variance::kFixedLarge;  // of a reverse step; learned if that of unet is
 };
 
 ModelConfig model_config_of(const TrainConfig& config, const UNetConfig& unet);

@@ -64,14 +64,16 @@ TEST(Diffusers, EveryKindOfModelComesBack) {
   const ScratchFolder scratch("models");
   for (const char* schedule : {"linear", "cosine"}) {
     for (const char* prediction : {"eps", "v"}) {
-      for (const char* variance : {"fixed_large", "fixed_small"}) {
+      for (const char* variance : {"fixed_large", "fixed_small", "learned", "learned_range"}) {
         TrainConfig config;
         config.schedule = schedule;
         config.prediction = prediction;
         config.variance = variance;
         config.T = 321;
         config.beta_T = 0.1 + 0.2;  // needs all 17 digits
-        const ModelConfig model = model_config_of(config, toy_unet());
+        UNetConfig unet = toy_unet();
+        unet.learned_variance = is_learned(variance_from(variance));
+        const ModelConfig model = model_config_of(config, unet);
         write_texts(scratch.path(), diffusers_texts(model));
         expect_same(read_model_config(scratch.path()), model);
       }
@@ -120,7 +122,7 @@ TEST(Diffusers, MissingKeysHaveDiffusersDefaults) {
   write_texts(scratch.path(), texts);
   expect_same(read_model_config(scratch.path()), model_config_of({}, toy_unet()));
   EXPECT_EQ(complaint_about(scratch.path(), "variance_type", Json(Json::value_t::discarded)), "");
-  EXPECT_EQ(read_model_config(scratch.path()).variance, "fixed_small");
+  EXPECT_EQ(read_model_config(scratch.path()).variance, Variance::kFixedSmall);
 }
 
 // Whatever the schedule, what is read from the files is the process that was written.
@@ -168,7 +170,7 @@ TEST(Diffusers, WhatCannotBeHonouredIsRefusedByName) {
       {"beta_schedule", "exp"},
       {"trained_betas", {0.1, "0.2"}},
       {"trained_betas", 0.1},
-      {"variance_type", "learned_range"},
+      {"variance_type", "learnt"},
       {"prediction_type", "flow"},
       {"clip_sample", false},
       {"clip_sample_range", 2.0},
@@ -188,6 +190,15 @@ TEST(Diffusers, WhatCannotBeHonouredIsRefusedByName) {
     EXPECT_TRUE(by_range || said.find(key + ": wanted ") != std::string::npos) << said;
   }
   EXPECT_EQ(complaint_about(scratch.path(), "beta_end", 0.03), "");
+}
+
+TEST(Diffusers, AVarianceThatTheNetworkDoesNotSayIsRefused) {
+  const ScratchFolder scratch("variance");
+  const std::string said = complaint_about(scratch.path(), "variance_type", "learned_range");
+  EXPECT_NE(said.find("variance_type: learned_range does not go with a network of 1 input and 1 "
+                      "output channels"),
+            std::string::npos)
+      << said;
 }
 
 TEST(Diffusers, AnUnknownKeyNamesTheNearestOne) {

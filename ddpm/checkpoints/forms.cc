@@ -288,6 +288,10 @@ Form<double> at_least_zero() {
   return numbers("of at least 0", [](double value) { return value >= 0.0; });
 }
 
+Form<double> above_zero() {
+  return numbers("above 0", [](double value) { return value > 0.0; });
+}
+
 Form<double> duration() {
   Form<double> form = at_least_zero();
   form.metavar = "TIME";

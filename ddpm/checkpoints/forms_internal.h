@@ -50,6 +50,7 @@ Form<double> below_one();      // in [0, 1)
 Form<double> between_0_1();    // in (0, 1)
 Form<double> above_0_to_1();   // in (0, 1]
 Form<double> at_least_zero();  // finite
+Form<double> above_zero();     // finite
 Form<double> duration();       // seconds; also "90s", "6m", "2h"
 
 }  // namespace ddpm

@@ -6,6 +6,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
+#include "ddpm/diffusion/reverse_variance.h"
 
 namespace ddpm {
 
@@ -26,6 +27,21 @@ std::vector<int64_t> attention_for(int64_t height, int64_t levels) {
     if (height >> level <= kMostRows) return {height >> level};
   }
   return {};
+}
+
+// The loss, its weights and the variance belong together.
+void check_objective(const TrainConfig& config) {
+  const bool learned = is_learned(variance_from(config.variance));
+  DDPM_CHECK(!learned || config.loss != "simple",
+             "variance: the loss simple does not train one that is ", config.variance,
+             "; wanted the loss bound or hybrid, or a fixed variance");
+  DDPM_CHECK(learned || config.loss != "hybrid",
+             "loss: hybrid trains a learned variance, got the variance ", config.variance);
+  DDPM_CHECK(config.loss != "bound" || (config.loss_weight == "none" && config.error == "squared"),
+             "loss: bound has its own weights and squared errors, got loss_weight ",
+             config.loss_weight, " and error ", config.error);
+  DDPM_CHECK(!learned || config.loss_weight != "variational",
+             "loss_weight: variational wants a fixed variance, got ", config.variance);
 }
 
 bool may_change(const ConfigField& field, const TrainConfig& run) {
@@ -64,6 +80,7 @@ void check_train_config(const TrainConfig& config, const std::string& who) {
     }
     check_prediction(prediction_of(config), make_schedule(schedule_config_of(config)),
                      "prediction");
+    check_objective(config);
   } catch (const InvalidArgument& error) {
     throw InvalidArgument(concat(who, ": ", error.what()));
   }
@@ -133,7 +150,8 @@ UNetConfig unet_config_of(const TrainConfig& config, int64_t channels, int64_t h
                       attention_for(height, std::ssize(multipliers))),
                   .norm_groups = config.norm_groups,
                   .norm_epsilon = config.norm_epsilon,
-                  .dropout = config.dropout};
+                  .dropout = config.dropout,
+                  .learned_variance = is_learned(variance_from(config.variance))};
   check_unet_config(unet);
   return unet;
 }

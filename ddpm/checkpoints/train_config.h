@@ -45,7 +45,17 @@ struct TrainConfig {
   std::vector<double> betas;             // of the schedule "list", T of them
   bool zero_terminal_snr = false;        // nothing of the image is left at T
   std::string prediction = "eps";        // a Prediction
-  std::string variance = "fixed_large";  // fixed_large or fixed_small: of the reverse steps
+  std::string variance = "fixed_large";  // a Variance, of the reverse steps
+
+  std::string loss = "simple";       // simple, bound or hybrid
+  double hybrid_weight = 0.001;      // of the bound in the hybrid loss
+  std::string loss_weight = "none";  // a LossWeight, of simple and hybrid
+  double min_snr_gamma = 5.0;        // of the weight min_snr
+  double p2_gamma = 1.0;             // of the weight p2
+  double p2_k = 1.0;                 // likewise
+  std::string error = "squared";     // squared, absolute or huber: of simple and hybrid
+  double huber_delta = 1.0;          // where Huber's error turns from squared to absolute
+  std::string timestep_sampling = "stratified";  // stratified, uniform or importance
 
   int64_t steps = 800000;
   int64_t batch_size = 128;
@@ -57,10 +67,9 @@ struct TrainConfig {
   double adam_epsilon = 1e-8;
   double gradient_clip = 1.0;  // largest global norm; 0: any
   double ema_decay = 0.9999;
-  std::string ema_rule = "warmup";               // warmup or constant
-  std::string timestep_sampling = "stratified";  // stratified or uniform
-  std::string precision = "fp32";                // fp32 or bf16
-  std::string device = "auto";                   // auto, cpu, cuda or cuda:N
+  std::string ema_rule = "warmup";  // warmup or constant
+  std::string precision = "fp32";   // fp32 or bf16
+  std::string device = "auto";      // auto, cpu, cuda or cuda:N
   int64_t seed = 0;
   int64_t threads = 0;  // 0: one for each core
   int64_t max_bad_steps = 10;

@@ -11,6 +11,8 @@
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/forms_internal.h"
 #include "ddpm/checkpoints/train_config.h"
+#include "ddpm/diffusion/loss_weight.h"
+#include "ddpm/diffusion/reverse_variance.h"
 
 namespace ddpm {
 
@@ -123,9 +125,14 @@ std::vector<ConfigField> network_fields() {
   };
 }
 
+template <typename Value>
+std::vector<std::string> words_of(const std::vector<Value>& values) {
+  std::vector<std::string> words;
+  for (const Value value : values) words.push_back(to_string(value));
+  return words;
+}
+
 std::vector<ConfigField> process_fields() {
-  std::vector<std::string> predictions;
-  for (const Prediction one : all_predictions()) predictions.push_back(to_string(one));
   return {
       field("schedule", &TrainConfig::schedule, one_of(schedule_names()), "the noise schedule"),
       field("T", &TrainConfig::T, whole(1, 100000), "steps of the diffusion process"),
@@ -136,11 +143,37 @@ std::vector<ConfigField> process_fields() {
       switch_field("zero_terminal_snr", &TrainConfig::zero_terminal_snr,
                    "rescale the betas so that nothing of the image is left at T; not with eps"),
       field(
-          "prediction", &TrainConfig::prediction, one_of(predictions),
+          "prediction", &TrainConfig::prediction, one_of(words_of(all_predictions())),
           "what the network predicts: the noise, the image, the mean of q(x_{t-1} given x_t, x_0), "
           "or v = signal eps - sigma x_0"),
-      field("variance", &TrainConfig::variance, one_of({"fixed_large", "fixed_small"}),
-            "of a reverse step when sampling: beta_t, or the posterior's"),
+      field(
+          "variance", &TrainConfig::variance, one_of(words_of(all_variances())),
+          "of a reverse step: beta_t, the posterior's, e to what the network says, or between the "
+          "first two as the network says"),
+  };
+}
+
+std::vector<ConfigField> loss_fields() {
+  return {
+      field("loss", &TrainConfig::loss, one_of({"simple", "bound", "hybrid"}),
+            "simple: the error of the prediction; bound: the variational bound, in bits per "
+            "dimension; hybrid: simple, and the bound for a learned variance alone"),
+      field("hybrid_weight", &TrainConfig::hybrid_weight, at_least_zero(),
+            "of the bound in the hybrid loss"),
+      field("loss_weight", &TrainConfig::loss_weight, one_of(words_of(all_loss_weights())),
+            "how much an error counts at each t, in simple and hybrid"),
+      field("min_snr_gamma", &TrainConfig::min_snr_gamma, above_zero(),
+            "the largest signal-to-noise ratio that min_snr counts"),
+      field("p2_gamma", &TrainConfig::p2_gamma, at_least_zero(), "the power of p2; at 0 it is snr"),
+      field("p2_k", &TrainConfig::p2_k, above_zero(), "what p2 adds to the signal-to-noise ratio"),
+      field("error", &TrainConfig::error, one_of({"squared", "absolute", "huber"}),
+            "of a prediction, in simple and hybrid"),
+      field("huber_delta", &TrainConfig::huber_delta, above_zero(),
+            "the error from which huber grows in proportion to it"),
+      field("timestep_sampling", &TrainConfig::timestep_sampling,
+            one_of({"stratified", "uniform", "importance"}),
+            "how the times of the training samples are drawn; importance: more often where losses "
+            "were large, with weights that undo it"),
   };
 }
 
@@ -163,8 +196,6 @@ std::vector<ConfigField> optimisation_fields() {
             "decay of the weights' moving average"),
       field("ema_rule", &TrainConfig::ema_rule, one_of({"warmup", "constant"}),
             "warmup: at most (1 + n) / (10 + n) at update n + 1"),
-      field("timestep_sampling", &TrainConfig::timestep_sampling, one_of({"stratified", "uniform"}),
-            "how the times of the training samples are drawn"),
       field("precision", &TrainConfig::precision, one_of({"fp32", "bf16"}),
             "of the network's products; sums and weights are float32"),
       field("device", &TrainConfig::device, device_name(), "where to train"),
@@ -198,8 +229,8 @@ std::vector<ConfigField> output_fields() {
 
 std::vector<ConfigField> all_fields() {
   std::vector<ConfigField> all;
-  for (auto group :
-       {data_fields, network_fields, process_fields, optimisation_fields, output_fields}) {
+  for (auto group : {data_fields, network_fields, process_fields, loss_fields, optimisation_fields,
+                     output_fields}) {
     for (ConfigField& one : group()) all.push_back(std::move(one));
   }
   for (ConfigField& one : all) {

@@ -46,7 +46,7 @@ void print_process(const ModelConfig& model) {
                                       : "",
               schedule.zero_terminal_snr ? ", rescaled to zero terminal SNR" : ""));
   line("prediction", to_string(model.prediction));
-  line("variance", model.variance);
+  line("variance", to_string(model.variance));
 }
 
 void print_training(const fs::path& checkpoint) {

@@ -128,14 +128,16 @@ Model open_model(const std::string& command, const ModelFlags& flags, const Back
                                                             .precision = flags.precision,
                                                             .threads = flags.threads});
   return {checkpoint, checkpoint_hash(checkpoint).substr(0, kHashDigits), config, network,
-          NoisePredictor(network, make_schedule(config.schedule), config.prediction)};
+          NoisePredictor(network, make_schedule(config.schedule), config.prediction,
+                         config.unet.learned_variance)};
 }
 
 Chain chain_of(const std::string& command, const SamplerFlags& flags, const ModelConfig& model) {
   const int64_t T = model.schedule.T;
   const SamplerKind kind = sampler_kind_from(flags.sampler);
   check_sampler_flags(command, flags, kind, T);
-  const std::string variance = flags.variance == "checkpoint" ? model.variance : flags.variance;
+  const Variance variance =
+      flags.variance == "checkpoint" ? model.variance : variance_from(flags.variance);
   Chain chain;
   try {
     chain.times = times_of(flags, make_schedule(model.schedule), steps_of(flags, kind, T));
@@ -143,7 +145,7 @@ Chain chain_of(const std::string& command, const SamplerFlags& flags, const Mode
     throw InvalidArgument(concat(command, ": ", error.what()));
   }
   chain.options.kind = kind;
-  chain.options.variance = variance_from(variance);
+  chain.options.variance = variance;
   chain.options.eta = flags.eta;
   chain.options.churn.amount = flags.churn;
   chain.options.clip_x0 = !flags.no_clip;
@@ -154,7 +156,7 @@ Chain chain_of(const std::string& command, const SamplerFlags& flags, const Mode
                 {"steps", std::to_string(chain.times.size() - 1)},
                 {"spacing", spacing_text(flags)},
                 {"clip", clip_text(flags)}};
-  if (kind == SamplerKind::kAncestral) chain.text["variance"] = variance;
+  if (kind == SamplerKind::kAncestral) chain.text["variance"] = to_string(variance);
   if (kind == SamplerKind::kDdim) chain.text["eta"] = shortest(flags.eta);
   if (has_churn(kind)) chain.text["churn"] = shortest(flags.churn);
   return chain;

@@ -16,7 +16,8 @@ struct Timestep {
   int64_t index;
 };
 
-// x [N, C, H, W] and one timestep an image; writes output [N, C, H, W], which may not overlap x.
+// x [N, C, H, W] and one timestep an image; writes output, [N, C, H, W] or, with a learned
+// variance, [N, 2 C, H, W], which may not overlap x.
 using Network =
     std::function<void(ConstBatchView x, std::span<const Timestep> timesteps, BatchView output)>;
 

@@ -73,15 +73,25 @@ Timestep timestep_of(int64_t t, int64_t T) {
   return Timestep{t - 1};  // 1 .. T -> 0 .. T - 1
 }
 
-NoisePredictor::NoisePredictor(Network network, Schedule schedule, Prediction prediction)
-    : network_(std::move(network)), schedule_(std::move(schedule)), prediction_(prediction) {
+NoisePredictor::NoisePredictor(Network network, Schedule schedule, Prediction prediction,
+                               bool learned_variance)
+    : network_(std::move(network)),
+      schedule_(std::move(schedule)),
+      prediction_(prediction),
+      learned_variance_(learned_variance) {
   DDPM_CHECK(network_ != nullptr, "noise_predictor: wanted a network, got none");
+}
+
+BatchShape NoisePredictor::output_shape(BatchShape images) const {
+  if (learned_variance_) images.channels *= 2;
+  return images;
 }
 
 void NoisePredictor::predict(ConstBatchView x_t, std::span<const int64_t> t,
                              BatchView output) const {
-  DDPM_CHECK(x_t.shape() == output.shape(), "noise_predictor: the output must have the shape ",
-             x_t.shape(), ", got ", output.shape());
+  const BatchShape wanted = output_shape(x_t.shape());
+  DDPM_CHECK(wanted == output.shape(), "noise_predictor: the output must have the shape ", wanted,
+             ", got ", output.shape());
   DDPM_CHECK(std::ssize(t) == x_t.images(), "noise_predictor: t must have one entry an image, ",
              x_t.images(), ", got ", t.size());
   std::vector<Timestep> timesteps;
@@ -89,12 +99,30 @@ void NoisePredictor::predict(ConstBatchView x_t, std::span<const int64_t> t,
   network_(x_t, timesteps, output);
 }
 
+// The output's first half into `first`, the second one where it is wanted.
+void NoisePredictor::predict_halves(ConstBatchView x_t, std::span<const int64_t> t, BatchView first,
+                                    std::optional<BatchView> second) const {
+  if (!learned_variance_) return predict(x_t, t, first);
+  Batch output(output_shape(x_t.shape()));
+  predict(x_t, t, output);
+  for (int64_t i = 0; i < x_t.images(); ++i) {
+    const std::span<const float> values = std::as_const(output).image(i);
+    const size_t half = values.size() / 2;
+    std::copy_n(values.begin(), half, first.image(i).begin());
+    if (second) std::copy_n(values.begin() + half, half, second->image(i).begin());
+  }
+}
+
 void NoisePredictor::estimate(ConstBatchView x_t, std::span<const int64_t> t,
-                              const EstimateOptions& options, BatchView x0, BatchView eps) const {
-  DDPM_CHECK(x_t.shape() == x0.shape(), "noise_predictor: x0 must have the shape ", x_t.shape(),
-             ", got ", x0.shape());
+                              const EstimateOptions& options, BatchView x0, BatchView eps,
+                              std::optional<BatchView> variance) const {
+  DDPM_CHECK(x_t.shape() == x0.shape() && x_t.shape() == eps.shape() &&
+                 (!variance || x_t.shape() == variance->shape()),
+             "noise_predictor: x0, eps and the variance must have the shape ", x_t.shape());
+  DDPM_CHECK(!variance || learned_variance_,
+             "noise_predictor: this network has learned no variance");
   check_options(options);
-  predict(x_t, t, eps);  // read and overwritten below
+  predict_halves(x_t, t, eps, variance);  // eps is read and overwritten below
   std::vector<double> unbounded(static_cast<size_t>(x_t.shape().image_size()));
   for (int64_t i = 0; i < x_t.images(); ++i) {
     const int64_t time = t[static_cast<size_t>(i)];

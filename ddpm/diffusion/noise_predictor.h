@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "ddpm/base/batch.h"
@@ -37,30 +38,41 @@ struct EstimateOptions {
 // Safe to call from several threads if the network is.
 class NoisePredictor {
  public:
-  NoisePredictor(Network network, Schedule schedule, Prediction prediction);
+  // A network that learned a variance has twice as many output channels as its images have.
+  NoisePredictor(Network network, Schedule schedule, Prediction prediction,
+                 bool learned_variance = false);
 
   const Schedule& schedule() const { return schedule_; }
   Prediction prediction() const { return prediction_; }
+  bool learned_variance() const { return learned_variance_; }
+  // Of the bare output for images of this shape.
+  BatchShape output_shape(BatchShape images) const;
 
   // The network's bare output.
   //   x_t     float32 [N, C, H, W]
   //   t       [N], each in [1, T]
-  //   output  float32 [N, C, H, W], may not overlap x_t
+  //   output  float32, output_shape of x_t's, may not overlap x_t
   // Throws InvalidArgument, and calls no network, if the shapes differ or a time is out of range.
   void predict(ConstBatchView x_t, std::span<const int64_t> t, BatchView output) const;
 
   // The x_0 and eps that the network's output means.
   //   x_t, t   as above
   //   x0, eps  float32 [N, C, H, W], may overlap neither each other nor x_t
+  //   variance float32 [N, C, H, W], if asked for: the output's second half as it is, of which
+  //            LearnedLogVariance knows the meaning; only with a learned variance
   // Where the output is not finite x0 and eps are NaN, clipped or not. Throws as predict does, and
   // InvalidArgument for options out of their range.
   void estimate(ConstBatchView x_t, std::span<const int64_t> t, const EstimateOptions& options,
-                BatchView x0, BatchView eps) const;
+                BatchView x0, BatchView eps, std::optional<BatchView> variance = {}) const;
 
  private:
+  void predict_halves(ConstBatchView x_t, std::span<const int64_t> t, BatchView first,
+                      std::optional<BatchView> second) const;
+
   Network network_;
   Schedule schedule_;
   Prediction prediction_;
+  bool learned_variance_;
 };
 
 }  // namespace ddpm

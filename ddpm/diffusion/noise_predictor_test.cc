@@ -50,6 +50,34 @@ TEST(NoisePredictor, TimesOneAndAThousandArriveAsZeroAndNineHundredNinetyNine) {
   EXPECT_EQ(arrived, (std::vector<int64_t>{0, 999, 999, 0}));
 }
 
+TEST(NoisePredictor, HalvesTheOutputOfANetworkThatLearnedAVariance) {
+  const Network network = [](ConstBatchView x, std::span<const Timestep>, BatchView output) {
+    ASSERT_EQ(output.shape(), (BatchShape{2, 2, 3, 3}));
+    for (int64_t i = 0; i < x.images(); ++i) {
+      for (size_t k = 0; k < 18; ++k) {
+        output.image(i)[k] = static_cast<float>(10 * i + (k < 9 ? 1 : 2));
+      }
+    }
+  };
+  const NoisePredictor predictor(network, linear_schedule(10), Prediction::kX0, true);
+  const Batch x = batch_of(0.0F);
+  Batch x0(kShape);
+  Batch eps(kShape);
+  Batch variance(kShape);
+  const std::vector<int64_t> t = {3, 10};
+  predictor.estimate(x, t, {.clip_x0 = false}, x0, eps, variance.view());
+  for (size_t k = 0; k < 9; ++k) {
+    EXPECT_EQ(x0.image(0)[k], 1.0F);
+    EXPECT_EQ(variance.image(0)[k], 2.0F);
+    EXPECT_EQ(x0.image(1)[k], 11.0F);
+    EXPECT_EQ(variance.image(1)[k], 12.0F);
+  }
+  predictor.estimate(x, t, {.clip_x0 = false}, x0, eps);  // nobody asks for it
+  EXPECT_EQ(x0.image(1)[8], 11.0F);
+  const NoisePredictor fixed(constant_network(0.0F), linear_schedule(10), Prediction::kX0);
+  EXPECT_THROW(fixed.estimate(x, t, {}, x0, eps, variance.view()), InvalidArgument);
+}
+
 TEST(NoisePredictor, PassesTheImagesAndTheBareOutput) {
   const Network network = [](ConstBatchView x, std::span<const Timestep>, BatchView output) {
     for (size_t i = 0; i < x.values().size(); ++i) output.values()[i] = 5.0F * x.values()[i];

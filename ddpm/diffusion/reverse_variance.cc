@@ -1,5 +1,6 @@
 #include "ddpm/diffusion/reverse_variance.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -20,11 +21,7 @@ constexpr std::array<Named<Variance>, 4> kVariances = {
 
 std::string to_string(Variance variance) { return name_of(kVariances, variance); }
 
-Variance variance_from(std::string_view name) {
-  if (name == "fixed_large_log") return Variance::kFixedLarge;
-  if (name == "fixed_small_log") return Variance::kFixedSmall;
-  return value_named(kVariances, "variance", name);
-}
+Variance variance_from(std::string_view name) { return value_named(kVariances, "variance", name); }
 
 const std::vector<Variance>& all_variances() {
   static const std::vector<Variance> all = {Variance::kFixedLarge, Variance::kFixedSmall,
@@ -38,12 +35,33 @@ bool is_learned(Variance variance) {
 
 LogVarianceRange log_variance_range(const Schedule& schedule, int64_t s, int64_t t) {
   const double upper = std::log(schedule.transition(s, t).variance);
-  if (s > 0) return {std::log(schedule.posterior(s, t).variance), upper};
+  if (s > 0 && !std::isfinite(upper)) return {upper, upper};
+  const double variance = schedule.posterior(s, t).variance;
+  if (variance > 0.0) return {std::log(variance), upper};
   for (int64_t r = 2; r <= schedule.steps(); ++r) {
     const double beta_tilde = schedule.posterior(r).variance;
-    if (beta_tilde > 0.0) return {std::log(beta_tilde), upper};
+    const double lower = std::log(beta_tilde);
+    if (beta_tilde > 0.0) return {lower, std::isfinite(upper) ? upper : lower};
   }
   return {upper, upper};
+}
+
+LearnedLogVariance::LearnedLogVariance(Variance variance, const Schedule& schedule, int64_t s,
+                                       int64_t t)
+    : variance_(variance),
+      step_(log_variance_range(schedule, s, t)),
+      one_(log_variance_range(schedule, t - 1, t)),
+      is_one_(s == t - 1) {
+  DDPM_CHECK(is_learned(variance), "variance: wanted a learned one, got ", to_string(variance));
+}
+
+double LearnedLogVariance::at(double output) const {
+  if (std::isnan(output) || !std::isfinite(step_.upper)) return output + step_.upper;
+  if (variance_ == Variance::kLearnedRange) return step_.at(output);
+  if (is_one_) return output;
+  const double room = one_.upper - one_.lower;
+  const double place = room > 0.0 ? std::clamp((output - one_.lower) / room, 0.0, 1.0) : 1.0;
+  return step_.at(2.0 * place - 1.0);
 }
 
 double fixed_log_variance(Variance variance, const Schedule& schedule, int64_t t) {

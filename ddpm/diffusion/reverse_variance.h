@@ -21,8 +21,7 @@ enum class Variance {
   kLearnedRange,  // [iDDPM] eq. 15: e^(f ln beta + (1 - f) ln beta_tilde), f = (o + 1) / 2
 };
 
-// "fixed_large", "fixed_small", "learned", "learned_range". "fixed_large_log" and "fixed_small_log"
-// are other names of the first two, whose logarithms other software keeps.
+// "fixed_large", "fixed_small", "learned", "learned_range".
 std::string to_string(Variance variance);
 // Throws InvalidArgument, with the nearest name, for any other word.
 Variance variance_from(std::string_view name);
@@ -42,10 +41,30 @@ struct LogVarianceRange {
   }
 };
 
-// Of the step from t to s; 0 <= s < t <= T. For s = 0, where beta_tilde is 0 and no noise is added,
-// lower is ln beta_tilde_2, as likelihoods are computed with: the first that is not 0, and upper if
-// there is none. A logarithm of 0, of a step in which nothing happens, is -infinity.
+// Of the step from t to s; 0 <= s < t <= T. Where x_s has no noise, as at s = 0, beta_tilde is 0
+// and no noise is added; lower is then ln beta_tilde_2, as likelihoods are computed with: the first
+// that is not 0, and upper if there is none. Both are -infinity for a step between times above 0
+// in which nothing happens.
 LogVarianceRange log_variance_range(const Schedule& schedule, int64_t s, int64_t t);
+
+// What the second half o of a network's output says of the step from t to s.
+class LearnedLogVariance {
+ public:
+  // Throws InvalidArgument unless the variance is a learned one and 0 <= s < t <= T.
+  LearnedLogVariance(Variance variance, const Schedule& schedule, int64_t s, int64_t t);
+
+  // ln sigma^2; NaN if the output is. A learned_range is between the ends of this step, however
+  // long. A variance that was learned itself was learned for s = t - 1: to a longer step its place
+  // between the ends of that one is carried over, cut to lie between them, because e^o as it stands
+  // would be far too little noise. -infinity for a step in which nothing happens.
+  double at(double output) const;
+
+ private:
+  Variance variance_;
+  LogVarianceRange step_;  // of t to s
+  LogVarianceRange one_;   // of t to t - 1
+  bool is_one_;
+};
 
 // Of the step from t to t - 1 of a likelihood, by a fixed variance: ln beta_t or ln beta_tilde_t;
 // at t = 1 ln beta_tilde_2 by either, which makes a better decoder than ln beta_1.

@@ -36,6 +36,53 @@ TEST(LogVarianceRange, OfAnyTwoTimesIsThatOfTransitionAndPosterior) {
   EXPECT_LT(range.lower, range.upper);
 }
 
+// The best variance for data N(0, s^2), beta_tilde + x0_weight^2 s^2 sigma^2 / V, is between the
+// ends; what a network says of it comes back, and to a long step it is carried between the ends.
+TEST(LearnedLogVariance, GivesBackTheBestVarianceOfGaussianData) {
+  const Schedule schedule = linear_schedule(1000);
+  const auto best = [&](int64_t s, int64_t t) {
+    const Posterior posterior = schedule.posterior(s, t);
+    const NoiseLevel level = schedule.level(t);
+    const double of_x0 = 0.25 * level.sigma * level.sigma /
+                         (0.25 * level.signal * level.signal + level.sigma * level.sigma);
+    return std::log(posterior.variance + posterior.x0_weight * posterior.x0_weight * of_x0);
+  };
+  for (const int64_t t : {2, 3, 100, 700, 1000}) {
+    const LogVarianceRange one = log_variance_range(schedule, t - 1, t);
+    EXPECT_EQ(LearnedLogVariance(Variance::kLearned, schedule, t - 1, t).at(best(t - 1, t)),
+              best(t - 1, t));
+    const double place = (best(t - 1, t) - one.lower) / (one.upper - one.lower);
+    EXPECT_NEAR(
+        LearnedLogVariance(Variance::kLearnedRange, schedule, t - 1, t).at(2.0 * place - 1.0),
+        best(t - 1, t), 1e-12);
+  }
+}
+
+TEST(LearnedLogVariance, OfALongStepStaysBetweenItsEnds) {
+  const Schedule schedule = linear_schedule(1000);
+  const LogVarianceRange one = log_variance_range(schedule, 99, 100);
+  const LogVarianceRange far = log_variance_range(schedule, 50, 100);
+  const LearnedLogVariance learned(Variance::kLearned, schedule, 50, 100);
+  EXPECT_DOUBLE_EQ(learned.at(one.lower), far.lower);
+  EXPECT_DOUBLE_EQ(learned.at(one.upper), far.upper);
+  EXPECT_DOUBLE_EQ(learned.at(0.5 * (one.lower + one.upper)), 0.5 * (far.lower + far.upper));
+  EXPECT_DOUBLE_EQ(learned.at(-50.0), far.lower);
+  EXPECT_DOUBLE_EQ(learned.at(50.0), far.upper);
+  const LearnedLogVariance range(Variance::kLearnedRange, schedule, 50, 100);
+  EXPECT_DOUBLE_EQ(range.at(0.0), 0.5 * (far.lower + far.upper));
+}
+
+TEST(LearnedLogVariance, OfAStepInWhichNothingHappensIsMinusInfinityAndOfNaNNaN) {
+  const Schedule idle({0.0, 0.0, 0.25});
+  const double nan = std::nan("");
+  for (const Variance variance : {Variance::kLearned, Variance::kLearnedRange}) {
+    EXPECT_EQ(LearnedLogVariance(variance, idle, 1, 2).at(0.3), -INFINITY);
+    EXPECT_TRUE(std::isnan(LearnedLogVariance(variance, idle, 2, 3).at(nan)));
+    EXPECT_TRUE(std::isfinite(LearnedLogVariance(variance, idle, 2, 3).at(0.3)));
+  }
+  EXPECT_THROW(LearnedLogVariance(Variance::kFixedSmall, idle, 0, 1), InvalidArgument);
+}
+
 TEST(FixedLogVariance, IsBetaOrBetaTildeAndAtTheEndBetaTildeTwo) {
   const Schedule schedule = linear_schedule(1000);
   EXPECT_NEAR(fixed_log_variance(Variance::kFixedLarge, schedule, 1), -9.816725135, 1e-9);
@@ -58,8 +105,6 @@ TEST(Variance, NamesGoThereAndBack) {
   for (const Variance variance : all_variances()) {
     EXPECT_EQ(variance_from(to_string(variance)), variance);
   }
-  EXPECT_EQ(variance_from("fixed_large_log"), Variance::kFixedLarge);
-  EXPECT_EQ(variance_from("fixed_small_log"), Variance::kFixedSmall);
   EXPECT_THROW(variance_from("learnt"), InvalidArgument);
 }
 

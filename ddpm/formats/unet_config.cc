@@ -48,7 +48,7 @@ class Walk {
     for (int64_t level = config_.levels() - 1; level >= 0; --level) up(level);
     mid(middle);
     norm("conv_norm_out", base);
-    conv("conv_out", base, config_.image_channels, 3, pixels(0));
+    conv("conv_out", base, config_.output_channels(), 3, pixels(0));
     return std::move(layers_);
   }
 

@@ -28,10 +28,13 @@ struct UNetConfig {
   int64_t norm_groups = 32;
   double norm_epsilon = 1e-6;
   double dropout = 0.1;  // in [0, 1), training only
+  // Twice as many output channels as the images have: the second half is of a variance.
+  bool learned_variance = false;
 
   int64_t levels() const { return static_cast<int64_t>(channel_multipliers.size()); }
   int64_t channels_at(int64_t level) const;  // base_channels * channel_multipliers[level]
   bool attention_at(int64_t level) const;
+  int64_t output_channels() const { return (learned_variance ? 2 : 1) * image_channels; }
   bool operator==(const UNetConfig&) const = default;
 };
 

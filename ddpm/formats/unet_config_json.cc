@@ -150,8 +150,11 @@ void read_channels(const Reader& reader, UNetConfig& config) {
   constexpr int64_t kImageChannels = 3;  // where a file says nothing
   config.image_channels = reader.integer("in_channels", kImageChannels);
   const int64_t out_channels = reader.integer("out_channels", kImageChannels);
-  if (out_channels != config.image_channels) {
-    reader.refuse("out_channels", concat("in_channels, ", config.image_channels), out_channels);
+  config.learned_variance = out_channels == 2 * config.image_channels;
+  if (out_channels != config.output_channels()) {
+    reader.refuse("out_channels",
+                  concat("in_channels, ", config.image_channels, ", or twice as many"),
+                  out_channels);
   }
   constexpr size_t kMostLevels = 10;
   const std::vector<int64_t> widths = reader.integers("block_out_channels", kMostLevels);
@@ -205,7 +208,7 @@ Json unet_config_to_json(const UNetConfig& config) {
     json["sample_size"] = {config.height, config.width};
   }
   json["in_channels"] = config.image_channels;
-  json["out_channels"] = config.image_channels;
+  json["out_channels"] = config.output_channels();
   json["layers_per_block"] = config.blocks_per_level;
   json["norm_num_groups"] = config.norm_groups;
   json["norm_eps"] = config.norm_epsilon;

@@ -98,6 +98,9 @@ TEST(UNetParameters, HaveThePublishedCounts) {
   gray.image_channels = 1;
   // conv_in and conv_out each lose 2 channels of 128 x 9 weights, and conv_out 2 biases.
   EXPECT_EQ(count_parameters(gray), 35'746'307 - 2 * (2 * 128 * 9) - 2);
+  UNetConfig learned = cifar10();
+  learned.learned_variance = true;
+  EXPECT_EQ(count_parameters(learned), 35'749'766);
 }
 
 // One level, one block, no attention on the way: conv_in and conv_out 2 * 9 * c * b; down one
@@ -273,8 +276,8 @@ TEST(UNetConfigJson, NamesTheValueThatTheNetworkDoesNotHave) {
   EXPECT_EQ(error_with("freq_shift", 1.0), "no error");
   EXPECT_EQ(error_with("_class_name", "UNet2DConditionModel"),
             "config.json: '_class_name' must be UNet2DModel, got \"UNet2DConditionModel\"");
-  EXPECT_EQ(error_with("out_channels", 6),
-            "config.json: 'out_channels' must be in_channels, 3, got 6");
+  EXPECT_EQ(error_with("out_channels", 4),
+            "config.json: 'out_channels' must be in_channels, 3, or twice as many, got 4");
   EXPECT_EQ(error_with("block_out_channels", {128, 192, 256, 256}),
             "config.json: 'block_out_channels' must be multiples of its first number, got "
             "[128,192,256,256]");

@@ -17,7 +17,8 @@ void check_shapes(const UNetConfig& config, const BatchShape& x, size_t timestep
                   const BatchShape& output) {
   const BatchShape wanted{x.images, config.image_channels, config.height, config.width};
   DDPM_CHECK(x == wanted, "network: x must have the shape ", wanted, ", got ", x);
-  DDPM_CHECK(output == wanted, "network: output must have the shape ", wanted, ", got ", output);
+  const BatchShape answer{x.images, config.output_channels(), config.height, config.width};
+  DDPM_CHECK(output == answer, "network: output must have the shape ", answer, ", got ", output);
   DDPM_CHECK(static_cast<int64_t>(timesteps) == x.images, "network: wanted one timestep an image, ",
              x.images, ", got ", timesteps);
 }

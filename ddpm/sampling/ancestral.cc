@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "ddpm/base/check.h"
-
 namespace ddpm {
 
 namespace {
@@ -29,15 +27,13 @@ double posterior_sigma(NoiseLevel from, NoiseLevel to) {
 }
 
 StepWeights ancestral_step(NoiseLevel from, NoiseLevel to, Variance variance) {
-  DDPM_CHECK(!is_learned(variance), "ancestral: wanted a fixed variance, got ",
-             to_string(variance));
   const auto [alpha, beta] = forward_step(from, to);
   const double variance_t = from.sigma * from.sigma;  // 1 - alpha_bar_t
   const double variance_s = to.sigma * to.sigma;
   StepWeights step;
   step.x0_weight = to.signal * beta / variance_t;              // [DDPM] eq. 7
   step.x_weight = std::sqrt(alpha) * variance_s / variance_t;  // [DDPM] eq. 7
-  if (to.sigma > 0.0) {                                        // [DDPM] algorithm 2
+  if (to.sigma > 0.0 && !is_learned(variance)) {               // [DDPM] algorithm 2
     step.noise_weight =
         variance == Variance::kFixedLarge ? std::sqrt(beta) : posterior_sigma(from, to);
   }

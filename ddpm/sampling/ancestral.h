@@ -14,8 +14,8 @@ double posterior_sigma(NoiseLevel from, NoiseLevel to);
 
 // [DDPM] algorithm 2, lines 3 and 4, in the form of eq. 7 with the predicted x_0, for any s < t:
 // for t - s > 1 the step's alpha is alpha_bar_t / alpha_bar_s and its beta the rest to 1. No noise
-// is added in the step to s = 0. eps_weight is 0. Throws InvalidArgument unless the variance is a
-// fixed one.
+// is added in the step to s = 0. eps_weight is 0, and so is noise_weight with a learned variance,
+// which has no number before the network is asked.
 StepWeights ancestral_step(NoiseLevel from, NoiseLevel to, Variance variance);
 
 }  // namespace ddpm

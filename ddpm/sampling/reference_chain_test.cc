@@ -67,6 +67,12 @@ std::pair<double, double> estimate(const Chain& chain, double x, int64_t t) {
   return {x0, eps};
 }
 
+// Of the noise of a stage; where the variance is learned the network says 0.
+double sigma_of(const Stage& stage) {
+  if (!stage.learned_variance) return stage.noise_weight;
+  return std::exp(0.5 * stage.learned_variance->at(0.0));
+}
+
 // One value through a plan.
 double walk_value(const Chain& chain, const Plan& plan, double x, double z) {
   double base = 0.0;
@@ -86,7 +92,7 @@ double walk_value(const Chain& chain, const Plan& plan, double x, double z) {
     eps.push_back(now_eps);
     x = stage.x_weight * x + stage.base_weight * base + weighted(stage.x0_weights, x0) +
         weighted(stage.eps_weights, eps);
-    if (chain.noise == Noise::kFallingRamp) x += stage.noise_weight * z;
+    if (chain.noise == Noise::kFallingRamp) x += sigma_of(stage) * z;
   }
   return x;
 }
@@ -102,9 +108,11 @@ std::vector<double> walk_in_float64(const Chain& chain) {
 std::vector<double> walk_by_run_sampler(const Chain& chain) {
   const Network formula = [&](ConstBatchView x, std::span<const Timestep> timesteps,
                               BatchView output) {
-    for (size_t i = 0; i < output.values().size(); ++i) {
-      output.values()[i] =
-          static_cast<float>(network(chain, x.values()[i], timesteps[0].index + 1));
+    for (int64_t i = 0; i < x.images(); ++i) {  // a second half stays 0
+      std::transform(x.image(i).begin(), x.image(i).end(), output.image(i).begin(),
+                     [&](float value) {
+                       return static_cast<float>(network(chain, value, timesteps[0].index + 1));
+                     });
     }
   };
   const std::vector<double> noise = falling_ramp();
@@ -117,7 +125,8 @@ std::vector<double> walk_by_run_sampler(const Chain& chain) {
   Batch x(kShape);
   std::transform(chain.x.begin(), chain.x.end(), x.values().begin(),
                  [](double value) { return static_cast<float>(value); });
-  const NoisePredictor predictor(formula, chain.schedule, chain.prediction);
+  const NoisePredictor predictor(formula, chain.schedule, chain.prediction,
+                                 is_learned(chain.options.variance));
   run_sampler(predictor, chain.times, chain.options, source, std::vector<int64_t>{0, 1, 2, 3}, x);
   return {x.values().begin(), x.values().end()};
 }
@@ -180,6 +189,9 @@ TEST(ReferenceChain, AncestralWithNoise) {
   };
   expect_sum(chain(all_times(), kSmall), 730.393372041609, kDigits, "fixed_small, all");
   expect_sum(chain(all_times(), {}), 730.707631852325, kDigits, "fixed_large, all");
+  const SamplerOptions learned{.variance = Variance::kLearnedRange};
+  expect_sum(chain(all_times(), learned), 730.549540979601, kDigits, "learned_range, all");
+  expect_sum(chain(leading(50), learned), 609.786693911, kDigits, "learned_range, 50");
   expect_sum(chain(leading(50), kSmall), 600.386141504, kDigits, "fixed_small, 50");
   expect_sum(chain(leading(50), {}), 620.991996848, kDigits, "fixed_large, 50");
   const auto ten = times_for(Spacing::kLinspace, 1000, 10);

@@ -36,9 +36,16 @@ Plan single_stages(const SamplerOptions& options, const Schedule& schedule, Time
 }
 
 Plan ancestral(const SamplerOptions& options, const Schedule& schedule, Times times) {
-  return single_stages(options, schedule, times, [&](NoiseLevel from, NoiseLevel to) {
+  Plan plan = single_stages(options, schedule, times, [&](NoiseLevel from, NoiseLevel to) {
     return ancestral_step(from, to, options.variance);
   });
+  if (!is_learned(options.variance)) return plan;
+  for (size_t i = 0; i < plan.size(); ++i) {
+    const int64_t s = options.ends_at_one ? std::max<int64_t>(times[i + 1], 1) : times[i + 1];
+    if (s > 0 && s < times[i])
+      plan[i].learned_variance.emplace(options.variance, schedule, s, times[i]);
+  }
+  return plan;
 }
 
 Plan ddim(const SamplerOptions& options, const Schedule& schedule, Times times) {
@@ -176,7 +183,10 @@ class Walk {
         x_(x),
         base_(x.shape()),
         history_(plan, x.shape()),
-        z_(static_cast<size_t>(x.shape().image_size())) {}
+        z_(static_cast<size_t>(x.shape().image_size())) {
+    const auto learned = [](const Stage& stage) { return stage.learned_variance.has_value(); };
+    if (std::any_of(plan.begin(), plan.end(), learned)) variance_ = Batch(x.shape());
+  }
 
   ConstBatchView x0() { return history_.x0(0); }
 
@@ -187,7 +197,9 @@ class Walk {
     }
     history_.begin_call();
     const std::vector<int64_t> times(indices_.size(), stage.t);
-    predictor_.estimate(x_, times, estimate_, history_.x0(0), history_.eps(0));
+    std::optional<BatchView> variance;
+    if (stage.learned_variance) variance = variance_.view();
+    predictor_.estimate(x_, times, estimate_, history_.x0(0), history_.eps(0), variance);
     for (int64_t image = 0; image < x_.images(); ++image) {
       combine(stage, image);
       check_finite(x_.image(image), t, next_t, indices_[static_cast<size_t>(image)]);
@@ -219,8 +231,17 @@ class Walk {
       noise_(indices_[static_cast<size_t>(image)], stage.t, z_);
       add(stage.noise_weight, z_, sum_);
     }
+    if (stage.learned_variance) add_learned_noise(stage, image);
     std::transform(sum_.begin(), sum_.end(), x_.image(image).begin(),
                    [](double value) { return static_cast<float>(value); });
+  }
+
+  void add_learned_noise(const Stage& stage, int64_t image) {
+    noise_(indices_[static_cast<size_t>(image)], stage.t, z_);
+    const std::span<const float> outputs = variance_.image(image);
+    for (size_t i = 0; i < sum_.size(); ++i) {
+      sum_[i] += std::exp(0.5 * stage.learned_variance->at(outputs[i])) * z_[i];
+    }
   }
 
   const NoisePredictor& predictor_;
@@ -229,6 +250,7 @@ class Walk {
   std::span<const int64_t> indices_;
   BatchView x_;
   Batch base_;
+  Batch variance_;  // the network's word on it, of plans that ask for it
   History history_;
   std::vector<float> z_;
   std::vector<double> sum_;
@@ -288,6 +310,10 @@ void run_sampler(const NoisePredictor& predictor, std::span<const int64_t> times
                  std::span<const int64_t> indices, BatchView x, const StepObserver& observer) {
   const Plan plan = sampler_plan(options, predictor.schedule(), times);
   check_indices(indices, x.images());
+  DDPM_CHECK(options.kind != SamplerKind::kAncestral || !is_learned(options.variance) ||
+                 predictor.learned_variance(),
+             "sampling: the variance ", to_string(options.variance),
+             " wants a network that has learned it; fixed_large and fixed_small are there without");
   Walk walk(predictor, options, noise, indices, plan, x);
   for (const Stage& stage : plan) {
     const auto step = static_cast<size_t>(stage.step);

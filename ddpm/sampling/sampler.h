@@ -44,7 +44,7 @@ const std::vector<SamplerKind>& all_sampler_kinds();
 
 struct SamplerOptions {
   SamplerKind kind = SamplerKind::kAncestral;
-  Variance variance = Variance::kFixedLarge;  // of ancestral steps
+  Variance variance = Variance::kFixedLarge;  // of ancestral steps; if learned, by the predictor
   double eta = 0.0;                           // of DDIM, in [0, 1]
   Churn churn = {};                           // of Euler's and Heun's method
   bool clip_x0 = true;                        // the predicted x_0, to [-1, 1]

@@ -73,6 +73,55 @@ std::vector<SamplerOptions> all_options() {
 
 }  // namespace
 
+// For data N(m, s^2) the best variance lies between the fixed ones, and with it a chain of any
+// length ends with the data's spread; beta gives too much and beta_tilde too little. Of a step
+// t -> 1, so that the last, noiseless step does not hide it.
+TEST(RunSampler, WithTheBestLearnedVarianceKeepsTheSpreadOfTheData) {
+  const GaussianData data{.m = 0.1, .s = 0.5};
+  const Schedule schedule = linear_schedule(kT);
+  const std::vector<int64_t> times = times_for(Spacing::kTrailing, kT, 10);
+  const Network network = [&](ConstBatchView x, std::span<const Timestep> timesteps,
+                              BatchView output) {
+    const int64_t t = timesteps[0].index + 1;
+    const int64_t s = std::max<int64_t>(*(std::find(times.begin(), times.end(), t) + 1), 1);
+    const NoiseLevel level = schedule.level(t);
+    const Posterior posterior = schedule.posterior(s, t);
+    const double best = posterior.variance + posterior.x0_weight * posterior.x0_weight * data.s *
+                                                 data.s * level.sigma * level.sigma /
+                                                 data.variance(level);
+    const LogVarianceRange range = log_variance_range(schedule, s, t);
+    const double o = 2.0 * (std::log(best) - range.lower) / (range.upper - range.lower) - 1.0;
+    for (int64_t i = 0; i < x.images(); ++i) {
+      for (size_t k = 0; k < x.image(i).size(); ++k) {
+        output.image(i)[k] = static_cast<float>(data.eps(level, x.image(i)[k]));
+        output.image(i)[k + x.image(i).size()] = static_cast<float>(o);
+      }
+    }
+  };
+  const NoisePredictor predictor(network, schedule, Prediction::kEps, true);
+  const auto spread = [&](Variance variance) {
+    const std::vector<float> x =
+        sample(predictor, {.variance = variance, .clip_x0 = false, .ends_at_one = true}, 10, 3,
+               first_indices(600));
+    double sum = 0.0;
+    for (const float value : x) sum += (value - 0.1) * (value - 0.1);
+    return sum / static_cast<double>(x.size());
+  };
+  // 21,000 values: the standard error of a variance is sqrt(2 / 21000) of it, 0.0024, so that five
+  // of them are 0.0122; a false alarm has probability 6e-7.
+  const double wanted = data.variance(schedule.level(1));
+  EXPECT_NEAR(spread(Variance::kLearnedRange), wanted, 0.0122);
+  EXPECT_GT(spread(Variance::kFixedLarge), wanted + 0.0122);
+  EXPECT_LT(spread(Variance::kFixedSmall), wanted - 0.0122);
+}
+
+TEST(RunSampler, RefusesALearnedVarianceThatTheNetworkDoesNotSay) {
+  Batch x(shape_of(1));
+  EXPECT_THROW(run_sampler(gaussian_predictor(), times_for(Spacing::kTrailing, kT, 10),
+                           {.variance = Variance::kLearnedRange}, 1, first_indices(1), x),
+               InvalidArgument);
+}
+
 TEST(FillInitialNoise, IsTheStreamOfEachImage) {
   Batch x(shape_of(2));
   fill_initial_noise(7, std::vector<int64_t>{5, 2}, x);

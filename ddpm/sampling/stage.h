@@ -7,9 +7,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "ddpm/diffusion/reverse_variance.h"
 #include "ddpm/diffusion/schedule.h"
 #include "ddpm/sampling/step_weights.h"
 
@@ -35,6 +37,9 @@ struct Stage {
   std::vector<double> x0_weights;
   std::vector<double> eps_weights;
   double noise_weight = 0.0;
+  // Instead of noise_weight: the logarithm of its square, value by value, from the second half of
+  // this call's output.
+  std::optional<LearnedLogVariance> learned_variance;
 };
 
 using Plan = std::vector<Stage>;

@@ -162,7 +162,7 @@ std::optional<PreviewReport> write_preview(Trainer& trainer, const Dataset& data
         network_with(trainer, unet, ema ? trainer.ema().averages() : trainer.weights());
     const NoisePredictor predictor(
         make_torch_network(network, trainer.device(), Precision::kFloat32), schedule,
-        prediction_of(config));
+        prediction_of(config), unet.learned_variance);
     try {
       const Batch samples = sample_all(work, predictor, shape);
       report.pictures.push_back(ema ? averaged : raw);
