@@ -19,7 +19,7 @@ namespace {
 constexpr const char* kRawName = "training/raw.safetensors";
 constexpr const char* kOptimizerName = "training/optimizer.safetensors";
 constexpr const char* kStateName = "training/state.json";
-constexpr int64_t kMaxStateBytes = 16 << 20;
+constexpr int64_t kMaxStateBytes = 64 << 20;        // ten losses for each of 100,000 times
 const std::string kFirstMomentPrefix = "exp_avg.";  // PyTorch's names for Adam's moments
 const std::string kSecondMomentPrefix = "exp_avg_sq.";
 

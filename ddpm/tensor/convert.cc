@@ -22,6 +22,13 @@ Tensor to_tensor(std::span<const int64_t> numbers, at::Device device) {
   return host.to(device);
 }
 
+Tensor to_float_tensor(std::span<const double> numbers, at::Device device) {
+  Tensor host = at::empty({std::ssize(numbers)}, at::kFloat);
+  std::transform(numbers.begin(), numbers.end(), host.mutable_data_ptr<float>(),
+                 [](double number) { return static_cast<float>(number); });
+  return host.to(device);
+}
+
 void copy_to(const Tensor& tensor, BatchView batch) {
   const BatchShape& shape = batch.shape();
   DDPM_CHECK(tensor.dim() == 4 && tensor.size(0) == shape.images &&

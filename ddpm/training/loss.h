@@ -1,4 +1,4 @@
-// The training loss on tensors.
+// How far a prediction is off, on tensors.
 
 #pragma once
 
@@ -6,10 +6,19 @@
 
 namespace ddpm {
 
-// L_simple of each image, the mean over its values of (target - output)^2, in float32 whatever the
-// output's dtype; [DDPM] eq. 14 averages it over images, times and noise.
+enum class ErrorKind { kSquared, kAbsolute, kHuber };
+
+struct PointError {
+  ErrorKind kind = ErrorKind::kSquared;
+  // Of Huber's: squared up to delta and from there on 2 delta |error| - delta^2, which continues it
+  // with the same slope.
+  double delta = 1.0;
+};
+
+// The mean over the values of each image of the error's size, in float32 whatever the output's
+// dtype. Squared it is L_simple, which [DDPM] eq. 14 averages over images, times and noise.
 //   output, target  [N, C, H, W]
 //   result          [N], differentiable in output
-Tensor simple_losses(const Tensor& output, const Tensor& target);
+Tensor image_errors(const Tensor& output, const Tensor& target, PointError error = {});
 
 }  // namespace ddpm

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ddpm/base/check.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/random/stream.h"
 
@@ -49,15 +50,34 @@ TEST(TrainingTime, EveryTimeIsAboutEquallyLikely) {
   }
 }
 
+// Two times, of which the second has three times the loss: drawn as LossHistory has it, each sample
+// on its own, with weights whose mean over the draws is 1.
+TEST(ImportantTimes, FollowTheHistoryAndWeighItAway) {
+  LossHistory history(2, 1);
+  const TrainingTimes uniform_times = important_times(history, 7, 0, 1000);
+  for (const double weight : uniform_times.weights) EXPECT_EQ(weight, 1.0);
+  history.add(1, 1.0);
+  history.add(2, 3.0);
+  const TrainingTimes times = important_times(history, 7, 0, 20000);
+  const double p = 0.999 * 0.25 + 0.0005;
+  const auto ones = static_cast<double>(std::ranges::count(times.t, 1));
+  // binomial, five standard deviations: a false alarm has probability 6e-7
+  EXPECT_NEAR(ones, 20000.0 * p, 5.0 * std::sqrt(20000.0 * p * (1.0 - p)));
+  for (size_t i = 0; i < 100; ++i) {
+    EXPECT_DOUBLE_EQ(times.weights[i], times.t[i] == 1 ? 0.5 / p : 0.5 / (1.0 - p));
+  }
+  const TrainingTimes later = important_times(history, 7, 500, 10);
+  EXPECT_TRUE(std::equal(later.t.begin(), later.t.end(), times.t.begin() + 500));
+}
+
 TEST(NoisyBatch, ASampleIsTheSameHoweverTheBatchIsCut) {
   const Schedule schedule = linear_schedule(1000);
   const Batch x0 = some_images(6);
-  const NoisyBatch whole =
-      make_noisy_batch(schedule, Prediction::kEps, TimestepSampling::kStratified, 9, 100, x0);
+  const std::vector<int64_t> times = {1, 20, 300, 300, 999, 1000};
+  const NoisyBatch whole = make_noisy_batch(schedule, Prediction::kEps, 9, 100, x0, times);
   for (int64_t i = 0; i < 6; ++i) {
-    const NoisyBatch one =
-        make_noisy_batch(schedule, Prediction::kEps, TimestepSampling::kStratified, 9, 100 + i,
-                         x0.view().slice(i, 1));
+    const NoisyBatch one = make_noisy_batch(schedule, Prediction::kEps, 9, 100 + i,
+                                            x0.view().slice(i, 1), {times[static_cast<size_t>(i)]});
     EXPECT_EQ(one.t[0], whole.t[static_cast<size_t>(i)]);
     EXPECT_TRUE(std::ranges::equal(one.x_t.values(), whole.x_t.image(i)));
     EXPECT_TRUE(std::ranges::equal(one.target.values(), whole.target.image(i)));
@@ -67,10 +87,10 @@ TEST(NoisyBatch, ASampleIsTheSameHoweverTheBatchIsCut) {
 TEST(NoisyBatch, HoldsTheClosedFormOfItsTimeAndNoise) {
   const Schedule schedule = cosine_schedule(1000);
   const Batch x0 = some_images(3);
-  const NoisyBatch eps =
-      make_noisy_batch(schedule, Prediction::kEps, TimestepSampling::kUniform, 2, 0, x0);
-  const NoisyBatch v =
-      make_noisy_batch(schedule, Prediction::kV, TimestepSampling::kUniform, 2, 0, x0);
+  const std::vector<int64_t> times = {1, 500, 1000};
+  const NoisyBatch eps = make_noisy_batch(schedule, Prediction::kEps, 2, 0, x0, times);
+  const NoisyBatch v = make_noisy_batch(schedule, Prediction::kV, 2, 0, x0, times);
+  EXPECT_THROW(make_noisy_batch(schedule, Prediction::kV, 2, 0, x0, {1}), InvalidArgument);
   for (int64_t i = 0; i < 3; ++i) {
     const NoiseLevel level = schedule.level(eps.t[static_cast<size_t>(i)]);
     for (size_t k = 0; k < 16; ++k) {

@@ -195,6 +195,41 @@ TEST_F(RunTraining, OneBadUpdateIsSkippedAndTheRunGoesOn) {
   EXPECT_FALSE((*preview)["ema"].contains("not_finite")) << *preview;
 }
 
+// What t is drawn by is in the checkpoint: two runs that are interrupted before and after all times
+// have their losses end as one that was not.
+TEST_F(RunTraining, ImportanceSamplingGoesOnExactlyWhereItWas) {
+  TrainConfig config = four_steps();
+  config.T = 2;
+  config.batch_size = 6;
+  config.steps = 12;
+  config.loss = "hybrid";
+  config.variance = "learned_range";
+  config.timestep_sampling = "importance";
+  int64_t full_since = 0;
+  RunObserver observer;
+  observer.look = [&](Trainer& trainer) {
+    const auto counts = trainer.carried().at("loss_history_counts");
+    const bool full = std::ranges::all_of(counts, [](double count) { return count == 10; });
+    if (full && full_since == 0) full_since = trainer.steps_done();
+  };
+  const auto final_weights = [&](const std::string& name) {
+    return sha256_of_file(folder_ / name / "checkpoints/00000012/training/raw.safetensors");
+  };
+  run("whole", config, false, observer);
+  ASSERT_GT(full_since, 2);
+  ASSERT_LT(full_since, 10);
+  for (const int64_t cut : {int64_t{2}, full_since + 1}) {
+    const std::string name = concat("cut", cut);
+    int64_t done = 0;
+    RunObserver stopping;
+    stopping.look = [&](Trainer& trainer) { done = trainer.steps_done(); };
+    stopping.stop = [&] { return done == cut; };
+    EXPECT_EQ(run(name, config, false, stopping), RunEnd::kStopped);
+    EXPECT_EQ(run(name, config, true), RunEnd::kDone);
+    EXPECT_EQ(final_weights(name), final_weights("whole"));
+  }
+}
+
 TEST_F(RunTraining, OtherDataAreRefusedUnlessTheyAreAllowed) {
   TrainConfig config = four_steps();
   run("first", config);

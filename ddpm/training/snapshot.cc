@@ -53,6 +53,7 @@ std::filesystem::path save_snapshot(Trainer& trainer, TrainingState state, Check
   state.ema_updates = trainer.ema().updates();
   state.skipped_updates = trainer.skipped_updates();
   state.bad_in_a_row = trainer.bad_steps_in_a_row();
+  state.carried.merge(trainer.carried());
   const HostCopies ema(trainer.ema().averages());
   const HostCopies raw(trainer.weights());
   const HostCopies first(trainer.adam().first_moments());
@@ -72,7 +73,7 @@ TrainingState restore_snapshot(const std::filesystem::path& checkpoint, Trainer&
             read_arrays(checkpoint, unet, ArraySet::kSecondMoment));
   trainer.adam().restore(state.optimizer_updates);
   trainer.ema().restore(state.ema_updates);
-  trainer.restore(state.step, state.skipped_updates, state.bad_in_a_row);
+  trainer.restore(state.step, state.skipped_updates, state.bad_in_a_row, state.carried);
   return state;
 }
 

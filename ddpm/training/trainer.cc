@@ -1,6 +1,7 @@
 #include "ddpm/training/trainer.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,19 +9,15 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/diffusion/noise_predictor.h"
-#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/models/autocast.h"
 #include "ddpm/tensor/convert.h"
-#include "ddpm/training/loss.h"
 
 namespace ddpm {
 
 namespace {
 
-TimestepSampling sampling_of(const TrainConfig& config) {
-  return config.timestep_sampling == "uniform" ? TimestepSampling::kUniform
-                                               : TimestepSampling::kStratified;
-}
+constexpr const char* kHistoryLosses = "loss_history";
+constexpr const char* kHistoryCounts = "loss_history_counts";
 
 std::shared_ptr<UNet> fresh_network(const TrainConfig& config, const UNetConfig& unet,
                                     at::Device device) {
@@ -61,13 +58,26 @@ double global_norm(const std::vector<Tensor>& gradients) {
 
 Trainer::Trainer(const TrainConfig& config, const UNetConfig& unet, at::Device device)
     : config_(config),
-      schedule_(make_schedule(schedule_config_of(config))),
-      prediction_(prediction_of(config)),
+      objective_(config),
       device_(device),
       network_(fresh_network(config, unet, device)),
       weights_(trainable(*network_)),
       adam_(weights_, adam_options(config)),
-      ema_(weights_, rule_of(config), config.ema_decay) {}
+      ema_(weights_, rule_of(config), config.ema_decay) {
+  if (config.timestep_sampling == "importance") history_.emplace(config.T);
+}
+
+TrainingTimes Trainer::draw_times(int64_t first_sample, int64_t count) const {
+  const auto seed = static_cast<uint64_t>(config_.seed);
+  if (history_) return important_times(*history_, seed, first_sample, count);
+  const auto sampling = config_.timestep_sampling == "uniform" ? TimestepSampling::kUniform
+                                                               : TimestepSampling::kStratified;
+  TrainingTimes times;
+  for (int64_t i = 0; i < count; ++i) {
+    times.t.push_back(training_time(sampling, seed, first_sample + i, config_.T));
+  }
+  return times;
+}
 
 Tensor Trainer::predict(const NoisyBatch& noisy, int64_t first_sample) const {
   std::optional<DropoutKey> dropout;
@@ -76,7 +86,7 @@ Tensor Trainer::predict(const NoisyBatch& noisy, int64_t first_sample) const {
   }
   const Tensor x_t = to_tensor(noisy.x_t, device_);
   std::vector<int64_t> indices;
-  for (const int64_t t : noisy.t) indices.push_back(timestep_of(t, schedule_.steps()).index);
+  for (const int64_t t : noisy.t) indices.push_back(timestep_of(t, config_.T).index);
   const Tensor timesteps = to_tensor(indices, device_);
   std::optional<AutocastBFloat16> autocast;
   if (config_.precision == "bf16") autocast.emplace(device_.type());
@@ -85,8 +95,9 @@ Tensor Trainer::predict(const NoisyBatch& noisy, int64_t first_sample) const {
 
 StepReport Trainer::step(ConstBatchView x0, int64_t first_sample) {
   const auto seed = static_cast<uint64_t>(config_.seed);
-  const NoisyBatch noisy =
-      make_noisy_batch(schedule_, prediction_, sampling_of(config_), seed, first_sample, x0);
+  const TrainingTimes times = draw_times(first_sample, x0.images());
+  const NoisyBatch noisy = make_noisy_batch(objective_.schedule(), objective_.prediction(), seed,
+                                            first_sample, x0, times.t);
   StepReport report;
   report.t = noisy.t;
   report.step = steps_done_ + 1;
@@ -95,8 +106,10 @@ StepReport Trainer::step(ConstBatchView x0, int64_t first_sample) {
 
   for (Tensor& weight : weights_) weight.mutable_grad().reset();
   const Tensor output = predict(noisy, first_sample);
-  const Tensor image_losses = simple_losses(output, to_tensor(noisy.target, device_));
-  const Tensor loss = image_losses.mean();
+  const Tensor image_losses = objective_.losses(output, noisy, x0);
+  const Tensor loss = times.weights.empty()
+                          ? image_losses.mean()
+                          : (image_losses * to_float_tensor(times.weights, device_)).mean();
   report.image_losses = to_doubles(image_losses);
   report.loss = loss.item<double>();
   if (std::isfinite(report.loss)) {
@@ -106,7 +119,14 @@ StepReport Trainer::step(ConstBatchView x0, int64_t first_sample) {
     report.not_finite = "loss";
   }
   update(report);
+  if (history_) remember_losses(report);
   return report;
+}
+
+void Trainer::remember_losses(const StepReport& report) {
+  const auto is_finite = [](double loss) { return std::isfinite(loss); };
+  if (!std::all_of(report.image_losses.begin(), report.image_losses.end(), is_finite)) return;
+  for (size_t i = 0; i < report.t.size(); ++i) history_->add(report.t[i], report.image_losses[i]);
 }
 
 void Trainer::update(StepReport& report) {
@@ -127,7 +147,21 @@ void Trainer::update(StepReport& report) {
   ema_.update(weights_);
 }
 
-void Trainer::restore(int64_t steps_done, int64_t skipped, int64_t bad_in_a_row) {
+std::map<std::string, std::vector<double>> Trainer::carried() const {
+  if (!history_) return {};
+  return {{kHistoryLosses, history_->losses()}, {kHistoryCounts, history_->counts()}};
+}
+
+void Trainer::restore(int64_t steps_done, int64_t skipped, int64_t bad_in_a_row,
+                      const std::map<std::string, std::vector<double>>& carried) {
+  if (history_) {
+    const auto losses = carried.find(kHistoryLosses);
+    const auto counts = carried.find(kHistoryCounts);
+    if (losses == carried.end() || counts == carried.end()) {
+      throw FormatError("resume: the checkpoint has no losses to draw times by");
+    }
+    history_->restore(losses->second, counts->second);
+  }
   steps_done_ = steps_done;
   skipped_ = skipped;
   bad_in_a_row_ = bad_in_a_row;

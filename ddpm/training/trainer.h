@@ -3,25 +3,28 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "ddpm/base/batch.h"
 #include "ddpm/checkpoints/train_config.h"
-#include "ddpm/diffusion/schedule.h"
+#include "ddpm/diffusion/loss_history.h"
 #include "ddpm/models/unet.h"
 #include "ddpm/training/adam.h"
 #include "ddpm/training/ema.h"
 #include "ddpm/training/noising.h"
+#include "ddpm/training/objective.h"
 
 namespace ddpm {
 
 // What one step did.
 struct StepReport {
-  int64_t step = 0;                  // the number of the step, the first is 1
-  double loss = 0.0;                 // L_simple, the mean over the batch
-  std::vector<double> image_losses;  // [N], the mean over an image
+  int64_t step = 0;   // the number of the step, the first is 1
+  double loss = 0.0;  // the mean over the batch, weighted if t is drawn by importance
+  std::vector<double> image_losses;  // [N], of each image, not so weighted
   std::vector<int64_t> t;            // [N], in [1, T]
   double gradient_norm = 0.0;        // global, before clipping
   double learning_rate = 0.0;
@@ -55,16 +58,23 @@ class Trainer {
   const TrainConfig& config() const { return config_; }
   at::Device device() const { return device_; }
 
-  // Goes on from there; the caller has copied weights, moments and averages in.
-  void restore(int64_t steps_done, int64_t skipped, int64_t bad_in_a_row);
+  // Numbers by name that the next step depends on, for a checkpoint.
+  std::map<std::string, std::vector<double>> carried() const;
+
+  // Goes on from there; the caller has copied weights, moments and averages in. `carried` may have
+  // other names, too. Throws FormatError if numbers are missing or do not fit.
+  void restore(int64_t steps_done, int64_t skipped, int64_t bad_in_a_row,
+               const std::map<std::string, std::vector<double>>& carried);
 
  private:
+  TrainingTimes draw_times(int64_t first_sample, int64_t count) const;
   Tensor predict(const NoisyBatch& noisy, int64_t first_sample) const;
+  void remember_losses(const StepReport& report);
   void update(StepReport& report);
 
   TrainConfig config_;
-  Schedule schedule_;
-  Prediction prediction_;
+  Objective objective_;
+  std::optional<LossHistory> history_;  // if t is drawn by it
   at::Device device_;
   std::shared_ptr<UNet> network_;
   std::vector<Tensor> weights_;
