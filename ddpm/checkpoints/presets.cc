@@ -33,6 +33,29 @@ TrainConfig paper_256() {
   return config;
 }
 
+// A row of the paper's table 2, which compares what to predict and what to make small on CIFAR-10,
+// or of what the table leaves out: the prediction of x_0, and a learned variance beside an
+// unweighted error, which has to have the bound's part of the hybrid loss or nothing would train
+// it. The learned variance is the one of 2015, diagonal and free.
+Preset table2_row(const std::string& prediction, bool bound, bool learned) {
+  TrainConfig config = cifar10().config;
+  config.prediction = prediction;
+  config.loss = bound ? "bound" : learned ? "hybrid" : "simple";
+  if (learned) config.variance = "learned";
+  const std::string what = prediction == "mean" ? "mu-tilde"
+                           : prediction == "x0" ? "x_0"
+                                                : prediction;
+  return {
+      concat("table2-", prediction, bound ? "-bound" : "-simple", learned ? "-learned" : "-fixed"),
+      concat("cifar10 as in the paper's table 2: predicts ", what, ", ",
+             bound     ? "the bound"
+             : learned ? "squared error and the bound of a"
+                       : "squared error",
+             bound ? (learned ? " of a learned variance" : " of a fixed variance")
+                   : (learned ? " learned variance" : ", fixed variance")),
+      config};
+}
+
 Preset celebahq256() {
   TrainConfig config = paper_256();
   config.steps = 500000;
@@ -106,8 +129,17 @@ Preset tiny() {
 }  // namespace
 
 const std::vector<Preset>& presets() {
-  static const std::vector<Preset> all = {cifar10(), celebahq256(), lsun256(), fashion_mnist(),
-                                          tiny()};
+  static const std::vector<Preset> all = [] {
+    std::vector<Preset> list = {cifar10(), celebahq256(), lsun256(), fashion_mnist(), tiny()};
+    for (const char* prediction : {"mean", "eps", "x0"}) {
+      for (const bool bound : {true, false}) {
+        for (const bool learned : {true, false}) {
+          list.push_back(table2_row(prediction, bound, learned));
+        }
+      }
+    }
+    return list;
+  }();
   return all;
 }
 

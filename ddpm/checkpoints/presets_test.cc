@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "ddpm/base/check.h"
@@ -66,6 +67,27 @@ TEST(Presets, ThePapersRunsAreAsPublished) {
   }
 }
 
+TEST(Presets, EachRowOfTable2IsThere) {
+  int64_t rows = 0;
+  for (const Preset& one : presets()) {
+    if (one.name.rfind("table2-", 0) != 0) continue;
+    ++rows;
+    TrainConfig config = one.config;
+    const bool learned = one.name.find("-learned") != std::string::npos;
+    const bool bound = one.name.find("-bound") != std::string::npos;
+    EXPECT_EQ(one.name.find("table2-" + config.prediction), 0U);
+    EXPECT_EQ(config.variance, learned ? "learned" : "fixed_large");
+    EXPECT_EQ(config.loss, bound ? "bound" : learned ? "hybrid" : "simple");
+    // nothing else is other than in the paper's run
+    for (const char* key : {"prediction", "variance", "loss"}) {
+      const ConfigField& field = train_config_field(key);
+      field.set_json(config, field.get(preset("cifar10")));
+    }
+    EXPECT_EQ(config, preset("cifar10"));
+  }
+  EXPECT_EQ(rows, 12);
+}
+
 TEST(Presets, TheTinyOneIsTiny) { EXPECT_LT(count_parameters(network_of(preset("tiny"))), 50000); }
 
 TEST(Presets, AnUnknownNameListsTheKnownOnes) {
@@ -73,9 +95,13 @@ TEST(Presets, AnUnknownNameListsTheKnownOnes) {
     preset("cifar-10");
     FAIL() << "no error";
   } catch (const InvalidArgument& error) {
-    EXPECT_STREQ(error.what(),
-                 "--preset must be one of cifar10, celebahq256, lsun256, fashion-mnist, tiny, got "
-                 "'cifar-10'; did you mean 'cifar10'?");
+    const std::string said = error.what();
+    EXPECT_EQ(said.rfind("--preset must be one of cifar10, celebahq256, lsun256, fashion-mnist, "
+                         "tiny, table2-mean-bound-learned, ",
+                         0),
+              0U)
+        << said;
+    EXPECT_NE(said.find(", got 'cifar-10'; did you mean 'cifar10'?"), std::string::npos) << said;
   }
 }
 

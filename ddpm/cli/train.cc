@@ -65,6 +65,16 @@ void declare_fields(Flags& flags, const std::shared_ptr<TrainFlags>& values) {
   }
 }
 
+// The names, with those of one table's rows as a pattern.
+std::string shown_presets() {
+  std::vector<std::string> names;
+  for (const std::string& name : preset_names()) {
+    if (name.rfind("table2-", 0) != 0) names.push_back(name);
+  }
+  return join(names, ", ") +
+         ", or a row of the paper's table 2, table2-mean|eps|x0-bound|simple-learned|fixed";
+}
+
 std::shared_ptr<TrainFlags> declare(Flags& flags) {
   auto values = std::make_shared<TrainFlags>();
   values->command = flags.command();
@@ -80,7 +90,7 @@ std::shared_ptr<TrainFlags> declare(Flags& flags) {
                "also say how many steps fit into this time, e.g. 90s, 6m, 2h");
   }
   flags.text("--preset", values->preset, "NAME",
-             "start from this configuration: " + join(preset_names(), ", "));
+             "start from this configuration: " + shown_presets());
   flags.text("--config", values->config_file, "FILE",
              "start from this configuration, a JSON file of the keys below with _ for -");
   declare_fields(flags, values);
