@@ -6,6 +6,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
+#include "ddpm/diffusion/bound.h"
 #include "ddpm/diffusion/reverse_variance.h"
 
 namespace ddpm {
@@ -31,6 +32,7 @@ std::vector<int64_t> attention_for(int64_t height, int64_t levels) {
 
 // The loss, its weights and the variance belong together.
 void check_objective(const TrainConfig& config) {
+  if (config.loss != "simple") check_bound(make_schedule(schedule_config_of(config)), "loss");
   const bool learned = is_learned(variance_from(config.variance));
   DDPM_CHECK(!learned || config.loss != "simple",
              "variance: the loss simple does not train one that is ", config.variance,
@@ -172,6 +174,14 @@ ScheduleConfig schedule_config_of(const TrainConfig& config) {
 }
 
 Prediction prediction_of(const TrainConfig& config) { return prediction_from(config.prediction); }
+
+std::string loss_text(const TrainConfig& config) {
+  std::string text = config.loss;
+  if (config.loss_weight != "none") text += ", weight " + config.loss_weight;
+  if (config.error != "squared") text += ", error " + config.error;
+  if (config.timestep_sampling == "importance") text += ", times by importance";
+  return text;
+}
 
 double learning_rate_at(const TrainConfig& config, int64_t step) {
   DDPM_CHECK(step >= 0, "learning_rate_at: step must be at least 0, got ", step);

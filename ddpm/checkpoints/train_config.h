@@ -141,6 +141,9 @@ TrainConfig with_network_of(TrainConfig config, const UNetConfig& unet);
 ScheduleConfig schedule_config_of(const TrainConfig& config);
 Prediction prediction_of(const TrainConfig& config);
 
+// What is made small, for a person: "simple", "simple, weight min_snr", "hybrid, error huber".
+std::string loss_text(const TrainConfig& config);
+
 // Of the update that takes the run from `step` to `step + 1`, step in [0, steps):
 //   learning_rate * min(step / warmup, 1)                                    constant
 //   the same * (1 + cos(pi step / steps)) / 2, which would be 0 at `steps`   cosine

@@ -59,6 +59,7 @@ void print_training(const fs::path& checkpoint) {
   line("skipped updates", std::to_string(state.skipped_updates));
   line("EMA", concat("decay ", shortest(state.config.ema_decay), ", rule ", state.config.ema_rule,
                      ", ", with_thousands(state.ema_updates), " updates"));
+  line("loss", loss_text(state.config));
   line("seed", std::to_string(state.config.seed));
   line("data", state.config.data);
   line("data fingerprint", state.data_fingerprint);

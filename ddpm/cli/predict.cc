@@ -35,7 +35,9 @@ std::shared_ptr<PredictFlags> declare(Flags& flags) {
   flags.text("--input", values->input, "X.npy", "x_t, float32 [N, C, H, W]");
   flags.text("--timesteps", values->timesteps, "T.npy",
              "the network's own indices, int64 [N], each in [0, T - 1]");
-  flags.text("--output", values->output, "Y.npy", "the network's output, float32 [N, C, H, W]");
+  flags.text(
+      "--output", values->output, "Y.npy",
+      "the network's output, float32 [N, C, H, W], or [N, 2 C, H, W] with a learned variance");
   return values;
 }
 
@@ -85,7 +87,9 @@ int run_predict(const PredictFlags& flags, const Backend& backend) {
   const auto timesteps = input_timesteps(t_array, model, x.images(), flags.timesteps);
 
   std::cout << absolute_text(flags.output) << '\n' << describe(model, flags.model) << std::endl;
-  Batch y(x.shape());
+  BatchShape answer = x.shape();
+  answer.channels = model.config.unet.output_channels();
+  Batch y(answer);
   for (int64_t first = 0; first < x.images(); first += kImagesAtOnce) {
     const int64_t count = std::min(kImagesAtOnce, x.images() - first);
     model.network(
@@ -94,7 +98,10 @@ int run_predict(const PredictFlags& flags, const Backend& backend) {
         y.view().slice(first, count));
   }
   const auto bytes = std::as_bytes(std::span<const float>(y.values()));
-  write_output_file(flags.output, encode_npy({"<f4", x_array.shape, std::string(as_text(bytes))}));
+  write_output_file(flags.output,
+                    encode_npy({"<f4",
+                                {answer.images, answer.channels, answer.height, answer.width},
+                                std::string(as_text(bytes))}));
   std::cout << x.images() << " images\n"
             << NextCommand(backend.program, "info").word(flags.model.checkpoint).line()
             << std::endl;

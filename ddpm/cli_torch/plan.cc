@@ -82,7 +82,7 @@ Measurement measure(const TrainConfig& config, const UNetConfig& unet, const Dat
   const std::shared_ptr<const UNet> unowned(std::shared_ptr<const UNet>(), &trainer.network());
   const Network network = make_torch_network(unowned, device, Precision::kFloat32);
   const std::vector<Timestep> timesteps(static_cast<size_t>(measured.images), Timestep{0});
-  Batch output(several.shape());
+  Batch output({measured.images, unet.output_channels(), unet.height, unet.width});
   measured.call_seconds = seconds_of([&] { network(several, timesteps, output); }, at_least / 3.0);
   return measured;
 }
@@ -174,7 +174,8 @@ std::string summary_lines(const TrainConfig& config, const UNetConfig& unet, con
       << unet.base_channels << " channels times " << join(unet.channel_multipliers, ", ") << ", "
       << unet.height << "x" << unet.width << "x" << unet.image_channels << "\n"
       << "process           " << config.schedule << " schedule, T = " << config.T << ", predicts "
-      << config.prediction << "\n"
+      << config.prediction << ", variance " << config.variance << ", loss " << loss_text(config)
+      << "\n"
       << "training          " << with_thousands(config.steps) << " steps of " << config.batch_size
       << " images" << (config.data.empty() ? "" : " (" + readable_epochs(epochs) + ")") << ", "
       << config.precision << " on " << device.str() << ", " << threads

@@ -22,6 +22,14 @@ double log_variance_at(const ReverseStep& model, size_t i) {
 
 }  // namespace
 
+void check_bound(const Schedule& schedule, const std::string& who) {
+  for (int64_t t = 2; t <= schedule.steps(); ++t) {
+    DDPM_CHECK(schedule.alpha_bar(t - 1) < 1.0 || schedule.beta(t) == 0.0, who,
+               ": the bound is infinite at t = ", t,
+               ", whose x_{t-1} has no noise; wanted a first beta above 0");
+  }
+}
+
 double prior_term_at(const Schedule& schedule, int64_t t, double power) {
   const double kept = schedule.alpha_bar(t);
   // KL(N(sqrt(kept) x, 1 - kept) || N(0, 1)), where -1 and 1 - kept have cancelled each other

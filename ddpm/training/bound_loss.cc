@@ -44,11 +44,9 @@ Tensor images_of(ConstBatchView batch, const std::vector<int64_t>& images, at::D
 
 BoundLoss::BoundLoss(const Schedule& schedule, Prediction prediction, Variance variance)
     : variance_(variance), T_(schedule.steps()), decoder_(decoder_of(schedule, prediction)) {
+  check_bound(schedule, "loss");
   divergence_.resize(static_cast<size_t>(T_ + 1));
   for (int64_t t = 2; t <= T_; ++t) {
-    DDPM_CHECK(schedule.posterior(t).variance > 0.0 || schedule.beta(t) == 0.0,
-               "loss: the bound is infinite at t = ", t,
-               ", whose x_{t-1} has no noise; wanted a first beta above 0");
     divergence_[static_cast<size_t>(t)] = divergence_at(schedule, prediction, t);
   }
 }

@@ -27,8 +27,7 @@ struct BoundInputs {
 
 class BoundLoss {
  public:
-  // Throws InvalidArgument where the bound is infinite whatever is trained: at a t >= 2 whose
-  // x_{t-1} has no noise but whose x_t has.
+  // Throws InvalidArgument as check_bound does.
   BoundLoss(const Schedule& schedule, Prediction prediction, Variance variance);
 
   // T times L_{t-1} of each image, or L_0 at t = 1, in bits per dimension: with t drawn uniformly
