@@ -54,20 +54,19 @@ std::shared_ptr<ForwardFlags> declare(Flags& flags) {
 
 constexpr int64_t kDefaultColumns = 11;
 
-std::vector<int64_t> times_of(const ForwardFlags& flags) {
+std::vector<int64_t> times_of(const ForwardFlags& flags, int64_t T) {
   if (flags.times.empty()) {
     std::vector<int64_t> times;
     for (int64_t i = 0; i < kDefaultColumns; ++i) {
-      const int64_t t = flags.process.T * i / (kDefaultColumns - 1);
+      const int64_t t = T * i / (kDefaultColumns - 1);
       if (times.empty() || t > times.back()) times.push_back(t);
     }
     return times;
   }
   for (size_t i = 0; i < flags.times.size(); ++i) {
     const bool rising = i == 0 || flags.times[i] > flags.times[i - 1];
-    DDPM_CHECK(rising && flags.times[i] >= 0 && flags.times[i] <= flags.process.T,
-               "forward: --times must rise and lie in [0, ", flags.process.T, "], got ",
-               flags.times[i]);
+    DDPM_CHECK(rising && flags.times[i] >= 0 && flags.times[i] <= T,
+               "forward: --times must rise and lie in [0, ", T, "], got ", flags.times[i]);
   }
   return flags.times;
 }
@@ -135,8 +134,11 @@ int run_forward(const ForwardFlags& flags, const std::string& program) {
   require_given("forward", "--data", flags.data.spec, kDataForms);
   require_given("forward", "--out", flags.out, "the PNG file to write");
   check_output_file("forward", "--out", flags.out);
-  const std::vector<int64_t> times = times_of(flags);
-  const Schedule schedule = make_schedule(schedule_config(flags.schedule, flags.process));
+  DDPM_CHECK(flags.process.betas.empty() || flags.schedule == "list",
+             "forward: --betas belong to --schedule list, got --schedule ", flags.schedule);
+  const Schedule schedule =
+      make_schedule(schedule_config("forward", flags.schedule, flags.process));
+  const std::vector<int64_t> times = times_of(flags, schedule.steps());
   std::cout << absolute_text(flags.out) << std::endl;
   const Dataset dataset = open_dataset_watched(data_options("forward", flags.data));
   DDPM_CHECK(flags.first_image <= dataset.size() - flags.images,

@@ -1,5 +1,6 @@
 // `ddpm schedule`: noise schedules in numbers and as a picture, one or several side by side.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -77,8 +78,11 @@ std::shared_ptr<ScheduleCommandFlags> declare(Flags& flags) {
 
 std::vector<NamedSchedule> schedules_of(const ScheduleCommandFlags& flags) {
   std::vector<NamedSchedule> all;
-  for (const std::string& name : split(flags.kinds, ',')) {
-    all.push_back({name, make_schedule(schedule_config(name, flags.process))});
+  const std::vector<std::string> names = split(flags.kinds, ',');
+  DDPM_CHECK(flags.process.betas.empty() || std::count(names.begin(), names.end(), "list") > 0,
+             "schedule: --betas belong to --schedule list, got --schedule ", flags.kinds);
+  for (const std::string& name : names) {
+    all.push_back({name, make_schedule(schedule_config("schedule", name, flags.process))});
   }
   if (!flags.checkpoint.empty()) {
     const auto folder = resolve_checkpoint(flags.checkpoint);
@@ -163,17 +167,18 @@ Image picture_of(const std::vector<NamedSchedule>& schedules) {
 }
 
 // The first schedule as a configuration that trains.
-std::string next_command(const ScheduleCommandFlags& flags, const std::string& program) {
+std::string next_command(const ScheduleCommandFlags& flags, int64_t T, const std::string& program) {
   const std::string kind = split(flags.kinds, ',').front();
   const ScheduleFlags defaults;
   NextCommand next(program, "plan");
   next.flag("--schedule", kind)
-      .flag_unless(defaults.T, "--T", flags.process.T)
+      .flag_unless(defaults.T, "--T", T)
       .flag_unless(defaults.beta_1, "--beta-1", flags.process.beta_1)
       .flag_unless(defaults.beta_T, "--beta-T", flags.process.beta_T);
   if (flags.process.zero_terminal_snr) next.word("--zero-terminal-snr");
+  if (kind == "list") next.flag("--betas", flags.process.betas);
   constexpr int64_t kPreviewSteps = 50;
-  if (flags.process.T < kPreviewSteps) next.flag("--sample-steps", flags.process.T);
+  if (T < kPreviewSteps) next.flag("--sample-steps", T);
   return next.flag("--prediction", "v").line();  // which every schedule allows
 }
 
@@ -191,7 +196,7 @@ int run_schedule(const ScheduleCommandFlags& flags, const std::string& program) 
   std::cout << join(tables, "\n");
   if (!flags.csv.empty()) write_output_file(flags.csv, csv_of(schedules));
   if (!flags.out.empty()) write_output_file(flags.out, encode_png(picture_of(schedules)));
-  std::cout << next_command(flags, program) << std::endl;
+  std::cout << next_command(flags, schedules[0].schedule.steps(), program) << std::endl;
   return 0;
 }
 

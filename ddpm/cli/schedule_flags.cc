@@ -1,6 +1,24 @@
 #include "ddpm/cli/schedule_flags.h"
 
+#include "ddpm/base/check.h"
+#include "ddpm/checkpoints/train_config.h"
+
 namespace ddpm {
+
+namespace {
+
+// As `train` reads them.
+std::vector<double> betas_from(const std::string& command, const std::string& text) {
+  TrainConfig config;
+  try {
+    train_config_field("betas").set_text(config, text);
+  } catch (const InvalidArgument& error) {
+    throw InvalidArgument(concat(command, ": --betas: ", error.what()));
+  }
+  return config.betas;
+}
+
+}  // namespace
 
 void declare_schedule_flags(Flags& flags, ScheduleFlags& values) {
   flags.integer("--T", values.T, "the number of steps", 1, Schedule::kMaxSteps);
@@ -9,20 +27,29 @@ void declare_schedule_flags(Flags& flags, ScheduleFlags& values) {
   flags.number("--beta-T", values.beta_T, "where they end; of constant, all of them", 0.0, 1.0);
   flags.toggle("--zero-terminal-snr", values.zero_terminal_snr,
                "rescale the betas so that nothing of the image is left at T");
+  flags.text("--betas", values.betas, "B,B,..|FILE",
+             "the betas of the schedule list, or a file of them; T is how many they are");
 }
 
 std::vector<std::string> named_schedules() {
   std::vector<std::string> names;
   for (const ScheduleKind kind : all_schedule_kinds()) names.push_back(to_string(kind));
+  names.push_back(to_string(ScheduleKind::kList));
   return names;
 }
 
-ScheduleConfig schedule_config(const std::string& kind, const ScheduleFlags& flags) {
-  return {.kind = schedule_kind_from(kind),
-          .T = flags.T,
-          .beta_1 = flags.beta_1,
-          .beta_T = flags.beta_T,
-          .zero_terminal_snr = flags.zero_terminal_snr};
+ScheduleConfig schedule_config(const std::string& command, const std::string& kind,
+                               const ScheduleFlags& flags) {
+  ScheduleConfig config{.kind = schedule_kind_from(kind),
+                        .T = flags.T,
+                        .beta_1 = flags.beta_1,
+                        .beta_T = flags.beta_T,
+                        .zero_terminal_snr = flags.zero_terminal_snr};
+  if (config.kind != ScheduleKind::kList) return config;
+  DDPM_CHECK(!flags.betas.empty(), command, ": --schedule list wants its betas with --betas");
+  config.betas = betas_from(command, flags.betas);
+  config.T = std::ssize(config.betas);
+  return config;
 }
 
 }  // namespace ddpm

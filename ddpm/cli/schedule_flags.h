@@ -16,14 +16,18 @@ struct ScheduleFlags {
   double beta_1 = 1e-4;
   double beta_T = 0.02;
   bool zero_terminal_snr = false;
+  std::string betas;  // of the schedule "list", which has as many steps
 };
 
 // Without the name of the kind, which a command has one of or several.
 void declare_schedule_flags(Flags& flags, ScheduleFlags& values);
 
-// The kinds that need no list of one's own, as a command takes them.
+// The kinds as a command takes them.
 std::vector<std::string> named_schedules();
 
-ScheduleConfig schedule_config(const std::string& kind, const ScheduleFlags& flags);
+// Throws InvalidArgument that starts with `command` for a list without betas and for betas without
+// a list.
+ScheduleConfig schedule_config(const std::string& command, const std::string& kind,
+                               const ScheduleFlags& flags);
 
 }  // namespace ddpm
