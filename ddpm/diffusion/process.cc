@@ -22,10 +22,10 @@ void combine(Combination weights, std::span<const float> a, std::span<const floa
   }
 }
 
-// Combines each image with the weights of its own time; `weights_at` throws for a bad time, and all
-// times are looked at before the first value is written.
-template <typename WeightsAt>
-void combine_images(const char* who, WeightsAt weights_at, ConstBatchView a, ConstBatchView b,
+// Combines image i with weights_of(i), those of its own time; weights_of throws for a bad time, and
+// all times are looked at before the first value is written.
+template <typename WeightsOf>
+void combine_images(const char* who, WeightsOf weights_of, ConstBatchView a, ConstBatchView b,
                     std::span<const int64_t> t, BatchView out) {
   DDPM_CHECK(a.shape() == b.shape() && a.shape() == out.shape(), who,
              ": the three shapes must be equal, got ", a.shape(), ", ", b.shape(), " and ",
@@ -33,7 +33,7 @@ void combine_images(const char* who, WeightsAt weights_at, ConstBatchView a, Con
   DDPM_CHECK(std::ssize(t) == a.images(), who, ": t must have one entry an image, ", a.images(),
              ", got ", t.size());
   std::vector<Combination> weights;
-  for (const int64_t time : t) weights.push_back(weights_at(time));
+  for (size_t i = 0; i < t.size(); ++i) weights.push_back(weights_of(i));
   for (int64_t i = 0; i < a.images(); ++i) {
     combine(weights[static_cast<size_t>(i)], a.image(i), b.image(i), out.image(i));
   }
@@ -51,29 +51,40 @@ void mix(NoiseLevel level, std::span<const float> x0, std::span<const float> eps
 
 void q_sample(const Schedule& schedule, ConstBatchView x0, std::span<const int64_t> t,
               ConstBatchView eps, BatchView x_t) {
-  const auto weights_at = [&](int64_t time) {
-    const NoiseLevel level = schedule.level(time);
+  const auto weights_of = [&](size_t i) {
+    const NoiseLevel level = schedule.level(t[i]);
     return Combination{level.signal, level.sigma};  // [DDPM] eq. 4
   };
-  combine_images("q_sample", weights_at, x0, eps, t, x_t);
+  combine_images("q_sample", weights_of, x0, eps, t, x_t);
 }
 
 void q_step(const Schedule& schedule, ConstBatchView x_before, std::span<const int64_t> t,
             ConstBatchView z, BatchView x_t) {
-  const auto weights_at = [&](int64_t time) {
-    const double beta = schedule.beta(time);
+  const auto weights_of = [&](size_t i) {
+    const double beta = schedule.beta(t[i]);
     return Combination{std::sqrt(1.0 - beta), std::sqrt(beta)};  // [DDPM] eq. 2
   };
-  combine_images("q_step", weights_at, x_before, z, t, x_t);
+  combine_images("q_step", weights_of, x_before, z, t, x_t);
+}
+
+void q_step_between(const Schedule& schedule, ConstBatchView x_s, std::span<const int64_t> s,
+                    std::span<const int64_t> t, ConstBatchView z, BatchView x_t) {
+  DDPM_CHECK(s.size() == t.size(), "q_step_between: s and t must be as many, got ", s.size(),
+             " and ", t.size());
+  const auto weights_of = [&](size_t i) {
+    const Transition step = schedule.transition(s[i], t[i]);
+    return Combination{step.signal, std::sqrt(step.variance)};
+  };
+  combine_images("q_step_between", weights_of, x_s, z, t, x_t);
 }
 
 void q_posterior_mean(const Schedule& schedule, ConstBatchView x0, ConstBatchView x_t,
                       std::span<const int64_t> t, BatchView mean) {
-  const auto weights_at = [&](int64_t time) {
-    const Posterior posterior = schedule.posterior(time);
+  const auto weights_of = [&](size_t i) {
+    const Posterior posterior = schedule.posterior(t[i]);
     return Combination{posterior.x0_weight, posterior.xt_weight};  // [DDPM] eq. 6, 7
   };
-  combine_images("q_posterior_mean", weights_at, x0, x_t, t, mean);
+  combine_images("q_posterior_mean", weights_of, x0, x_t, t, mean);
 }
 
 }  // namespace ddpm

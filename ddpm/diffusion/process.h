@@ -33,6 +33,15 @@ void q_sample(const Schedule& schedule, ConstBatchView x0, std::span<const int64
 void q_step(const Schedule& schedule, ConstBatchView x_before, std::span<const int64_t> t,
             ConstBatchView z, BatchView x_t);
 
+// A draw from q(x_t | x_s) for any s < t, given its noise: the steps s + 1 .. t of the chain at
+// once.
+//   x_s   float32 [N, C, H, W]
+//   s, t  [N], 0 <= s < t <= T for each image; s = 0 is q_sample, s = t - 1 is q_step
+//   z     float32 [N, C, H, W]; standard normal, of this step alone
+//   x_t   float32 [N, C, H, W]
+void q_step_between(const Schedule& schedule, ConstBatchView x_s, std::span<const int64_t> s,
+                    std::span<const int64_t> t, ConstBatchView z, BatchView x_t);
+
 // The mean of the reverse step if x_0 were known: q(x_{t-1} | x_t, x_0). [DDPM] eq. 6, 7. Its
 // variance is schedule.posterior(t).variance.
 //   x0, x_t  float32 [N, C, H, W]

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <vector>
 
 #include "ddpm/base/check.h"
@@ -29,6 +28,35 @@ std::vector<float> copy_of(const Batch& batch) {
 
 // One rounding to float32 of numbers below 8.
 constexpr double kRounding = 8 * 0x1p-24;
+
+// A chain is linear in x_0 and in the noise of each step. Its weight of x_0 is a product, and the
+// squared weights of its noises add up to its variance: both must be the closed form's. `stops` are
+// the times that are visited, from 0 on.
+void expect_composes(const Schedule& schedule, const std::vector<int64_t>& stops) {
+  // weight in x_t of the noise that was added on the way to stops[i], or of x_0 for i = 0
+  const auto response = [&](size_t i) {
+    Batch x(BatchShape{1, 1, 1, 1});
+    x.values()[0] = i == 0 ? 1.0F : 0.0F;
+    for (size_t now = 1; now < stops.size(); ++now) {
+      Batch z(x.shape());
+      z.values()[0] = now == i ? 1.0F : 0.0F;
+      const std::span<const int64_t> s(&stops[now - 1], 1);
+      const std::span<const int64_t> t(&stops[now], 1);
+      if (s[0] + 1 == t[0]) {
+        q_step(schedule, x, t, z, x);
+      } else {
+        q_step_between(schedule, x, s, t, z, x);
+      }
+    }
+    return static_cast<double>(x.values()[0]);
+  };
+  const NoiseLevel level = schedule.level(stops.back());
+  const auto steps = static_cast<double>(stops.size());
+  EXPECT_NEAR(response(0), level.signal, 1e-7 * steps);  // roundings to float32, each 6e-8
+  double variance = 0.0;
+  for (size_t i = 1; i < stops.size(); ++i) variance += response(i) * response(i);
+  EXPECT_NEAR(variance, level.sigma * level.sigma, 2e-7 * steps);
+}
 
 }  // namespace
 
@@ -82,64 +110,50 @@ TEST(Process, ABadArgumentLeavesTheResultUnchanged) {
   EXPECT_THROW(q_sample(schedule, a, t, other, out), InvalidArgument);
   EXPECT_THROW(q_step(schedule, a, std::vector<int64_t>{1, 2, 0}, b, out), InvalidArgument);
   EXPECT_THROW(q_step(schedule, other, t, b, out), InvalidArgument);
+  EXPECT_THROW(q_step_between(schedule, a, t, t, b, out), InvalidArgument);
+  EXPECT_THROW(q_step_between(schedule, a, std::vector<int64_t>{0, 0, -1}, t, b, out),
+               InvalidArgument);
+  EXPECT_THROW(q_step_between(schedule, a, std::vector<int64_t>{0, 0, 0}, late, b, out),
+               InvalidArgument);
+  EXPECT_THROW(q_step_between(schedule, a, std::vector<int64_t>{0}, t, b, out), InvalidArgument);
   EXPECT_THROW(q_posterior_mean(schedule, a, b, late, out), InvalidArgument);
   EXPECT_THROW(mix(schedule.level(1), a.values(), b.image(0), out.values()), InvalidArgument);
   EXPECT_EQ(copy_of(out), before);
 }
 
-// The chain is linear in x_0 and in the noise of each step. Its weight of x_0 is a product, and the
-// squared weights of its noises add up to its variance: both must be the closed form's.
 TEST(QStep, StepsComposeToTheClosedForm) {
   const Schedule schedule = linear_schedule(40, 0.01, 0.3);
-  const BatchShape one{1, 1, 1, 1};
-  // Weight of the noise of step s in x_t, or of x_0 for s = 0.
-  const auto response = [&](int64_t s, int64_t t) {
-    Batch x(one);
-    x.values()[0] = s == 0 ? 1.0F : 0.0F;
-    for (int64_t now = 1; now <= t; ++now) {
-      Batch z(one);
-      z.values()[0] = now == s ? 1.0F : 0.0F;
-      q_step(schedule, x, std::span(&now, 1), z, x);
-    }
-    return static_cast<double>(x.values()[0]);
-  };
   for (const int64_t t : {1, 2, 17, 40}) {
-    const NoiseLevel level = schedule.level(t);
-    // t roundings to float32, each relative 6e-8
-    EXPECT_NEAR(response(0, t), level.signal, 1e-7 * static_cast<double>(t)) << t;
-    double variance = 0.0;
-    for (int64_t s = 1; s <= t; ++s) variance += response(s, t) * response(s, t);
-    EXPECT_NEAR(variance, level.sigma * level.sigma, 2e-7 * static_cast<double>(t)) << t;
+    std::vector<int64_t> stops;
+    for (int64_t now = 0; now <= t; ++now) stops.push_back(now);
+    expect_composes(schedule, stops);
   }
 }
 
-// In distribution: 40,000 values walked step by step, by Kolmogorov and Smirnov against the closed
-// form. Right code would fail with probability 2 exp(-2 * 2.7^2) = 1e-6, had the seed been drawn.
-TEST(QStep, WalksToTheDistributionOfTheClosedForm) {
-  const Schedule schedule = linear_schedule(20, 0.01, 0.4);
-  const BatchShape shape{.images = 1, .channels = 1, .height = 200, .width = 200};
-  Batch x(shape);
-  std::fill(x.values().begin(), x.values().end(), 0.8F);
-  Batch z(shape);
-  for (int64_t t = 1; t <= 20; ++t) {
-    fill_normal(
-        {.seed = 2, .purpose = Purpose::kTest, .index = 0, .step = static_cast<uint64_t>(t)},
-        z.values());
-    q_step(schedule, x, std::span(&t, 1), z, x);
-    if (t != 1 && t != 7 && t != 20) continue;
-    std::vector<float> sorted = copy_of(x);
-    std::sort(sorted.begin(), sorted.end());
-    const NoiseLevel level = schedule.level(t);
-    const auto n = static_cast<double>(sorted.size());
-    double distance = 0.0;
-    for (size_t i = 0; i < sorted.size(); ++i) {
-      const double score = (sorted[i] - level.signal * 0.8) / level.sigma;
-      const double wanted = 0.5 * std::erfc(-score / std::numbers::sqrt2);
-      distance = std::max({distance, std::abs(wanted - static_cast<double>(i) / n),
-                           std::abs(wanted - static_cast<double>(i + 1) / n)});
-    }
-    EXPECT_LT(std::sqrt(n) * distance, 2.7) << t;
-  }
+TEST(QStepBetween, StridesComposeToTheClosedForm) {
+  expect_composes(linear_schedule(40, 0.01, 0.3), {0, 40});
+  expect_composes(linear_schedule(40, 0.01, 0.3), {0, 7, 8, 9, 31, 40});
+  expect_composes(cosine_schedule(40), {0, 1, 20, 39, 40});
+  const Schedule with_ends({0.0, 0.0, 0.3, 0.0, 1.0, 0.2, 0.0});
+  expect_composes(with_ends, {0, 2, 4});
+  expect_composes(with_ends, {0, 2, 3, 6, 7});
+}
+
+// From the image it is the closed form and from the time before it is one step, to the bit, each
+// image by its own two times.
+TEST(QStepBetween, IsQSampleFromTimeZeroAndQStepFromTheTimeBefore) {
+  const Schedule schedule = cosine_schedule(100);
+  const Batch x = normal_batch(0);
+  const Batch z = normal_batch(1);
+  const std::vector<int64_t> t = {1, 50, 100};
+  Batch wanted(kShape);
+  Batch got(kShape);
+  q_sample(schedule, x, t, z, wanted);
+  q_step_between(schedule, x, std::vector<int64_t>(3, 0), t, z, got);
+  EXPECT_EQ(copy_of(got), copy_of(wanted));
+  q_step(schedule, x, t, z, wanted);
+  q_step_between(schedule, x, std::vector<int64_t>{0, 49, 99}, t, z, got);
+  EXPECT_EQ(copy_of(got), copy_of(wanted));
 }
 
 TEST(QPosteriorMean, CombinesByThePosteriorsWeights) {
