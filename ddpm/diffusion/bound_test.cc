@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numbers>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,7 @@ double mean_prior(const GaussianImages& images, const Schedule& schedule) {
 }
 
 constexpr double kNineDigits = 1e-9;
+constexpr double kTwoPiE = 17.079468445347132;
 
 // The numbers are those of an independent program, from the same closed form.
 TEST(Bound, OfGaussianImagesHasItsClosedFormToNineDigits) {
@@ -118,7 +120,6 @@ TEST(Bound, IsTightForGaussianImages) {
   const Schedule schedule = linear_schedule(1000);
   const GaussianImages images{0.0, 0.5};
   const double e_1 = images.squared_error(schedule, 1);
-  constexpr double kTwoPiE = 17.079468445347132;
   const double decoder = 0.5 * std::log2(kTwoPiE * e_1);  // E[-log2 N(x_0; x_0-hat, e_1)]
   const double bound =
       mean_prior(images, schedule) + sum_of_terms(images, Choice::kBest, schedule) + decoder;
@@ -126,6 +127,41 @@ TEST(Bound, IsTightForGaussianImages) {
   const double entropy = 0.5 * std::log2(kTwoPiE * 0.25);
   EXPECT_NEAR(bound, entropy, 1e-9);
   EXPECT_GE(bound, entropy);
+}
+
+// The same bound with its terms sorted in another way, [DDPM] appendix A:
+//   KL(q(x_T) || p(x_T)) + sum over t = 1 .. T of KL(q(x_{t-1} | x_t) || p(x_{t-1} | x_t)) +
+//   H(x_0).
+// Here q knows no x_0, so a model of the best mean errs in its variance alone. In nats.
+double other_form(const GaussianImages& images, double log_scale, const Schedule& schedule) {
+  const double kept = schedule.alpha_bar(schedule.steps());
+  const double end_variance = kept * images.s * images.s + 1.0 - kept;
+  double sum = kl_of_q_from_p({std::sqrt(kept) * images.m, end_variance}, {0.0, 1.0});
+  for (int64_t t = 1; t <= schedule.steps(); ++t) {
+    const double variance = std::exp(images.best_log_variance(schedule, t));
+    sum += kl_of_q_from_p({0.0, variance}, {0.0, variance * std::exp(log_scale)});
+  }
+  return sum + 0.5 * std::log(kTwoPiE * images.s * images.s);
+}
+
+TEST(Bound, HasTheSameValueInItsOtherForm) {
+  const Schedule schedule = linear_schedule(100, 1e-3, 0.15);
+  for (const GaussianImages images : {GaussianImages{0.0, 0.5}, {0.2, 0.3}, {-0.4, 1.3}}) {
+    for (const double log_scale : {-0.3, 0.0, 0.2}) {  // of the model's variance, from the best one
+      double sum = mean_prior(images, schedule) * kNatsPerBit;
+      for (int64_t t = 2; t <= 100; ++t) {
+        const std::vector<float> x0 = {0.0F};
+        const std::vector<double> predicted = {std::sqrt(images.squared_error(schedule, t))};
+        const std::vector<double> log_variance = {images.best_log_variance(schedule, t) +
+                                                  log_scale};
+        sum += kl_term(schedule, t, x0, {predicted, log_variance});
+      }
+      // E[-ln N(x_0; its prediction, the best variance times the scale)]
+      sum += 0.5 * (std::log(kTwoPiE / std::numbers::e) + images.best_log_variance(schedule, 1) +
+                    log_scale + std::exp(-log_scale));
+      EXPECT_NEAR(sum, other_form(images, log_scale, schedule), 1e-10);
+    }
+  }
 }
 
 // The part of the fixed-large bound that no training removes: sigma^2 is not beta_tilde.

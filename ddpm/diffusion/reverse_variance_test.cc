@@ -101,6 +101,34 @@ TEST(FixedLogVariance, IsBetaOrBetaTildeAndAtTheEndBetaTildeTwo) {
   EXPECT_THROW(fixed_log_variance(Variance::kLearned, schedule, 5), InvalidArgument);
 }
 
+// What x_{t-1} varies by when x_t is known and x_0 ~ N(m, s^2): beta_tilde and the spread of x_0.
+double best_variance(const Schedule& schedule, int64_t t, double s) {
+  const double kept = schedule.alpha_bar(t);
+  const double spread = s * s * (1.0 - kept) / (kept * s * s + 1.0 - kept);
+  const Posterior q = schedule.posterior(t);
+  return q.variance + q.x0_weight * q.x0_weight * spread;
+}
+
+// beta_tilde for a single point, beta for s = 1 and between them for every s in between. With s
+// beyond 1, which no image in [-1, 1] has, it would go on up to beta / (1 - beta).
+TEST(Variance, TheBestForGaussianDataGoesFromBetaTildeToBeta) {
+  for (const Schedule& schedule : {linear_schedule(1000), cosine_schedule(50)}) {
+    for (const int64_t t : {2, 3, 25, 50}) {
+      const LogVarianceRange range = log_variance_range(schedule, t - 1, t);
+      const double beta = schedule.beta(t);
+      EXPECT_NEAR(std::log(best_variance(schedule, t, 0.0)), range.lower, 1e-10);
+      EXPECT_NEAR(std::log(best_variance(schedule, t, 1.0)), range.upper, 1e-10);
+      double before = 0.0;
+      for (double s = 0.0; s < 1.0; s += 0.05) {
+        const double best = best_variance(schedule, t, s);
+        EXPECT_GT(best, before);
+        before = best;
+      }
+      EXPECT_NEAR(best_variance(schedule, t, 1e9), beta / (1.0 - beta), 1e-9 * beta / (1.0 - beta));
+    }
+  }
+}
+
 TEST(Variance, NamesGoThereAndBack) {
   for (const Variance variance : all_variances()) {
     EXPECT_EQ(variance_from(to_string(variance)), variance);
