@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
 
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/sampling/gaussian_data_internal.h"
@@ -120,6 +121,20 @@ TEST(PosteriorSigma, HasKnownVariances) {
   EXPECT_NEAR(variance(981, 961), 0.324605235875, 1e-12);
   EXPECT_NEAR(variance(488, 487), 0.009791571986, 1e-12);
   EXPECT_NEAR(variance(1000, 999), 0.019999983527, 1e-12);
+}
+
+// diffusers' fixed_large_log is its logarithm, whose root is no number; here it is a name of beta.
+TEST(Ancestral, AFixedVarianceGivesFiniteNoiseAtEveryTime) {
+  const Schedule schedule = linear_schedule(1000);
+  for (int64_t t = 2; t <= 1000; ++t) {
+    const auto noise = [&](Variance variance) {
+      return ancestral_step(schedule.level(t), schedule.level(t - 1), variance).noise_weight;
+    };
+    const double large = noise(Variance::kFixedLarge);
+    const double small = noise(Variance::kFixedSmall);
+    ASSERT_NEAR(large * large, schedule.beta(t), 1e-11) << t;
+    ASSERT_NEAR(small * small, schedule.posterior(t).variance, 1e-11) << t;
+  }
 }
 
 TEST(Ancestral, HasNoNumberForAVarianceThatTheNetworkHasToSay) {

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
+#include "ddpm/diffusion/prediction.h"
+#include "ddpm/diffusion/process.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/sampling/gaussian_data_internal.h"
@@ -30,21 +32,26 @@ std::vector<int64_t> first_indices(int64_t n) {
   return indices;
 }
 
-// The best predictor of eps for Gaussian data.
-Network gaussian_network(const Schedule& schedule, GaussianData data) {
-  return [schedule, data](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
+// The best network for Gaussian data, in terms of what it predicts.
+Network gaussian_network(const Schedule& schedule, GaussianData data, Prediction prediction) {
+  return [=](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
     for (int64_t i = 0; i < x.images(); ++i) {
-      const NoiseLevel level = schedule.level(timesteps[static_cast<size_t>(i)].index + 1);
+      const int64_t t = timesteps[static_cast<size_t>(i)].index + 1;
+      const NoiseLevel level = schedule.level(t);
+      const TargetWeights target = target_weights(prediction, schedule, t);
       for (size_t j = 0; j < x.image(i).size(); ++j) {
-        output.image(i)[j] = static_cast<float>(data.eps(level, x.image(i)[j]));
+        const double value = x.image(i)[j];
+        output.image(i)[j] = static_cast<float>(target.x0 * data.x0(level, value) +
+                                                target.eps * data.eps(level, value));
       }
     }
   };
 }
 
-NoisePredictor gaussian_predictor(GaussianData data = {.m = 0.1, .s = 0.3}) {
-  const Schedule schedule = linear_schedule(kT);
-  return {gaussian_network(schedule, data), schedule, Prediction::kEps};
+NoisePredictor gaussian_predictor(GaussianData data = {.m = 0.1, .s = 0.3},
+                                  Prediction prediction = Prediction::kEps,
+                                  const Schedule& schedule = linear_schedule(kT)) {
+  return {gaussian_network(schedule, data, prediction), schedule, prediction};
 }
 
 std::vector<float> sample(const NoisePredictor& predictor, const SamplerOptions& options,
@@ -230,6 +237,75 @@ TEST(RunSampler, EtaOneOfDdimIsAncestralWithSmallVariance) {
   const std::vector<float> b = sample(predictor, small, 50, 5, first_indices(3));
   // float32 arrays over 50 steps; worst seen 6e-8.
   for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-6);
+}
+
+// Every sampler can use every prediction: the same knowledge in other words gives the same images.
+TEST(RunSampler, ImagesDoNotDependOnWhatIsPredicted) {
+  for (const SamplerOptions& options : all_options()) {
+    const std::vector<float> wanted =
+        sample(gaussian_predictor(), options, 10, 3, first_indices(2));
+    for (const Prediction prediction : all_predictions()) {
+      const NoisePredictor predictor = gaussian_predictor({.m = 0.1, .s = 0.3}, prediction);
+      const std::vector<float> x = sample(predictor, options, 10, 3, first_indices(2));
+      // x_0 from eps and from the mean is known to some 1e-4 at T: float32 times sigma / signal, or
+      // times 1 / x0_weight
+      for (size_t i = 0; i < x.size(); ++i) {
+        ASSERT_NEAR(x[i], wanted[i], 2e-3)
+            << to_string(options.kind) << " " << to_string(prediction);
+      }
+    }
+  }
+}
+
+// Where alpha_bar_T is 0, x_T is all noise: eps says nothing of x_0 there, and is refused before
+// anything is written; with every other prediction every sampler begins.
+TEST(RunSampler, BeginsWithoutSignalUnlessEpsIsPredicted) {
+  const Schedule schedule = make_schedule({.T = kT, .zero_terminal_snr = true});
+  const GaussianData data{.m = 0.1, .s = 0.3};
+  for (const SamplerOptions& options : all_options()) {
+    for (const Prediction prediction : all_predictions()) {
+      const NoisePredictor predictor = gaussian_predictor(data, prediction, schedule);
+      if (prediction == Prediction::kEps) {
+        Batch x(shape_of(1));
+        fill_initial_noise(3, first_indices(1), x);
+        const std::vector<float> before(x.values().begin(), x.values().end());
+        EXPECT_THROW(run_sampler(predictor, times_for(Spacing::kTrailing, kT, 10), options,
+                                 uint64_t{3}, first_indices(1), x),
+                     InvalidArgument);
+        EXPECT_EQ(std::vector<float>(x.values().begin(), x.values().end()), before);
+        continue;
+      }
+      for (const float value : sample(predictor, options, 10, 3, first_indices(2))) {
+        ASSERT_NEAR(value, data.m, 6.0 * data.s) << to_string(options.kind);  // finite, an image
+      }
+    }
+  }
+}
+
+// A noisy image of time t is first shown to the network as one of time t, its timestep t - 1.
+TEST(RunSampler, BeginsAtTheTimeOfANoisyImage) {
+  const Schedule schedule = linear_schedule(kT);
+  const GaussianData point{.m = 0.4, .s = 0.0};
+  for (const SamplerOptions& options : all_options()) {
+    if (options.churn.amount > 0.0) continue;  // which begins with a lift
+    std::vector<int64_t> called;
+    const Network best = gaussian_network(schedule, point, Prediction::kEps);
+    const Network network = [&](ConstBatchView x, std::span<const Timestep> timesteps,
+                                BatchView output) {
+      called.push_back(timesteps[0].index);
+      best(x, timesteps, output);
+    };
+    Batch x(shape_of(1));
+    Batch eps(shape_of(1));
+    fill_initial_noise(3, first_indices(1), eps);
+    std::fill(x.values().begin(), x.values().end(), 0.4F);
+    mix(schedule.level(400), x.values(), eps.values(), x.values());
+    run_sampler({network, schedule, Prediction::kEps}, std::vector<int64_t>{400, 250, 1, 0},
+                options, uint64_t{3}, first_indices(1), x);
+    EXPECT_EQ(called.front(), 399) << to_string(options.kind);
+    EXPECT_EQ(called.back(), 0) << to_string(options.kind);
+    for (const float value : x.values()) EXPECT_NEAR(value, 0.4, 1e-5) << to_string(options.kind);
+  }
 }
 
 TEST(RunSampler, AsksForNoiseOnlyWhereItHasAWeight) {
