@@ -1,5 +1,6 @@
-// docs/equations.md says which function is which equation and which test shows it; this holds it to
-// the code. A citation has one spelling: a key in brackets, then "eq. 6, 7" or "algorithm 2".
+// docs/equations.md says which function is which equation and which test shows it; so does each
+// numbered section of docs/derivations/ and docs/mistakes.md. This holds them to the code. A
+// citation has one spelling: a key in brackets, then "eq. 6, 7" or "algorithm 2".
 
 #include <gtest/gtest.h>
 
@@ -89,6 +90,32 @@ std::vector<Row> rows_of(const std::string& document) {
   return rows;
 }
 
+// The sections of a document, by their headings: each with the paragraphs
+//   In code: `function`, ..; test: `Suite.Name`, ..
+// of it. A section whose heading begins with a number is a row whether it has one or not.
+std::vector<Row> rows_of_sections(const std::string& document) {
+  std::vector<Row> rows = {{}};
+  std::string paragraph;
+  std::istringstream lines(document + "\n\n");
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind("#", 0) == 0) {
+      rows.push_back({line.substr(line.find_first_not_of("# ")), {}, {}});
+    } else if (line.rfind("In code:", 0) == 0 || (!paragraph.empty() && !line.empty())) {
+      paragraph += line + " ";
+    } else if (!paragraph.empty()) {
+      const size_t middle = std::min(paragraph.find("test:"), paragraph.size());
+      for (auto& word : quoted(paragraph.substr(0, middle))) rows.back().functions.push_back(word);
+      for (auto& word : quoted(paragraph.substr(middle))) rows.back().tests.push_back(word);
+      paragraph.clear();
+    }
+  }
+  std::erase_if(rows, [](const Row& row) {
+    const bool numbered = !row.equation.empty() && std::isdigit(row.equation[0]) != 0;
+    return !numbered && row.functions.empty() && row.tests.empty();
+  });
+  return rows;
+}
+
 bool mentions(const std::string& text, const std::string& function) {
   for (size_t at = text.find(function + "("); at != std::string::npos;
        at = text.find(function + "(", at + 1)) {
@@ -152,6 +179,16 @@ Faults faults_of(const std::string& equations, const std::string& references,
   return faults;
 }
 
+// The documents with such sections.
+std::vector<std::filesystem::path> documents_with_sections() {
+  const std::filesystem::path docs = std::filesystem::path(DDPM_SOURCE_DIR) / "docs";
+  std::vector<std::filesystem::path> paths = {docs / "mistakes.md"};
+  for (const auto& entry : std::filesystem::directory_iterator(docs / "derivations")) {
+    paths.push_back(entry.path());
+  }
+  return paths;
+}
+
 // A made-up document and its code. The keys are put together here, or this file would cite them.
 std::string key(const std::string& name) { return "[" + name + "]"; }
 
@@ -160,6 +197,9 @@ const std::string kTable = "| " + key("ABC") + " eq. 6, 7 | x | `Sum::of` | `Sum
 const std::vector<SourceFile> kSources = {
     {"base/sum.cc", "double Sum::of(int n) {}  // " + key("ABC") + " eq. 7\n"},
     {"base/sum_test.cc", "TEST(Sum, IsRight) {}\n"}};
+
+const std::string kSections =
+    "# Sums\n## 1. Of two\n`text`\n\nIn code: `Sum::of`;\ntest: `Sum.IsRight`.\n\n## Why\ntext\n";
 
 }  // namespace
 
@@ -170,6 +210,34 @@ TEST(Equations, TheTableIsTrue) {
   const Faults faults =
       faults_of(equations, read_text(root / "docs/references.md"), read_sources(root / "ddpm"));
   EXPECT_EQ(join(faults, "\n"), "");
+}
+
+TEST(Equations, EverySectionOfTheDerivationsNamesItsCodeAndItsTest) {
+  const std::filesystem::path root(DDPM_SOURCE_DIR);
+  const std::vector<SourceFile> sources = read_sources(root / "ddpm");
+  const std::set<std::string> known = keys_of(read_text(root / "docs/references.md"));
+  const std::vector<std::filesystem::path> documents = documents_with_sections();
+  ASSERT_GT(documents.size(), 3U);
+  for (const auto& path : documents) {
+    SCOPED_TRACE(path.filename().string());
+    const std::string text = read_text(path);
+    EXPECT_GT(rows_of_sections(text).size(), 2U);
+    EXPECT_EQ(join(faults_of_rows(rows_of_sections(text), sources), "\n"), "");
+    for (const std::string& key : keys_of(text)) EXPECT_EQ(known.count(key), 1U) << key;
+  }
+}
+
+TEST(EquationsCheck, AcceptsTrueSections) {
+  EXPECT_EQ(rows_of_sections(kSections).size(), 1U);  // "Why" has no number and no code
+  EXPECT_EQ(faults_of_rows(rows_of_sections(kSections), kSources), Faults{});
+}
+
+TEST(EquationsCheck, ASectionWithoutItsFunctionOrTestIsReported) {
+  const std::string wrong = "## 2. x\nIn code: `Sum::all`; test: `Sum.IsWrong`.\n";
+  EXPECT_EQ(faults_of_rows(rows_of_sections(wrong), kSources),
+            (Faults{"2. x: no function Sum::all in ddpm/", "2. x: no test Sum.IsWrong"}));
+  EXPECT_EQ(faults_of_rows(rows_of_sections(kSections + "### 1.1 Bare\ntext\n"), kSources),
+            (Faults{"1.1 Bare: no function", "1.1 Bare: no test"}));
 }
 
 TEST(EquationsCheck, AcceptsATrueTable) {
