@@ -10,19 +10,19 @@ pages=$root/build/pages
 needs=$root/tools/pages
 
 install_tools() { install_packages pandoc doxygen --; }
-command -v pandoc > /dev/null && command -v doxygen > /dev/null || step pages-tools "pandoc and doxygen" install_tools
+if ! command -v pandoc > /dev/null || ! command -v doxygen > /dev/null; then
+  step pages-tools "pandoc and doxygen" install_tools
+fi
 
 list_documents() { find README.md CONTRIBUTING.md docs -name '*.md' | LC_ALL=C sort; }
 
 # What a reader of Markdown would take for emphasis, an escape or a list in the middle of a formula.
 check_formulas() {
-  local documents="docs/derivations.md docs/derivations/*.md docs/mistakes.md"
-  # shellcheck disable=SC2086  # a list of words
-  ! grep -nE '[])}|]_|\\[,;:!{}|]' $documents
-  # shellcheck disable=SC2086
+  local documents=(docs/derivations.md docs/derivations/*.md docs/mistakes.md)
+  if grep -nE '[])}|]_|\\[,;:!{}|]' "${documents[@]}"; then return 1; fi
   awk '/^\$\$$/ { inside = !inside }
     inside && /^([-+*>#] |[0-9]+[.)] )/ { print FILENAME ":" FNR ": " $0; bad = 1 }
-    END { exit bad + inside }' $documents
+    END { exit bad + inside }' "${documents[@]}"
 }
 
 title_of() { sed -n 's/^# //p' "$1" | head -n 1; }
@@ -99,6 +99,8 @@ check_links() {
       fi
     done < <(grep -oE '(href|src)="[^"]*"' "$file" | sed 's/^[a-z]*="//; s/"$//' | sort -u)
   done < <(find "$pages" -name '*.html' ! -path '*/reference/*')
+  # a dollar is a formula that was not read as one
+  if grep -nF '$' "$pages"/docs/derivations*.html "$pages"/docs/derivations/*.html "$pages"/docs/mistakes.html; then return 1; fi
   echo "$checked links, $dead dead"
   [ "$checked" -gt 0 ] && [ "$dead" -eq 0 ]
 }
