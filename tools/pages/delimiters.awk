@@ -1,12 +1,11 @@
-# Behind pandoc, which lets every bracket of a formula grow: only those grow that hold something tall. Names of several letters
-# and varsigma are no operators, which would be set apart.
+# Behind pandoc, which lets every bracket of a formula grow: only those grow that hold something tall. And
+# varsigma is no operator, which would be set apart.
 
 BEGIN { RS = "\001" }
 
 {
   text = $0
   gsub(/<mo>ς<\/mo>/, "<mi>ς</mi>", text)
-  text = names_as_letters(text)
   count = split(text, part, /<mo stretchy="true" form="/)
   depth = 0
   for (i = 2; i <= count; ++i) {
@@ -22,10 +21,4 @@ BEGIN { RS = "\001" }
   }
   printf "%s", part[1]
   for (i = 2; i <= count; ++i) printf "<mo stretchy=\"%s\" form=\"%s", grows[i] ? "true" : "false", part[i]
-}
-
-function names_as_letters(text, name) {
-  split("KL SNR", name, " ")
-  for (k = 1; k in name; ++k) gsub("<mo>" name[k] "</mo>", "<mi>" name[k] "</mi>", text)
-  return text
 }
