@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <string>
 
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/sampling/gaussian_data_internal.h"
