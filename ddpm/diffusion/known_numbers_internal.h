@@ -8,13 +8,14 @@
 #include <string>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/known_number_internal.h"
 
 namespace ddpm {
 
 // Known numbers were computed in float64 by an independent program from the definitions and are
 // given to ten digits, so to a relative 5e-10; what float64 loses in 1 - alpha_bar is 1e-12.
 inline void expect_close(double got, double wanted, const std::string& what, double digits = 1e-9) {
-  EXPECT_NEAR(got, wanted, digits * std::abs(wanted)) << what;
+  EXPECT_KNOWN(got, wanted, digits * std::abs(wanted)) << what;
 }
 
 // The message of the InvalidArgument that `call` throws.
