@@ -98,7 +98,7 @@ std::vector<Row> rows_of_sections(const std::string& document) {
   std::string paragraph;
   std::istringstream lines(document + "\n\n");
   for (std::string line; std::getline(lines, line);) {
-    if (line.rfind("#", 0) == 0) {
+    if (!line.empty() && line.front() == '#') {
       rows.push_back({line.substr(line.find_first_not_of("# ")), {}, {}});
     } else if (line.rfind("In code:", 0) == 0 || (!paragraph.empty() && !line.empty())) {
       paragraph += line + " ";
