@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/known_number_internal.h"
+#include "ddpm/base/known_number.h"
 #include "ddpm/diffusion/gaussian.h"
 #include "ddpm/diffusion/process.h"
 #include "ddpm/diffusion/reverse_variance.h"

@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/known_number_internal.h"
+#include "ddpm/base/known_number.h"
 #include "ddpm/random/stream.h"
 
 namespace ddpm {

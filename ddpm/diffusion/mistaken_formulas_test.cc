@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/known_number_internal.h"
+#include "ddpm/base/known_number.h"
 #include "ddpm/diffusion/bound.h"
 #include "ddpm/diffusion/decoder.h"
 #include "ddpm/diffusion/gaussian.h"

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/known_number_internal.h"
+#include "ddpm/base/known_number.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 
 namespace ddpm {

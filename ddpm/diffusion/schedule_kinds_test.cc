@@ -7,7 +7,7 @@
 #include <string>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/known_number_internal.h"
+#include "ddpm/base/known_number.h"
 #include "ddpm/diffusion/known_numbers_internal.h"
 
 namespace ddpm {

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "ddpm/base/known_number_internal.h"
+#include "ddpm/base/known_number.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/sampling/gaussian_data_internal.h"
 #include "ddpm/sampling/times.h"

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "ddpm/base/known_number_internal.h"
+#include "ddpm/base/known_number.h"
 #include "ddpm/diffusion/process.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/sampling/sampler.h"
