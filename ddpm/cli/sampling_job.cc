@@ -76,6 +76,8 @@ void check_sampler_flags(const std::string& command, const SamplerFlags& flags, 
   const bool thresholds = flags.threshold_quantile > 0.0;
   DDPM_CHECK(!thresholds || !flags.no_clip, command,
              ": --no-clip and --threshold-quantile exclude each other");
+  DDPM_CHECK(!flags.raw_eps || !flags.no_clip, command,
+             ": --raw-eps is of a clipped x_0, so it excludes --no-clip");
   DDPM_CHECK(thresholds || flags.threshold_max == 1.0, command,
              ": --threshold-max belongs to --threshold-quantile");
   const int ways =
@@ -116,6 +118,9 @@ void declare_sampler_flags(Flags& flags, SamplerFlags& values) {
   flags.number("--threshold-max", values.threshold_max,
                "largest divisor of dynamic thresholding; at 1 it is clipping", 1.0, 1e6);
   flags.toggle("--no-clip", values.no_clip, "do not clip the predicted x_0 to [-1, 1]");
+  flags.toggle("--raw-eps", values.raw_eps,
+               "where x_0 was clipped keep the network's eps, as diffusers' DDIM does, in place of "
+               "the one that goes with the clipped x_0");
 }
 
 Model open_model(const std::string& command, const ModelFlags& flags, const Backend& backend) {
@@ -149,6 +154,7 @@ Chain chain_of(const std::string& command, const SamplerFlags& flags, const Mode
   chain.options.eta = flags.eta;
   chain.options.churn.amount = flags.churn;
   chain.options.clip_x0 = !flags.no_clip;
+  chain.options.rederive_eps = !flags.raw_eps;
   chain.options.threshold_quantile = flags.threshold_quantile;
   chain.options.threshold_max = flags.threshold_max;
   chain.text = {{"Software", concat("ddpm ", kVersion)},
@@ -159,6 +165,7 @@ Chain chain_of(const std::string& command, const SamplerFlags& flags, const Mode
   if (kind == SamplerKind::kAncestral) chain.text["variance"] = to_string(variance);
   if (kind == SamplerKind::kDdim) chain.text["eta"] = shortest(flags.eta);
   if (has_churn(kind)) chain.text["churn"] = shortest(flags.churn);
+  if (flags.raw_eps) chain.text["eps"] = "raw";
   return chain;
 }
 
@@ -192,6 +199,7 @@ void add_sampler_flags(NextCommand& next, const SamplerFlags& flags) {
       .flag_unless(defaults.variance, "--variance", flags.variance);
   if (!flags.times.empty()) next.flag("--times", join(flags.times, ","));
   if (flags.no_clip) next.word("--no-clip");
+  if (flags.raw_eps) next.word("--raw-eps");
 }
 
 }  // namespace ddpm

@@ -40,6 +40,7 @@ struct SamplerFlags {
   double threshold_quantile = 0.0;
   double threshold_max = 1.0;
   bool no_clip = false;
+  bool raw_eps = false;
 };
 
 void declare_sampler_flags(Flags& flags, SamplerFlags& values);

@@ -70,6 +70,16 @@ TEST_F(Sample, AJobFromIndexFourGivesFilesFourToSevenOfTheLongerJob) {
   for (int64_t k = 4; k < 8; ++k) EXPECT_EQ(bytes("part", k), bytes("long", k)) << k;
 }
 
+// On a network that was hardly trained clipping acts all the time.
+TEST_F(Sample, TheEpsOfAClippedImageIsRederivedUnlessTheRawOneIsAskedFor) {
+  sample("rederived", {"--sampler", "ddim", "--count", "2"});
+  sample("raw", {"--sampler", "ddim", "--count", "2", "--raw-eps"});
+  EXPECT_NE(image("rederived", 0).samples, image("raw", 0).samples);
+  sample("mean", {"--count", "2"});  // a ddpm step uses no eps beside the clipped x_0
+  sample("raw_mean", {"--count", "2", "--raw-eps"});
+  EXPECT_EQ(image("mean", 0).samples, image("raw_mean", 0).samples);
+}
+
 TEST_F(Sample, ImagesDifferFromEachOtherAndFromSeedToSeed) {
   sample("a", {"--count", "2"});
   EXPECT_NE(image("a", 0).samples, image("a", 1).samples);
