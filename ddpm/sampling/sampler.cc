@@ -191,7 +191,7 @@ class Walk {
   ConstBatchView x0() { return history_.x0(0); }
 
   void take(const Stage& stage, int64_t t, int64_t next_t) {
-    if (stage.lift_noise > 0.0) lift(stage);
+    if (stage.lift_noise > 0.0 || stage.lift_signal != 1.0) lift(stage);
     if (stage.keeps_base) {
       std::copy(x_.values().begin(), x_.values().end(), base_.values().begin());
     }
@@ -210,7 +210,9 @@ class Walk {
   void lift(const Stage& stage) {
     for (int64_t image = 0; image < x_.images(); ++image) {
       const std::span<float> x = x_.image(image);
-      noise_(indices_[static_cast<size_t>(image)], predictor_.schedule().steps() + stage.t, z_);
+      if (stage.lift_noise > 0.0) {
+        noise_(indices_[static_cast<size_t>(image)], predictor_.schedule().steps() + stage.t, z_);
+      }
       for (size_t i = 0; i < x.size(); ++i) {
         x[i] = static_cast<float>(stage.lift_signal * x[i] + stage.lift_noise * z_[i]);
       }
@@ -309,6 +311,12 @@ void run_sampler(const NoisePredictor& predictor, std::span<const int64_t> times
                  const SamplerOptions& options, const NoiseSource& noise,
                  std::span<const int64_t> indices, BatchView x, const StepObserver& observer) {
   const Plan plan = sampler_plan(options, predictor.schedule(), times);
+  run_plan(predictor, plan, times, options, noise, indices, x, observer);
+}
+
+void run_plan(const NoisePredictor& predictor, const Plan& plan, std::span<const int64_t> times,
+              const SamplerOptions& options, const NoiseSource& noise,
+              std::span<const int64_t> indices, BatchView x, const StepObserver& observer) {
   check_indices(indices, x.images());
   DDPM_CHECK(options.kind != SamplerKind::kAncestral || !is_learned(options.variance) ||
                  predictor.learned_variance(),

@@ -99,4 +99,10 @@ void run_sampler(const NoisePredictor& predictor, std::span<const int64_t> times
                  const SamplerOptions& options, const NoiseSource& noise,
                  std::span<const int64_t> indices, BatchView x, const StepObserver& observer = {});
 
+// The same by a plan of somebody else's making, whose step k goes from times[k] to times[k + 1]; of
+// the options only those that bound x_0 matter. Throws InvalidArgument for bad indices.
+void run_plan(const NoisePredictor& predictor, const Plan& plan, std::span<const int64_t> times,
+              const SamplerOptions& options, const NoiseSource& noise,
+              std::span<const int64_t> indices, BatchView x, const StepObserver& observer = {});
+
 }  // namespace ddpm

@@ -27,7 +27,7 @@ struct Stage {
   int64_t step = 0;  // of the list of times: the step that this is a part of
   bool ends_step = true;
 
-  // Before the call: x <- lift_signal x + lift_noise z, from an earlier time back up to t.
+  // Before the call: x <- lift_signal x + lift_noise z, from an earlier time up to t.
   double lift_signal = 1.0;
   double lift_noise = 0.0;
   bool keeps_base = false;  // before the call, behind the lift: base <- x
