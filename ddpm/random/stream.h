@@ -24,7 +24,10 @@ enum class Purpose : uint64_t {
   kInitialNoise = 7,    // x_T. index: image
   kStepNoise = 8,       // index: image; step: time t that is left
   kForwardNoise =
-      9,  // the picture of the forward process. index: image; step: t, 0 for closed form
+      9,             // the picture of the forward process. index: image; step: t, 0 for closed form
+  kKnownNoise = 20,  // of the known pixels of an image that is filled in. index: image; step: time
+                     // t that is left, and above its 32 bits how often it was before
+  kJumpNoise = 21,   // of its jumps back. index: image; step: time t that is reached, likewise
   kTest = 1000,
 };
 
