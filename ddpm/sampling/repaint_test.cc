@@ -11,6 +11,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/diffusion/schedule_kinds.h"
+#include "ddpm/random/stream.h"
 #include "ddpm/sampling/ancestral.h"
 #include "ddpm/sampling/times.h"
 
@@ -255,7 +256,6 @@ TEST(RunRepaint, AnImageIsTheSameInAnyBatch) {
   EXPECT_NE(fill(0.3, times, {4, 3}, {2}, kSampler, 5), alone);
 }
 
-// Each time that a part of the way is gone, by fresh noise.
 TEST(RunRepaint, CallsTheNetworkAtTheTimesOfTheList) {
   const Schedule schedule = linear_schedule(kT);
   std::vector<int64_t> called;
@@ -271,6 +271,44 @@ TEST(RunRepaint, CallsTheNetworkAtTheTimesOfTheList) {
   EXPECT_EQ(called, (std::vector<int64_t>{900, 600, 900, 600, 70}));
   EXPECT_EQ(seen, (std::vector<std::pair<int64_t, int64_t>>{
                       {900, 600}, {600, 70}, {900, 600}, {600, 70}, {70, 0}}));
+}
+
+// A jump over two steps, and the known pixel before and behind it: each by a stream of its own,
+// which a second visit does not draw from again.
+TEST(RunRepaint, JumpsByTheForwardProcessWithFreshNoise) {
+  const Schedule schedule = linear_schedule(kT);
+  std::vector<Vector> called_at;
+  const NoisePredictor predictor(
+      [&](ConstBatchView x, std::span<const Timestep>, BatchView output) {
+        called_at.push_back({x.image(0)[0], x.image(0)[1]});
+        output.image(0)[1] = 0.25F;
+      },
+      schedule, Prediction::kEps);
+  Batch x({1, 1, 1, 2});
+  Batch x0(x.shape());
+  x0.values()[0] = -0.5F;
+  std::vector<Vector> reached;
+  run_repaint(predictor, std::vector<int64_t>{900, 600, 70, 0}, kSampler, {2, 2}, x0, kFirstKnown,
+              6, std::vector<int64_t>{3}, x, [&](const SampleStep& step) {
+                reached.push_back({step.x.image(0)[0], step.x.image(0)[1]});
+              });
+  const auto noise = [](Purpose purpose, uint64_t t, uint64_t visit) {
+    std::vector<float> z(2);
+    fill_normal({.seed = 6, .purpose = purpose, .index = 3, .step = t | visit << 32}, z);
+    return z;
+  };
+  const Transition up = schedule.transition(70, 900);
+  const std::vector<float> z = noise(Purpose::kJumpNoise, 900, 1);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_FLOAT_EQ(static_cast<float>(called_at[2][i]),
+                    static_cast<float>(up.signal * reached[1][i] + std::sqrt(up.variance) * z[i]));
+  }
+  const NoiseLevel level = schedule.level(600);
+  for (const uint64_t visit : {0U, 1U}) {  // the steps from 900 to 600
+    const std::vector<float> known = noise(Purpose::kKnownNoise, 900, visit);
+    EXPECT_FLOAT_EQ(static_cast<float>(reached[2 * visit][0]),
+                    static_cast<float>(level.signal * -0.5 + level.sigma * known[0]));
+  }
 }
 
 TEST(RunRepaint, RejectsSamplersThatRememberAndWrongShapes) {
