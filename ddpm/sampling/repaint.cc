@@ -18,7 +18,7 @@ uint64_t step_of(int64_t t, int64_t visit) {
   return static_cast<uint64_t>(t) | static_cast<uint64_t>(visit) << kBitsOfATime;
 }
 
-void check_sampler(const Plan& plan) {
+void check_plan(const Plan& plan) {
   for (const Stage& stage : plan) {
     const bool remembers_none = stage.ends_step && stage.base_weight == 0.0 &&
                                 stage.lift_noise == 0.0 && stage.x0_weights.size() <= 1 &&
@@ -29,33 +29,32 @@ void check_sampler(const Plan& plan) {
   }
 }
 
-void check_shapes(ConstBatchView x0, std::span<const uint8_t> known, ConstBatchView x) {
-  DDPM_CHECK(x0.shape() == x.shape(), "repaint: x0 must have the shape ", x.shape(), ", got ",
-             x0.shape());
-  DDPM_CHECK(std::ssize(known) == x.shape().height * x.shape().width,
+void check_shapes(const KnownPixels& known, ConstBatchView x) {
+  DDPM_CHECK(known.x0.shape() == x.shape(), "repaint: x0 must have the shape ", x.shape(), ", got ",
+             known.x0.shape());
+  DDPM_CHECK(std::ssize(known.where) == x.shape().height * x.shape().width,
              "repaint: wanted a mask of one value a pixel, ", x.shape().height * x.shape().width,
-             ", got ", known.size());
+             ", got ", known.where.size());
 }
 
 // The images of a batch on their way through the moves.
 class Repaint {
  public:
   Repaint(const NoisePredictor& predictor, std::span<const int64_t> times,
-          const SamplerOptions& sampler, ConstBatchView x0, std::span<const uint8_t> known,
-          uint64_t seed, std::span<const int64_t> indices, BatchView x)
+          const SamplerOptions& sampler, const KnownPixels& known, uint64_t seed,
+          std::span<const int64_t> indices, BatchView x)
       : predictor_(predictor),
         times_(times),
         sampler_(sampler),
         plan_(sampler_plan(sampler, predictor.schedule(), times)),
-        x0_(x0),
         known_(known),
         seed_(seed),
         indices_(indices),
         x_(x),
         z_(static_cast<size_t>(x.shape().image_size())),
         known_x_(z_.size()) {
-    check_sampler(plan_);
-    check_shapes(x0, known, x);
+    check_plan(plan_);
+    check_shapes(known, x);
   }
 
   void down(const RepaintMove& move, const StepObserver& observer) {
@@ -99,10 +98,10 @@ class Repaint {
   // The known pixels of image i at time s, drawn from q(x_s | x_0); at s = 0 they are x_0.
   void set_known(int64_t i, int64_t t, int64_t s, int64_t visit) {
     draw(Purpose::kKnownNoise, indices_[static_cast<size_t>(i)], t, visit, z_);
-    mix(predictor_.schedule().level(s), x0_.image(i), z_, known_x_);  // [DDPM] eq. 4
+    mix(predictor_.schedule().level(s), known_.x0.image(i), z_, known_x_);  // [DDPM] eq. 4
     const std::span<float> x = x_.image(i);
     for (size_t j = 0; j < x.size(); ++j) {
-      if (known_[j % known_.size()] != 0) x[j] = known_x_[j];
+      if (known_.where[j % known_.where.size()] != 0) x[j] = known_x_[j];
     }
   }
 
@@ -110,8 +109,7 @@ class Repaint {
   std::span<const int64_t> times_;
   const SamplerOptions& sampler_;
   Plan plan_;
-  ConstBatchView x0_;
-  std::span<const uint8_t> known_;
+  KnownPixels known_;
   uint64_t seed_;
   std::span<const int64_t> indices_;
   BatchView x_;
@@ -146,11 +144,15 @@ std::vector<RepaintMove> repaint_moves(int64_t N, const RepaintOptions& options)
   return moves;
 }
 
+void check_repaint_sampler(const SamplerOptions& sampler, const Schedule& schedule,
+                           std::span<const int64_t> times) {
+  check_plan(sampler_plan(sampler, schedule, times));
+}
+
 void run_repaint(const NoisePredictor& predictor, std::span<const int64_t> times,
-                 const SamplerOptions& sampler, const RepaintOptions& options, ConstBatchView x0,
-                 std::span<const uint8_t> known, uint64_t seed, std::span<const int64_t> indices,
-                 BatchView x, const StepObserver& observer) {
-  Repaint repaint(predictor, times, sampler, x0, known, seed, indices, x);
+                 const RepaintOptions& options, const KnownPixels& known, uint64_t seed,
+                 std::span<const int64_t> indices, BatchView x, const StepObserver& observer) {
+  Repaint repaint(predictor, times, options.sampler, known, seed, indices, x);
   for (const RepaintMove& move : repaint_moves(std::ssize(times) - 1, options)) {
     if (move.to > move.from) {
       repaint.down(move, observer);

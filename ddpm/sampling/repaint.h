@@ -16,8 +16,16 @@
 namespace ddpm {
 
 struct RepaintOptions {
-  int64_t jump_length = 10;  // entries of the list of times that a jump goes back up, at least 1
-  int64_t resamplings = 10;  // how often each part of the way is gone down, at least 1
+  int64_t jump_length = 10;     // entries of the list of times that a jump goes back up, at least 1
+  int64_t resamplings = 10;     // how often each part of the way is gone down, at least 1
+  SamplerOptions sampler = {};  // any that makes one call a step and remembers none
+};
+
+// What is known of the images.
+struct KnownPixels {
+  ConstBatchView x0;               // float32 [N, C, H, W]; of the others nothing is looked at
+  std::span<const uint8_t> where;  // [H * W], not 0 where a pixel is known, in all channels and
+                                   // images alike
 };
 
 // One move of the walk. A move down leaves entry `from` of the list for the next one, a move up
@@ -36,19 +44,20 @@ struct RepaintMove {
 // clean image is never left. Throws InvalidArgument for options out of their range or N below 1.
 std::vector<RepaintMove> repaint_moves(int64_t N, const RepaintOptions& options);
 
+// Throws InvalidArgument unless the sampler makes one call a step and remembers none; and as
+// sampler_plan does.
+void check_repaint_sampler(const SamplerOptions& sampler, const Schedule& schedule,
+                           std::span<const int64_t> times);
+
 // Takes x from times[0] to 0, in place, through all moves. [RePaint] algorithm 1.
-//   x0       float32 [N, C, H, W]; only its known pixels are looked at
-//   known    [H * W], not 0 where a pixel is known, in all channels and images alike
 //   indices  [N], the images' own numbers, each at least 0: their noise depends on nothing else
 //   x        float32 [N, C, H, W]; noise at first, at the end x_0, whose known pixels are those of
-//            x0 to the bit
-// The sampler is any that makes one call a step and remembers none. With nothing known and
-// resamplings = 1 it is run_sampler to the bit. The observer sees every move down. Throws
-// InvalidArgument for another sampler, shapes or options out of their range, before the first step,
-// and NotFinite as run_sampler does.
+//            known.x0 to the bit
+// With nothing known and resamplings = 1 it is run_sampler to the bit. The observer sees every move
+// down. Throws InvalidArgument, before the first step, for another sampler and for shapes or
+// options out of their range, and NotFinite as run_sampler does.
 void run_repaint(const NoisePredictor& predictor, std::span<const int64_t> times,
-                 const SamplerOptions& sampler, const RepaintOptions& options, ConstBatchView x0,
-                 std::span<const uint8_t> known, uint64_t seed, std::span<const int64_t> indices,
-                 BatchView x, const StepObserver& observer = {});
+                 const RepaintOptions& options, const KnownPixels& known, uint64_t seed,
+                 std::span<const int64_t> indices, BatchView x, const StepObserver& observer = {});
 
 }  // namespace ddpm

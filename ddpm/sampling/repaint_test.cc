@@ -119,8 +119,8 @@ std::vector<int64_t> first_indices(int64_t n) {
 }
 
 // n fillings of an image whose first pixel is `first`; the second one of x0 is never to be seen.
-std::vector<float> fill(double first, const std::vector<int64_t>& times,
-                        const RepaintOptions& options, const std::vector<int64_t>& indices,
+std::vector<float> fill(double first, const std::vector<int64_t>& times, RepaintOptions options,
+                        const std::vector<int64_t>& indices,
                         const SamplerOptions& sampler = kSampler, uint64_t seed = 4) {
   Batch x0({std::ssize(indices), 1, 1, 2});
   for (int64_t i = 0; i < x0.images(); ++i) {
@@ -129,7 +129,8 @@ std::vector<float> fill(double first, const std::vector<int64_t>& times,
   }
   Batch x(x0.shape());
   fill_initial_noise(seed, indices, x);
-  run_repaint(predictor_of(linear_schedule(kT), {}), times, sampler, options, x0, kFirstKnown, seed,
+  options.sampler = sampler;
+  run_repaint(predictor_of(linear_schedule(kT), {}), times, options, {x0, kFirstKnown}, seed,
               indices, x);
   return {x.values().begin(), x.values().end()};
 }
@@ -243,7 +244,7 @@ TEST(RunRepaint, WithNothingKnownAndNoResamplingIsTheSampler) {
     Batch wanted = x;
     run_sampler(predictor, times, sampler, uint64_t{8}, indices, wanted);
     const Batch x0(x.shape());
-    run_repaint(predictor, times, sampler, {2, 1}, x0, none, 8, indices, x);
+    run_repaint(predictor, times, {2, 1, sampler}, {x0, none}, 8, indices, x);
     for (size_t i = 0; i < x.values().size(); ++i) EXPECT_EQ(x.values()[i], wanted.values()[i]);
   }
 }
@@ -265,7 +266,7 @@ TEST(RunRepaint, CallsTheNetworkAtTheTimesOfTheList) {
   Batch x({1, 1, 1, 2});
   const Batch x0(x.shape());
   std::vector<std::pair<int64_t, int64_t>> seen;
-  run_repaint(predictor, std::vector<int64_t>{900, 600, 70, 0}, kSampler, {2, 2}, x0, kFirstKnown,
+  run_repaint(predictor, std::vector<int64_t>{900, 600, 70, 0}, {2, 2, kSampler}, {x0, kFirstKnown},
               1, std::vector<int64_t>{0}, x,
               [&](const SampleStep& step) { seen.emplace_back(step.t, step.next_t); });
   EXPECT_EQ(called, (std::vector<int64_t>{900, 600, 900, 600, 70}));
@@ -288,7 +289,7 @@ TEST(RunRepaint, JumpsByTheForwardProcessWithFreshNoise) {
   Batch x0(x.shape());
   x0.values()[0] = -0.5F;
   std::vector<Vector> reached;
-  run_repaint(predictor, std::vector<int64_t>{900, 600, 70, 0}, kSampler, {2, 2}, x0, kFirstKnown,
+  run_repaint(predictor, std::vector<int64_t>{900, 600, 70, 0}, {2, 2, kSampler}, {x0, kFirstKnown},
               6, std::vector<int64_t>{3}, x, [&](const SampleStep& step) {
                 reached.push_back({step.x.image(0)[0], step.x.image(0)[1]});
               });
@@ -317,9 +318,10 @@ TEST(RunRepaint, RejectsSamplersThatRememberAndWrongShapes) {
   const std::vector<int64_t> one = {0};
   Batch x({1, 1, 1, 2});
   const Batch x0(x.shape());
-  const auto call = [&](const SamplerOptions& sampler, const RepaintOptions& options,
-                        ConstBatchView image, std::span<const uint8_t> known) {
-    run_repaint(predictor, times, sampler, options, image, known, 0, one, x);
+  const auto call = [&](const SamplerOptions& sampler, RepaintOptions options, ConstBatchView image,
+                        std::span<const uint8_t> known) {
+    options.sampler = sampler;
+    run_repaint(predictor, times, options, {image, known}, 0, one, x);
   };
   for (const SamplerKind kind : {SamplerKind::kDpm2S, SamplerKind::kDpm2M, SamplerKind::kDpm2MSde,
                                  SamplerKind::kPndm, SamplerKind::kPlms, SamplerKind::kHeun}) {
