@@ -97,9 +97,9 @@ void declare_model_flags(Flags& flags, ModelFlags& values) {
   flags.integer("--threads", values.threads, "0: one for each core", 0, 4096);
 }
 
-void declare_sampler_flags(Flags& flags, SamplerFlags& values) {
+void declare_sampler_flags(Flags& flags, SamplerFlags& values, const std::string& steps_help) {
   flags.choice("--sampler", values.sampler, sampler_names(), "the rule of a reverse step");
-  flags.integer("--steps", values.steps, "reverse steps; 0: all T by ddpm, 50 by the others", 0);
+  flags.integer("--steps", values.steps, steps_help, 0);
   flags.number("--eta", values.eta, "noise of ddim: 0 none, 1 as much as ddpm", 0.0, 1.0);
   flags.number("--churn", values.churn,
                "of euler and heun: noise that is put back on the way, S_churn", 0.0, 1e6);

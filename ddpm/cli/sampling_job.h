@@ -43,7 +43,10 @@ struct SamplerFlags {
   bool raw_eps = false;
 };
 
-void declare_sampler_flags(Flags& flags, SamplerFlags& values);
+inline constexpr const char* kStepsHelp = "reverse steps; 0: all T by ddpm, 50 by the others";
+
+void declare_sampler_flags(Flags& flags, SamplerFlags& values,
+                           const std::string& steps_help = kStepsHelp);
 
 // A checkpoint whose network can be called.
 struct Model {
