@@ -26,6 +26,8 @@ Command train_command();
 Command plan_command();
 Command sample_command();
 Command denoise_command();
+Command progressive_command();
+Command family_command();
 Command predict_command();
 Command forward_command();
 Command schedule_command();
