@@ -28,6 +28,8 @@ Command sample_command();
 Command denoise_command();
 Command progressive_command();
 Command family_command();
+Command interpolate_command();
+Command reconstruct_command();
 Command predict_command();
 Command forward_command();
 Command schedule_command();

@@ -112,9 +112,9 @@ int parse_and_run(int argc, char** argv, const Backend& backend) {
 }  // namespace
 
 std::vector<Command> all_commands() {
-  return {train_command(),   sample_command(),      forward_command(), schedule_command(),
-          denoise_command(), progressive_command(), family_command(),  predict_command(),
-          plan_command(),    info_command()};
+  return {train_command(),       sample_command(),      forward_command(), schedule_command(),
+          denoise_command(),     progressive_command(), family_command(),  interpolate_command(),
+          reconstruct_command(), predict_command(),     plan_command(),    info_command()};
 }
 
 int run_program(int argc, char** argv, const Backend& backend) {
