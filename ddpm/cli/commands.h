@@ -30,6 +30,7 @@ Command progressive_command();
 Command family_command();
 Command interpolate_command();
 Command reconstruct_command();
+Command inpaint_command();
 Command predict_command();
 Command forward_command();
 Command schedule_command();

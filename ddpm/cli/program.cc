@@ -114,7 +114,8 @@ int parse_and_run(int argc, char** argv, const Backend& backend) {
 std::vector<Command> all_commands() {
   return {train_command(),       sample_command(),      forward_command(), schedule_command(),
           denoise_command(),     progressive_command(), family_command(),  interpolate_command(),
-          reconstruct_command(), predict_command(),     plan_command(),    info_command()};
+          reconstruct_command(), inpaint_command(),     predict_command(), plan_command(),
+          info_command()};
 }
 
 int run_program(int argc, char** argv, const Backend& backend) {
