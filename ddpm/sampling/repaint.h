@@ -40,8 +40,9 @@ struct RepaintMove {
 
 // The way through a list of N times and the final 0: down by one entry after the other, and where
 // 1, 1 + j, 1 + 2 j, .. steps are left, at most N - j, j entries up again, resamplings - 1 times
-// each. For j = 1 it is [RePaint] algorithm 1, for other j the jumps of the paper's appendix B. The
-// clean image is never left. Throws InvalidArgument for options out of their range or N below 1.
+// each. For j = 1 it is [RePaint] algorithm 1, for other j it jumps as the paper's published code
+// does. The clean image is never left. Throws InvalidArgument for options out of their range or N
+// below 1.
 std::vector<RepaintMove> repaint_moves(int64_t N, const RepaintOptions& options);
 
 // Throws InvalidArgument unless the sampler makes one call a step and remembers none; and as
