@@ -106,6 +106,18 @@ TEST_F(Pictures, TheFirstEndOfAnInterpolationIsItsReconstructionByAnySampler) {
   }
 }
 
+// Of one noise there is nothing to mix: both ways are the same, but for a rounding of its angle.
+TEST_F(Pictures, OfSharedNoiseBothMixesAreTheSame) {
+  for (const std::string noise : {"shared", "independent"}) {
+    for (const std::string mix : {"linear", "spherical"}) {
+      make("interpolate", mix,
+           {"--data", "data", "--at", "12", "--points", "3", "--noise", noise, "--mix", mix});
+    }
+    const int difference = largest_difference(cell("linear", 0, 2), cell("spherical", 0, 2));
+    EXPECT_EQ(difference <= 1, noise == "shared") << difference;
+  }
+}
+
 TEST_F(Pictures, AtTimeZeroAnInterpolationIsTheMixOfThePixels) {
   const Outcome outcome = make("interpolate", "between",
                                {"--from", "data/004.png", "--to", "data/006.png", "--at", "0",
