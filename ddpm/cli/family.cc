@@ -49,7 +49,8 @@ void check_parts(const FamilyFlags& flags, const Model& model, const Chain& chai
                  int64_t parting) {
   const Plan plan = sampler_plan(chain.options, model.predictor.schedule(), chain.times);
   const bool noisy = std::any_of(plan.begin(), plan.end(), [&](const Stage& stage) {
-    return chain.times[static_cast<size_t>(stage.step)] <= parting && stage.noise_weight > 0.0;
+    return chain.times[static_cast<size_t>(stage.step)] <= parting &&
+           (stage.noise_weight > 0.0 || stage.learned_variance);
   });
   DDPM_CHECK(noisy, "family: --sampler ", flags.picture.sampler.sampler,
              " adds no noise from time ", parting,

@@ -297,6 +297,18 @@ TEST_F(Pictures, EachSaysWhatItWasMadeOf) {
             "interpolatedata 0,1spherical3");
 }
 
+// The noise of a learned variance is a family's noise, too, and that of a filling.
+TEST_F(Pictures, ALearnedVarianceIsNoiseLikeAnyOther) {
+  fs::remove_all(folder_ / "run");
+  train_tiny("run", {"--steps", "20", "--threads", "1", "--loss", "hybrid", "--variance",
+                     "learned_range"});
+  make("family", "kin", {"--count", "2", "--shared-until", "10", "--batch-size", "1"});
+  EXPECT_NE(cell("kin", 0, 2), cell("kin", 0, 3));
+  make("inpaint", "filled", {"--data", "data", "--fill", "left", "--count", "2"});
+  EXPECT_NE(cell("filled", 0, 2), cell("filled", 0, 3));
+  make("reconstruct", "back", {"--data", "data", "--encode", "ddim", "--sampler", "ddpm"});
+}
+
 TEST_F(Pictures, EachLastLineIsACommandThatRuns) {
   const std::vector<std::vector<std::string>> jobs = {
       {"progressive", "--count", "2"},
