@@ -28,6 +28,11 @@ enum class Purpose : uint64_t {
   kKnownNoise = 20,  // of the known pixels of an image that is filled in. index: image; step: time
                      // t that is left, and above its 32 bits how often it was before
   kJumpNoise = 21,   // of its jumps back. index: image; step: time t that is reached, likewise
+  kBoundNoise = 30,  // of the bound. index: image; step: draw * 2^32 + t
+  kBoundTime = 31,   // which step of a stratum. index: image; step: draw * 2^32 + stratum
+  kDequantisation = 32,  // index: image; step: draw
+  kTraceProbe = 33,      // index: image; step: draw * 2^32 + probe
+  kCodingNoise = 34,     // what progressive coding sends. index: image; step: t
   kTest = 1000,
 };
 
