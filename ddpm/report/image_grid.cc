@@ -43,9 +43,9 @@ Layout layout_of(std::span<const Image> images, const GridOptions& options) {
                        : static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(count))));
   layout.rows = (count + layout.columns - 1) / layout.columns;
   layout.cell_width = images[0].width * options.scale + options.gap;
-  if (!options.column_labels.empty()) {
+  for (const auto& labels : {options.column_labels, options.column_notes}) {
     // labels that are wider than an image push the columns apart
-    layout.cell_width = std::max(layout.cell_width, label_width(options.column_labels) + 8);
+    if (!labels.empty()) layout.cell_width = std::max(layout.cell_width, label_width(labels) + 8);
   }
   layout.cell_height = images[0].height * options.scale + options.gap;
   layout.left = options.gap;
@@ -53,6 +53,7 @@ Layout layout_of(std::span<const Image> images, const GridOptions& options) {
   layout.top = options.gap + (options.column_labels.empty() ? 0 : kLine);
   layout.width = layout.left + layout.columns * layout.cell_width;
   layout.height = layout.top + layout.rows * layout.cell_height;
+  if (!options.column_notes.empty()) layout.height += kLine;
   if (!options.caption.empty()) {
     layout.height += kLine;
     layout.width = std::max(layout.width, label_width({options.caption}) + 2 * options.gap);
@@ -73,11 +74,15 @@ void check_options(std::span<const Image> images, const GridOptions& options) {
 
 void draw_labels(Canvas& canvas, const Layout& layout, const GridOptions& options,
                  double image_width, double image_height) {
-  for (size_t i = 0; i < options.column_labels.size(); ++i) {
-    const double x = static_cast<double>(layout.left + static_cast<int64_t>(i) * layout.cell_width);
-    canvas.text(x + image_width / 2, static_cast<double>(layout.top) - kLine / 2.0 - 1.0,
-                options.column_labels[i], kFontSize, Align::kCentre);
-  }
+  const auto bottom = static_cast<double>(layout.top + layout.rows * layout.cell_height);
+  const auto draw_row = [&](const std::vector<std::string>& labels, double y) {
+    for (size_t i = 0; i < labels.size(); ++i) {
+      const auto x = static_cast<double>(layout.left + static_cast<int64_t>(i) * layout.cell_width);
+      canvas.text(x + image_width / 2, y, labels[i], kFontSize, Align::kCentre);
+    }
+  };
+  draw_row(options.column_labels, static_cast<double>(layout.top) - kLine / 2.0 - 1.0);
+  draw_row(options.column_notes, bottom + kLine / 2.0 - 1.0);
   for (size_t i = 0; i < options.row_labels.size(); ++i) {
     const auto y = static_cast<double>(layout.top + static_cast<int64_t>(i) * layout.cell_height);
     canvas.text(static_cast<double>(layout.left) - 8.0, y + image_height / 2, options.row_labels[i],
@@ -106,9 +111,11 @@ Image image_grid(std::span<const Image> images, const GridOptions& options) {
     return labels == 0 || static_cast<int64_t>(labels) == wanted;
   };
   DDPM_CHECK(fits(options.column_labels.size(), layout.columns) &&
+                 fits(options.column_notes.size(), layout.columns) &&
                  fits(options.row_labels.size(), layout.rows),
              "grid: wanted a label for each of ", layout.columns, " columns and ", layout.rows,
-             " rows, got ", options.column_labels.size(), " and ", options.row_labels.size());
+             " rows, got ", options.column_labels.size(), ", ", options.column_notes.size(),
+             " and ", options.row_labels.size());
   Canvas canvas(layout.width, layout.height);
   for (int64_t i = 0; i < std::ssize(images); ++i) {
     canvas.paste(images[static_cast<size_t>(i)],

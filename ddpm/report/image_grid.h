@@ -16,6 +16,7 @@ struct GridOptions {
   int64_t gap = 2;                         // pixels between the images and around them
   int64_t scale = 1;                       // each pixel becomes scale x scale
   std::vector<std::string> column_labels;  // above the columns; none, or one a column
+  std::vector<std::string> column_notes;   // below the columns; likewise
   std::vector<std::string> row_labels;     // left of the rows; none, or one a row
   std::string caption;                     // below, if not empty
 };

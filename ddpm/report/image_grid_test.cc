@@ -70,6 +70,29 @@ TEST(ImageGrid, ShowsTransparencyOverWhiteAndSixteenBitsAsEight) {
   EXPECT_EQ(at(grid, 0, 2), (Pixel{255, 255, 255}));
 }
 
+TEST(ImageGrid, PutsNotesBelowTheColumnsAndAboveTheCaption) {
+  const std::vector<Image> images(4, filled(30, 30, {255}));
+  const Image plain = image_grid(images, grid_of(2, 2));
+  GridOptions options = grid_of(2, 2);
+  options.column_notes = {"1.25", "0.5"};
+  const Image noted = image_grid(images, options);
+  EXPECT_GT(noted.height, plain.height);
+  const auto is_ink = [&noted](int64_t y) {
+    for (int64_t x = 0; x < noted.width; ++x) {
+      if (noted.at(y, x, 0) < 200) return true;
+    }
+    return false;
+  };
+  bool below = false;
+  for (int64_t y = 0; y < noted.height; ++y) {
+    EXPECT_TRUE(y >= plain.height || !is_ink(y)) << y;
+    below = below || is_ink(y);
+  }
+  EXPECT_TRUE(below);
+  options.column_notes = {"one"};
+  EXPECT_THROW(image_grid(images, options), InvalidArgument);
+}
+
 TEST(ImageGrid, MakesRoomForLabelsAndDrawsThem) {
   const std::vector<Image> images(4, filled(30, 30, {255}));
   const Image plain = image_grid(images, grid_of(2, 2));
