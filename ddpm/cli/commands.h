@@ -15,7 +15,7 @@ namespace ddpm {
 using Action = std::function<int(const Backend& backend)>;
 
 struct Command {
-  std::string name;
+  std::string name;     // one word, or two: "evaluate bpd"
   std::string summary;  // one line of `ddpm --help`
   std::string example;  // shown at the end of its own help
   bool needs_torch;     // handed over by a program whose backend is empty
@@ -34,6 +34,8 @@ Command inpaint_command();
 Command predict_command();
 Command forward_command();
 Command schedule_command();
+Command evaluate_bpd_command();
+Command evaluate_rate_distortion_command();
 Command info_command();
 
 std::vector<Command> all_commands();

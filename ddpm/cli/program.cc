@@ -23,10 +23,23 @@ struct Declared {
   Action action;
 };
 
+// The first word of commands that have two.
+CLI::App& group_of(CLI::App& app, const std::string& word) {
+  for (CLI::App* known : app.get_subcommands([](CLI::App*) { return true; })) {
+    if (known->get_name() == word) return *known;
+  }
+  CLI::App* group = app.add_subcommand(word, "several: `ddpm " + word + " --help` lists them");
+  group->allow_extras();
+  group->require_subcommand(0, 1);
+  return *group;
+}
+
 std::vector<Declared> declare_all(CLI::App& app) {
   std::vector<Declared> declared;
   for (const Command& command : all_commands()) {
-    CLI::App* sub = app.add_subcommand(command.name, command.summary);
+    const std::vector<std::string> words = split(command.name, ' ');
+    CLI::App& above = words.size() > 1 ? group_of(app, words[0]) : app;
+    CLI::App* sub = above.add_subcommand(words.back(), command.summary);
     sub->allow_extras();  // an unknown flag is ours to report, with the nearest known one
     sub->footer("Example:\n  " + command.example);
     sub->get_formatter()->column_width(38);
@@ -53,13 +66,17 @@ void refuse_extras(const Declared& chosen) {
   }
 }
 
-void refuse_unknown_command(const CLI::App& app, const std::vector<Declared>& declared) {
+// `app` is the program, or the first word of commands that have two.
+void refuse_unknown_command(const CLI::App& app) {
+  const std::string who = app.get_name();
   std::vector<std::string> names;
-  for (const Declared& each : declared) names.push_back(each.command.name);
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(sub->get_name());
+  }
   const std::vector<std::string> words = app.remaining();
-  DDPM_CHECK(!words.empty(), "ddpm: a command is required, one of ", join(names, ", "));
+  DDPM_CHECK(!words.empty(), who, ": a command is required, one of ", join(names, ", "));
   const bool flag = words[0].rfind('-', 0) == 0;
-  throw InvalidArgument(concat("ddpm: unknown ", flag ? "flag" : "command", " '", words[0], "'",
+  throw InvalidArgument(concat(who, ": unknown ", flag ? "flag" : "command", " '", words[0], "'",
                                did_you_mean(words[0], flag ? option_names(app) : names)));
 }
 
@@ -74,10 +91,14 @@ void print_error(const std::string& command, const std::string& text) {
 
 // What stands first in an error: the command, if there is a known one.
 std::string command_of(int argc, char** argv) {
+  const std::string first = argc > 1 ? argv[1] : "";
+  const std::string both = argc > 2 ? first + " " + argv[2] : first;
+  std::string known = "ddpm";
   for (const Command& command : all_commands()) {
-    if (argc > 1 && command.name == argv[1]) return command.name;
+    if (command.name == first || command.name == both) return command.name;
+    if (command.name.rfind(first + " ", 0) == 0) known = first;
   }
-  return "ddpm";
+  return known;
 }
 
 int parse_and_run(int argc, char** argv, const Backend& backend) {
@@ -92,8 +113,7 @@ int parse_and_run(int argc, char** argv, const Backend& backend) {
   } catch (const CLI::Success& asked) {
     return app.exit(asked);  // --help and --version
   } catch (const CLI::ParseError& error) {
-    const auto subs = app.get_subcommands();
-    throw InvalidArgument(concat(subs.empty() ? "ddpm" : subs[0]->get_name(), ": ", error.what()));
+    throw InvalidArgument(concat(command_of(argc, argv), ": ", error.what()));
   }
   for (const Declared& each : declared) {
     if (!each.app->parsed()) continue;
@@ -105,17 +125,19 @@ int parse_and_run(int argc, char** argv, const Backend& backend) {
     started.program = argv[0];
     return each.action(started);
   }
-  refuse_unknown_command(app, declared);
+  const auto groups = app.get_subcommands();
+  refuse_unknown_command(groups.empty() ? app : *groups[0]);
   return 2;
 }
 
 }  // namespace
 
 std::vector<Command> all_commands() {
-  return {train_command(),       sample_command(),      forward_command(), schedule_command(),
-          denoise_command(),     progressive_command(), family_command(),  interpolate_command(),
-          reconstruct_command(), inpaint_command(),     predict_command(), plan_command(),
-          info_command()};
+  return {train_command(),    sample_command(),       forward_command(),
+          schedule_command(), denoise_command(),      progressive_command(),
+          family_command(),   interpolate_command(),  reconstruct_command(),
+          inpaint_command(),  predict_command(),      plan_command(),
+          info_command(),     evaluate_bpd_command(), evaluate_rate_distortion_command()};
 }
 
 int run_program(int argc, char** argv, const Backend& backend) {

@@ -53,6 +53,17 @@ std::vector<std::string> picture_with(const std::string& command,
   return arguments;
 }
 
+std::vector<std::string> evaluate_with(const std::string& kind,
+                                       const std::vector<std::string>& more) {
+  std::vector<std::string> arguments = {"evaluate", kind,   "--checkpoint", "run",
+                                        "--data",   "data", "--images",     "2"};
+  if (std::find(more.begin(), more.end(), "--out") == more.end()) {
+    arguments.insert(arguments.end(), {"--out", "new"});
+  }
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
 const std::vector<BadInput>& bad_inputs() {
   static const std::vector<BadInput> inputs = {
       {"NoCommand", {}, 2, {"ddpm:", "command", "train"}},
@@ -365,6 +376,53 @@ const std::vector<BadInput>& bad_inputs() {
        {"train", "--data", "odd", "--out", "new"},
        2,
        {"25x25", "24x24", "32x32", "--fit"}},
+      {"EvaluateNothing", {"evaluate"}, 2, {"evaluate:", "bpd", "rate-distortion"}},
+      {"EvaluateUnknown", {"evaluate", "bdp"}, 2, {"bdp", "did you mean 'bpd'?"}},
+      {"EvaluateWithoutData",
+       {"evaluate", "bpd", "--checkpoint", "run", "--out", "new"},
+       2,
+       {"evaluate bpd:", "--data"}},
+      {"EvaluateUnknownFlag", evaluate_with("bpd", {"--darws", "2"}), 2, {"'--draws'"}},
+      {"EvaluateUnknownTimes",
+       evaluate_with("bpd", {"--times", "some"}),
+       2,
+       {"evaluate bpd:", "all, respaced:N or sampled:N", "some"}},
+      {"EvaluateTooManyTimes",
+       evaluate_with("bpd", {"--times", "respaced:21"}),
+       2,
+       {"[1, 20]", "respaced:21"}},
+      {"EvaluateSampledRates",
+       evaluate_with("rate-distortion", {"--times", "sampled:5"}),
+       2,
+       {"evaluate rate-distortion:", "all or respaced:N", "sampled:5"}},
+      {"EvaluateMoreImagesThanThereAre",
+       evaluate_with("bpd", {"--images", "25"}),
+       2,
+       {"[0, 24)", "0 .. 24"}},
+      {"EvaluateAnImageBeyondThem",
+       evaluate_with("bpd", {"--first-image", "24"}),
+       2,
+       {"--first-image", "[0, 24)", "24"}},
+      {"EvaluateATestPartThatIsNone", evaluate_with("bpd", {"--split", "test"}), 2, {"data"}},
+      {"EvaluateNoDraws", evaluate_with("bpd", {"--draws", "0"}), 2, {"--draws", "'0'"}},
+      {"EvaluateUnknownCdf", evaluate_with("bpd", {"--cdf", "tan"}), 2, {"'tanh'"}},
+      {"EvaluateIntoAnotherJob",
+       evaluate_with("bpd", {"--out", "evaluated", "--seed", "2"}),
+       2,
+       {"bound.safetensors", "its seed is 0, wanted 2", "another --out"}},
+      {"EvaluateOutIsAFile",
+       evaluate_with("bpd", {"--out", "config.json"}),
+       2,
+       {"config.json", "is a file"}},
+      {"EvaluateImagesOfSixteenBits",
+       {"evaluate", "bpd", "--checkpoint", "run", "--data", "deep", "--images", "2", "--out",
+        "new"},
+       2,
+       {"evaluate bpd:", "8 bits", "image 0 of deep"}},
+      {"EvaluateImagesOfAnotherSize",
+       {"evaluate", "bpd", "--checkpoint", "run", "--data", "odd", "--images", "2", "--out", "new"},
+       2,
+       {"8x8", "25x25", "--fit"}},
       {"ScheduleThatLosesAll",
        train_with({"--T", "100000", "--beta-T", "0.9"}),
        2,
@@ -397,6 +455,12 @@ class BadInputs : public EndToEnd {
     const Outcome made = ddpm({"sample", "--checkpoint", "run", "--out", "done", "--count", "1",
                                "--seed", "1", "--sampler", "ddim", "--steps", "2"});
     ASSERT_EQ(made.exit_code, 0) << made.err;
+    const Outcome evaluated = ddpm(evaluate_with("bpd", {"--out", "evaluated"}));
+    ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
+    fs::create_directories(folder_ / "deep");
+    for (const char* name : {"deep/0.png", "deep/1.png"}) {
+      write_file_whole(folder_ / name, encode_png(blob_image(8, 8, 1, 16, 3)));
+    }
     write_blobs(folder_ / "other", 5, 8, 8, 1);
     fs::create_directories(folder_ / "empty");
     write_file_whole(folder_ / "empty" / "notes.txt", "no image");
@@ -439,8 +503,9 @@ TEST_F(BadInputs, EachGetsItsOneLineItsExitCodeAndWritesNothing) {
     const auto lines = lines_of(outcome.err);
     EXPECT_EQ(lines.size(), 1U) << outcome.err;
     const bool command = input.name != "UnknownCommand" && !input.arguments.empty();
-    const std::string who = (command ? input.arguments[0] : "ddpm") + ":";
-    EXPECT_EQ(outcome.err.rfind(who, 0), 0U) << outcome.err;
+    const std::string who = command ? input.arguments[0] : "ddpm";
+    const bool of_two_words = outcome.err.rfind(who + " ", 0) == 0 && who == "evaluate";
+    EXPECT_TRUE(of_two_words || outcome.err.rfind(who + ":", 0) == 0) << outcome.err;
     for (const std::string& word : input.said) {
       EXPECT_NE(outcome.err.find(word), std::string::npos) << word << " is not in: " << outcome.err;
     }

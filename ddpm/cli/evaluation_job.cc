@@ -1,0 +1,158 @@
+#include "ddpm/cli/evaluation_job.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
+#include "ddpm/cli/data_flags.h"
+#include "ddpm/diffusion/decoder.h"
+#include "ddpm/terminal/output.h"
+#include "ddpm/terminal/progress.h"
+#include "ddpm/terminal/signals.h"
+
+namespace ddpm {
+
+namespace {
+
+constexpr const char* kTestSuffix = ":test";
+constexpr int64_t kJobFormat = 1;  // to be raised when the same job would give other numbers
+
+// --data with --split: a name that ends in ":test" is the test part of what is before.
+std::string data_name(const std::string& command, const EvaluationFlags& flags) {
+  const bool is_test = flags.data.ends_with(kTestSuffix);
+  DDPM_CHECK(!is_test || flags.split != "train", command, ": --split train and --data ", flags.data,
+             " exclude each other");
+  return flags.split == "test" && !is_test ? flags.data + kTestSuffix : flags.data;
+}
+
+void check_bytes(const std::string& command, const EvaluationImages& images) {
+  const Dataset& dataset = images.dataset;
+  std::vector<float> image(static_cast<size_t>(dataset.image_shape().image_size()));
+  dataset.read(images.first, /*flip=*/false, image);
+  try {
+    std::ranges::for_each(image, byte_of_x0);
+  } catch (const InvalidArgument&) {
+    throw InvalidArgument(concat(command, ": --data: wanted images of 8 bits, which have a ",
+                                 "likelihood in bits; image ", images.first, " of ", images.name,
+                                 " has more"));
+  }
+}
+
+}  // namespace
+
+void declare_evaluation_flags(Flags& flags, EvaluationFlags& values) {
+  declare_model_flags(flags, values.model);
+  flags.text("--data", values.data, "SPEC", kDataForms);
+  flags.choice("--split", values.split, {"auto", "train", "test"},
+               "the part of fashion-mnist or CIFAR-10; test is SPEC:test, auto is as SPEC says");
+  flags.choice("--fit", values.fit, {"none", "crop", "pad", "stretch"},
+               "how images of another size than the network's are made to fit");
+  flags.integer("--images", values.images, "how many images; 0: all", 0);
+  flags.integer("--first-image", values.first_image, "the number of the first image", 0);
+  flags.integer("--seed", values.seed, "of the noise; that of an image depends on nothing else", 0);
+  flags.integer("--batch-size", values.batch_size, "calls of the network that are made together", 1,
+                100'000);
+  flags.number("--save-every", values.save_every,
+               "seconds; what a crash may cost. At 0 behind each batch", 0.0, 1e6);
+  flags.text("--out", values.out, "FOLDER",
+             "for results; a job that was interrupted goes on in its folder");
+}
+
+void check_evaluation_flags(const std::string& command, const EvaluationFlags& flags) {
+  require_given(command, "--checkpoint", flags.model.checkpoint, "a run or a checkpoint folder");
+  require_given(command, "--data", flags.data, kDataForms);
+  require_given(command, "--out", flags.out, "the folder for the results");
+  DDPM_CHECK(!std::filesystem::exists(flags.out) || std::filesystem::is_directory(flags.out),
+             command, ": --out: ", flags.out, " is a file, wanted a folder or a new name");
+  check_output_file(command, "--out", std::filesystem::path(flags.out) / "bpd.json");
+}
+
+ReadImage EvaluationImages::reader() const {
+  return [images = dataset](int64_t index, std::span<float> out) {
+    images.read(index, /*flip=*/false, out);
+  };
+}
+
+std::string EvaluationImages::text() const {
+  return concat(count == 1 ? "image " : "images ", first,
+                count == 1 ? "" : concat(" .. ", first + count - 1), " of ", name);
+}
+
+EvaluationImages open_images(const std::string& command, const EvaluationFlags& flags,
+                             const Model& model) {
+  const UNetConfig& unet = model.config.unet;
+  DataFlags data;
+  data.spec = data_name(command, flags);
+  data.image_size = concat(unet.height, "x", unet.width);
+  data.channels = std::to_string(unet.image_channels);
+  data.fit = flags.fit;
+  const Dataset dataset = open_dataset_watched(data_options(command, data));
+  DDPM_CHECK(flags.first_image < dataset.size(), command, ": --first-image: wanted one in [0, ",
+             dataset.size(), "), got ", flags.first_image);
+  const int64_t room = dataset.size() - flags.first_image;
+  DDPM_CHECK(flags.images <= room, command, ": --images: wanted images in [0, ", dataset.size(),
+             "), got ", flags.first_image, " .. ", flags.first_image + flags.images - 1);
+  const EvaluationImages images{.dataset = dataset,
+                                .name = data.spec,
+                                .first = flags.first_image,
+                                .count = flags.images > 0 ? flags.images : room};
+  check_bytes(command, images);
+  return images;
+}
+
+Json job_of(const EvaluationFlags& flags, const Model& model, const EvaluationImages& images) {
+  return {{"format", kJobFormat},
+          {"checkpoint", model.hash},
+          {"weights", flags.model.weights},
+          {"precision", flags.model.precision},
+          {"data", images.dataset.fingerprint()},
+          {"first_image", images.first},
+          {"images", images.count},
+          {"seed", flags.seed},
+          {"batch_size", flags.batch_size}};
+}
+
+std::string protocol_text(const EvaluationFlags& flags, const Model& model,
+                          const EvaluationImages& images) {
+  return concat(flags.model.weights, " weights of checkpoint ", model.hash, " in ",
+                flags.model.precision, ", ", images.text(), ", seed ", flags.seed);
+}
+
+bool complete_watched(ResultFile& file, int64_t width, const EvaluationFlags& flags,
+                      const std::string& unit, const ComputeRows& compute) {
+  catch_stop_signals();
+  Progress progress("evaluating", unit, file.total(), file.done());
+  try {
+    complete(
+        file, width, flags.batch_size, compute,
+        [&progress](int64_t done) {
+          give_up_if_stopped();
+          progress.update(static_cast<double>(done));
+        },
+        flags.save_every);
+  } catch (const Stopped&) {
+    return false;
+  }
+  return true;
+}
+
+NextCommand next_evaluation(const std::string& program, const std::string& kind,
+                            const EvaluationFlags& flags) {
+  const EvaluationFlags defaults;
+  NextCommand next(program, "evaluate " + kind);
+  add_model_flags(next, flags.model);
+  next.flag("--data", flags.data)
+      .flag_unless(defaults.split, "--split", flags.split)
+      .flag_unless(defaults.fit, "--fit", flags.fit)
+      .flag_unless(defaults.images, "--images", flags.images)
+      .flag_unless(defaults.first_image, "--first-image", flags.first_image)
+      .flag_unless(defaults.seed, "--seed", flags.seed)
+      .flag_unless(defaults.batch_size, "--batch-size", flags.batch_size)
+      .flag_unless(defaults.save_every, "--save-every", flags.save_every)
+      .flag("--out", flags.out);
+  return next;
+}
+
+}  // namespace ddpm

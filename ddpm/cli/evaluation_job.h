@@ -1,0 +1,70 @@
+// What the evaluations share: which images, by which network, in which folder.
+
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "ddpm/base/json.h"
+#include "ddpm/cli/sampling_job.h"
+#include "ddpm/data/dataset.h"
+#include "ddpm/evaluation/bound_evaluator.h"
+#include "ddpm/evaluation/result_file.h"
+#include "ddpm/terminal/flags.h"
+#include "ddpm/terminal/next_command.h"
+
+namespace ddpm {
+
+struct EvaluationFlags {
+  ModelFlags model;
+  std::string data;
+  std::string split = "auto";
+  std::string fit = "none";
+  int64_t images = 16;
+  int64_t first_image = 0;
+  int64_t seed = 0;
+  int64_t batch_size = 16;
+  double save_every = 10.0;  // seconds
+  std::string out;
+};
+
+void declare_evaluation_flags(Flags& flags, EvaluationFlags& values);
+
+// Throws InvalidArgument that starts with `command` for what is missing or cannot be.
+void check_evaluation_flags(const std::string& command, const EvaluationFlags& flags);
+
+// The images of an evaluation: bytes, of the network's extents.
+struct EvaluationImages {
+  Dataset dataset;
+  std::string name;  // "fashion-mnist:test"
+  int64_t first;
+  int64_t count;
+
+  ReadImage reader() const;
+  std::string text() const;  // "images 0 .. 15 of fashion-mnist:test"
+};
+
+// Says on standard output what it found. Throws InvalidArgument that starts with `command` for
+// images that are not there or are none of bytes.
+EvaluationImages open_images(const std::string& command, const EvaluationFlags& flags,
+                             const Model& model);
+
+// What every number depends on: the beginning of a job.
+Json job_of(const EvaluationFlags& flags, const Model& model, const EvaluationImages& images);
+
+// "averaged weights of checkpoint 0123456789abcdef in fp32, images 0 .. 15 of .., seed 0".
+std::string protocol_text(const EvaluationFlags& flags, const Model& model,
+                          const EvaluationImages& images);
+
+// Completes the file with progress on the terminal; `unit` rows are counted. False if a signal
+// stopped it; what was done is then saved.
+bool complete_watched(ResultFile& file, int64_t width, const EvaluationFlags& flags,
+                      const std::string& unit, const ComputeRows& compute);
+
+// "evaluate KIND" with the flags that differ from their defaults.
+NextCommand next_evaluation(const std::string& program, const std::string& kind,
+                            const EvaluationFlags& flags);
+
+}  // namespace ddpm
