@@ -21,4 +21,12 @@ struct Timestep {
 using Network =
     std::function<void(ConstBatchView x, std::span<const Timestep> timesteps, BatchView output)>;
 
+// The output, and what a change of x changes of its product with given numbers: `product` gets the
+// vector-Jacobian product, the sum over o of cotangent_o d output_o / d x.
+//   cotangent  float32, of the output's shape
+//   product    float32, of x's shape; may overlap none of the others
+using NetworkVjp =
+    std::function<void(ConstBatchView x, std::span<const Timestep> timesteps,
+                       ConstBatchView cotangent, BatchView output, BatchView product)>;
+
 }  // namespace ddpm
