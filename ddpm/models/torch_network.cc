@@ -1,5 +1,6 @@
 #include "ddpm/models/torch_network.h"
 
+#include <c10/core/GradMode.h>
 #include <c10/core/InferenceMode.h>
 
 #include <optional>
@@ -23,6 +24,12 @@ void check_shapes(const UNetConfig& config, const BatchShape& x, size_t timestep
              x.images, ", got ", timesteps);
 }
 
+Tensor timestep_tensor(std::span<const Timestep> timesteps, at::Device device) {
+  std::vector<int64_t> indices;
+  for (const Timestep& timestep : timesteps) indices.push_back(timestep.index);
+  return to_tensor(indices, device);
+}
+
 }  // namespace
 
 Network make_torch_network(std::shared_ptr<const UNet> unet, at::Device device,
@@ -32,11 +39,33 @@ Network make_torch_network(std::shared_ptr<const UNet> unet, at::Device device,
     check_shapes(unet->config(), x.shape(), timesteps.size(), output.shape());
     if (x.images() == 0) return;
     const c10::InferenceMode inference;  // of this thread, so it has to be set here
-    std::vector<int64_t> indices;
-    for (const Timestep& timestep : timesteps) indices.push_back(timestep.index);
     std::optional<AutocastBFloat16> autocast;
     if (precision == Precision::kBFloat16) autocast.emplace(device.type());
-    copy_to(unet->forward(to_tensor(x, device), to_tensor(indices, device)), output);
+    copy_to(unet->forward(to_tensor(x, device), timestep_tensor(timesteps, device)), output);
+  };
+}
+
+NetworkVjp make_torch_vjp(std::shared_ptr<const UNet> unet, at::Device device,
+                          Precision precision) {
+  return [unet = std::move(unet), device, precision](
+             ConstBatchView x, std::span<const Timestep> timesteps, ConstBatchView cotangent,
+             BatchView output, BatchView product) {
+    check_shapes(unet->config(), x.shape(), timesteps.size(), output.shape());
+    DDPM_CHECK(cotangent.shape() == output.shape() && product.shape() == x.shape(),
+               "network: wanted a cotangent ", output.shape(), " and a product ", x.shape(),
+               ", got ", cotangent.shape(), " and ", product.shape());
+    if (x.images() == 0) return;
+    const c10::AutoGradMode gradients(true);  // of this thread
+    const Tensor x_tensor = to_tensor(x, device).requires_grad_(true);
+    Tensor said;
+    {
+      std::optional<AutocastBFloat16> autocast;
+      if (precision == Precision::kBFloat16) autocast.emplace(device.type());
+      said = unet->forward(x_tensor, timestep_tensor(timesteps, device));
+    }
+    said.backward(to_tensor(cotangent, device).to(said.scalar_type()));
+    copy_to(said.detach(), output);
+    copy_to(x_tensor.grad(), product);
   };
 }
 

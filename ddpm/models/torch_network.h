@@ -20,4 +20,7 @@ enum class Precision {
 Network make_torch_network(std::shared_ptr<const UNet> unet, at::Device device,
                            Precision precision);
 
+// The same with gradients through x: in evaluation mode too.
+NetworkVjp make_torch_vjp(std::shared_ptr<const UNet> unet, at::Device device, Precision precision);
+
 }  // namespace ddpm
