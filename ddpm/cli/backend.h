@@ -43,6 +43,9 @@ struct Backend {
   // Opens the network of a checkpoint folder.
   std::function<Network(const std::filesystem::path& checkpoint, const ExecutorOptions& options)>
       open_network;
+  // The same network with its vector-Jacobian product.
+  std::function<NetworkVjp(const std::filesystem::path& checkpoint, const ExecutorOptions& options)>
+      open_vjp;
 };
 
 }  // namespace ddpm

@@ -36,6 +36,7 @@ Command forward_command();
 Command schedule_command();
 Command evaluate_bpd_command();
 Command evaluate_rate_distortion_command();
+Command evaluate_ode_command();
 Command info_command();
 
 std::vector<Command> all_commands();

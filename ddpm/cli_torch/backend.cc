@@ -7,8 +7,15 @@
 
 namespace ddpm {
 
-Network open_network_with_torch(const std::filesystem::path& checkpoint,
-                                const ExecutorOptions& options) {
+namespace {
+
+struct Opened {
+  std::shared_ptr<const UNet> network;
+  at::Device device;
+  Precision precision;
+};
+
+Opened open(const std::filesystem::path& checkpoint, const ExecutorOptions& options) {
   set_threads(options.threads);
   const at::Device device = open_device("ddpm", options.device);
   const UNetConfig config = read_model_config(checkpoint).unet;
@@ -16,13 +23,29 @@ Network open_network_with_torch(const std::filesystem::path& checkpoint,
   network->parameters().copy_from(
       read_arrays(checkpoint, config, options.ema ? ArraySet::kEma : ArraySet::kRaw));
   network->to(device);
-  return make_torch_network(
-      network, device, options.precision == "bf16" ? Precision::kBFloat16 : Precision::kFloat32);
+  return {network, device,
+          options.precision == "bf16" ? Precision::kBFloat16 : Precision::kFloat32};
+}
+
+}  // namespace
+
+Network open_network_with_torch(const std::filesystem::path& checkpoint,
+                                const ExecutorOptions& options) {
+  const Opened opened = open(checkpoint, options);
+  return make_torch_network(opened.network, opened.device, opened.precision);
+}
+
+NetworkVjp open_vjp_with_torch(const std::filesystem::path& checkpoint,
+                               const ExecutorOptions& options) {
+  const Opened opened = open(checkpoint, options);
+  return make_torch_vjp(opened.network, opened.device, opened.precision);
 }
 
 Backend torch_backend() {
-  return {
-      .train = train_with_torch, .plan = plan_with_torch, .open_network = open_network_with_torch};
+  return {.train = train_with_torch,
+          .plan = plan_with_torch,
+          .open_network = open_network_with_torch,
+          .open_vjp = open_vjp_with_torch};
 }
 
 }  // namespace ddpm

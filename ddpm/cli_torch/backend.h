@@ -13,5 +13,7 @@ int train_with_torch(const TrainRequest& request);
 int plan_with_torch(const TrainRequest& request);
 Network open_network_with_torch(const std::filesystem::path& checkpoint,
                                 const ExecutorOptions& options);
+NetworkVjp open_vjp_with_torch(const std::filesystem::path& checkpoint,
+                               const ExecutorOptions& options);
 
 }  // namespace ddpm

@@ -29,13 +29,6 @@ std::string cells(const Estimate& estimate) {
          cell(estimate.noise_error);
 }
 
-Json json_of(const Estimate& estimate) {
-  Json json = {{"bits", estimate.mean}, {"images_error", nullptr}, {"noise_error", nullptr}};
-  if (estimate.images_error) json["images_error"] = *estimate.images_error;
-  if (estimate.noise_error) json["noise_error"] = *estimate.noise_error;
-  return json;
-}
-
 // A line over the rows.
 template <typename X, typename Y>
 Series series_of(const BoundSummary& summary, int colour, X x, Y y) {
@@ -59,6 +52,13 @@ std::string estimate_text(const Estimate& estimate) {
   return text;
 }
 
+Json estimate_json(const Estimate& estimate) {
+  Json json = {{"bits", estimate.mean}, {"images_error", nullptr}, {"noise_error", nullptr}};
+  if (estimate.images_error) json["images_error"] = *estimate.images_error;
+  if (estimate.noise_error) json["noise_error"] = *estimate.noise_error;
+  return json;
+}
+
 std::string bound_text(const BoundSummary& summary) {
   return "L_T                " + estimate_text(summary.prior) + "\nsum of L_{t-1}     " +
          estimate_text(summary.steps) + "\nL_0                " + estimate_text(summary.last) +
@@ -78,10 +78,14 @@ std::string bound_csv(const BoundSummary& summary) {
 }
 
 Json bound_json(const BoundSummary& summary) {
-  return {{"prior", json_of(summary.prior)}, {"steps", json_of(summary.steps)},
-          {"last", json_of(summary.last)},   {"total", json_of(summary.total)},
-          {"images", summary.images},        {"draws", summary.draws},
-          {"evaluated", summary.evaluated},  {"parts", summary.parts}};
+  return {{"prior", estimate_json(summary.prior)},
+          {"steps", estimate_json(summary.steps)},
+          {"last", estimate_json(summary.last)},
+          {"total", estimate_json(summary.total)},
+          {"images", summary.images},
+          {"draws", summary.draws},
+          {"evaluated", summary.evaluated},
+          {"parts", summary.parts}};
 }
 
 std::vector<Panel> bound_panels(const BoundSummary& summary) {

@@ -15,6 +15,9 @@ namespace ddpm {
 // "3.7512 +- 0.0031 (noise 0.0004)", with the errors that are known.
 std::string estimate_text(const Estimate& estimate);
 
+// {"bits": .., "images_error": .., "noise_error": ..}, null where an error is not known.
+Json estimate_json(const Estimate& estimate);
+
 // One line for each of L_T, the sum of L_{t-1}, L_0 and the bound.
 std::string bound_text(const BoundSummary& summary);
 
@@ -24,8 +27,8 @@ std::string bound_text(const BoundSummary& summary);
 // Errors that are not known are empty.
 std::string bound_csv(const BoundSummary& summary);
 
-// {"prior": {"bits": .., "images_error": .., "noise_error": ..}, "steps": .., "last": ..,
-// "total": .., "images": .., "draws": .., "evaluated": .., "parts": ..}
+// {"prior": .., "steps": .., "last": .., "total": .., "images": .., "draws": .., "evaluated": ..,
+// "parts": ..}, the first four as estimate_json has them.
 Json bound_json(const BoundSummary& summary);
 
 // The terms over t on a logarithmic axis, and the errors of the predicted x_0.

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -122,6 +123,35 @@ TEST_F(Evaluate, AfterSigtermTheSuggestedCommandGoesOn) {
   const std::string last = lines_of(stopped.out).back();
   EXPECT_NE(last.find("evaluate bpd"), std::string::npos) << last;
   EXPECT_NE(last.find("--draws 200"), std::string::npos) << last;
+}
+
+TEST_F(Evaluate, TheFlowStandsBesideTheBoundAndGoesOnAsWell) {
+  const std::vector<std::string> few = {"--images", "3", "--draws", "2"};
+  evaluate("bpd", "out", few);
+  const Outcome outcome = evaluate("ode", "out", few);
+  EXPECT_NE(outcome.out.find("bound of evaluate bpd"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("20 karras steps and in half as many"), std::string::npos);
+  const Json report = json("out/ode.json");
+  EXPECT_TRUE(report["result"]["noise_error"].is_number());
+  const auto rows = lines_of(bytes("out/ode.csv"));
+  ASSERT_EQ(rows.size(), 7U);
+  double sum = 0.0;
+  for (size_t i = 1; i < 7; ++i) sum += parse_double(split(rows[i], ',')[2]).value() / 6.0;
+  EXPECT_NEAR(report["result"]["bits"].get<double>(), sum, 1e-9);
+  // densities made one by one are those made together, but for LibTorch's sums
+  evaluate("ode", "single", {"--images", "3", "--draws", "2", "--batch-size", "1"});
+  EXPECT_NEAR(json("single/ode.json")["result"]["bits"].get<double>(), sum, 1e-4 * std::abs(sum));
+  const Outcome other = evaluate("bpd", "other", {"--images", "2"});
+  fs::copy(folder_ / "other" / "bpd.json", folder_ / "single" / "bpd.json");
+  const Outcome beside =
+      evaluate("ode", "single", {"--images", "3", "--draws", "2", "--batch-size", "1"});
+  EXPECT_NE(beside.out.find("differs in its images"), std::string::npos) << beside.out;
+  const std::vector<std::string> longer = {"--images", "24", "--draws", "40"};
+  const fs::path file = folder_ / "stopped" / "flow.safetensors";
+  const Outcome stopped =
+      run_ddpm_until(folder_, arguments("ode", "stopped", longer), file, SIGTERM);
+  ASSERT_EQ(stopped.exit_code, 128 + SIGTERM) << stopped.out << stopped.err;
+  EXPECT_NE(lines_of(stopped.out).back().find("evaluate ode"), std::string::npos);
 }
 
 TEST_F(Evaluate, ShorterChainsAndSampledTimesSayWhatTheyAre) {
