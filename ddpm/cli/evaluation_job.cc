@@ -94,10 +94,10 @@ EvaluationImages open_images(const std::string& command, const EvaluationFlags& 
   const int64_t room = dataset.size() - flags.first_image;
   DDPM_CHECK(flags.images <= room, command, ": --images: wanted images in [0, ", dataset.size(),
              "), got ", flags.first_image, " .. ", flags.first_image + flags.images - 1);
-  const EvaluationImages images{.dataset = dataset,
-                                .name = data.spec,
-                                .first = flags.first_image,
-                                .count = flags.images > 0 ? flags.images : room};
+  EvaluationImages images{.dataset = dataset,
+                          .name = data.spec,
+                          .first = flags.first_image,
+                          .count = flags.images > 0 ? flags.images : room};
   check_bytes(command, images);
   return images;
 }

@@ -68,7 +68,7 @@ void refuse_extras(const Declared& chosen) {
 
 // `app` is the program, or the first word of commands that have two.
 void refuse_unknown_command(const CLI::App& app) {
-  const std::string who = app.get_name();
+  const std::string& who = app.get_name();
   std::vector<std::string> names;
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
     names.push_back(sub->get_name());
