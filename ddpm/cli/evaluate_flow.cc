@@ -155,20 +155,25 @@ void write_results(const OdeFlags& flags, const OdeJob& job, const ResultFile& f
   write_file_whole(out / "ode.json", json_text(json));
 }
 
+// null if there is none.
+Json member(const Json& object, const char* key) {
+  return object.is_object() && object.contains(key) ? object[key] : Json();
+}
+
 // What `evaluate bpd` left in the folder, if it is of the same network and images.
 std::string bound_beside(const OdeFlags& flags, const OdeJob& job) {
   const fs::path path = fs::path(flags.common.out) / "bpd.json";
   if (!fs::exists(path)) return "";
   const Json report = parse_json(read_file(path, kLargestReport), path.string());
-  const Json protocol = report.value("protocol", Json::object());
+  const Json protocol = member(report, "protocol");
   for (const char* key : {"checkpoint", "weights", "data", "images", "first_image"}) {
-    if (protocol.value(key, Json()) == job.job[key]) continue;
+    if (member(protocol, key) == job.job[key]) continue;
     return concat("bpd.json in this folder differs in its ", key, "\n");
   }
-  const Json total = report.value("result", Json::object()).value("total", Json::object());
-  if (!total.contains("bits") || !total["bits"].is_number()) return "";
-  return concat("bound of evaluate bpd   ", shortest(total["bits"].get<double>()),
-                " bits per dimension, --times ", json_shown(protocol.value("times", Json())), "\n");
+  const Json bits = member(member(member(report, "result"), "total"), "bits");
+  if (!bits.is_number()) return "";
+  return concat("bound of evaluate bpd   ", shortest(bits.get<double>()),
+                " bits per dimension, --times ", json_shown(member(protocol, "times")), "\n");
 }
 
 std::string next_command(const OdeFlags& flags, const std::string& program) {

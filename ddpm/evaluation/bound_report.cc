@@ -41,7 +41,10 @@ Series series_of(const BoundSummary& summary, int colour, X x, Y y) {
   return series;
 }
 
-double time_of(const BoundRow& row) { return static_cast<double>(row.t); }
+// A stratum of several steps is shown at its middle.
+double time_of(const BoundRow& row) {
+  return 0.5 * static_cast<double>(row.steps > 1 ? row.t + row.s + 1 : 2 * row.t);
+}
 
 }  // namespace
 

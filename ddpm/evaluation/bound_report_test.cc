@@ -66,5 +66,12 @@ TEST(BoundReport, ThePlotsHaveAPointForEachRow) {
   }
 }
 
+TEST(BoundReport, AStratumIsDrawnAtTheMiddleOfItsTimes) {
+  const BoundPlan plan{.times = {3, 2, 1, 0}, .strata = {{0, 2}, {2, 1}}};
+  const std::vector<BoundTerm> terms(2, {.nats = 1.0, .squared_error = 1.0});
+  const Panel panel = bound_panels(summarise(plan, 1, terms, std::vector<double>{0.0}))[0];
+  EXPECT_EQ(panel.series[0].x, (std::vector<double>{2.5, 1.0}));
+}
+
 }  // namespace
 }  // namespace ddpm

@@ -81,10 +81,6 @@ void ResultFile::save() const {
   write_file_whole(path_, encode_safetensors({tensor}, {{kJob, job_}}), files_);
 }
 
-Json job_of_result_file(const std::filesystem::path& path) {
-  return job_of(SafetensorsFile(path), path);
-}
-
 void complete(ResultFile& file, int64_t width, int64_t batch, const ComputeRows& compute,
               const std::function<void(int64_t done)>& observer, double seconds) {
   using Clock = std::chrono::steady_clock;

@@ -47,9 +47,6 @@ class ResultFile {
   std::vector<double> values_;
 };
 
-// The job in the file at `path`. Throws FormatError if it is no result file; IoError.
-Json job_of_result_file(const std::filesystem::path& path);
-
 // Writes the rows first .. first + rows.size() / width - 1.
 using ComputeRows = std::function<void(int64_t first, std::span<double> rows)>;
 

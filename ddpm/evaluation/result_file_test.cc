@@ -110,7 +110,6 @@ TEST_F(ResultFiles, RefusesTheFileOfAnotherJobAndLeavesIt) {
   less.erase("clip");
   EXPECT_THROW(ResultFile(path(), less, 3, 2), InvalidArgument);
   EXPECT_EQ(bytes(), before);
-  EXPECT_EQ(job_of_result_file(path()), job());
 }
 
 TEST_F(ResultFiles, RefusesWhatIsDamaged) {
