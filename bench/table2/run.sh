@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The rows of the paper's table 2, and those with x_0 that it leaves out, trained for the same short budget on
-# Fashion-MNIST: for each one run, 500 samples of the ancestral chain, and what training said.
-#   run.sh FOLDER [STEPS]     FOLDER/ROW/{run,samples.npz,..}; a row that is there is passed over
-# DDPM names the program; THREADS its threads. bench/table2/table.py makes the table of it.
+# Fashion-MNIST: for each one run, 500 samples of the ancestral chain, their quality, and the bound on 300 test images.
+#   run.sh FOLDER [STEPS]     FOLDER/ROW/{run,samples.npz,bound,..}; a row that is there is passed over
+# DDPM names the program, THREADS its threads, PYTHON a Python with torch and numpy. table.py makes the table of it.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 ddpm=${DDPM:-$here/../../build/release/ddpm}
@@ -27,6 +27,12 @@ for prediction in eps mean x0; do
     "$ddpm" sample --checkpoint "$out/run" --out "$out/images" --count 500 --seed 1 --sampler ddpm --steps 100 \
       --threads "$threads" --batch-size 100 --npz "$out/samples.npz" > "$out/sample.log" 2>&1 ||
       echo "$row: sampling ended with $?"
+    # the same noise for every row, so that rows may be compared by their differences
+    "$ddpm" evaluate bpd --checkpoint "$out/run" --data fashion-mnist --split test --images 300 --times sampled:40 \
+      --threads "$threads" --batch-size 40 --out "$out/bound" > "$out/bound.log" 2>&1 ||
+      echo "$row: evaluation ended with $?"
     echo "$row done"
   done
 done
+"${PYTHON:-python3}" "$here/../quickstart/quality.py" "$folder"/*/samples.npz | tee "$folder/quality.txt"
+"${PYTHON:-python3}" "$here/table.py" "$folder"
