@@ -28,8 +28,9 @@ std::string lower_case(std::string_view text);                          // ASCII
 // `word` as a POSIX shell reads it back: itself where that is safe, else in single quotes.
 std::string shell_word(const std::string& word);
 
-std::string with_thousands(int64_t value);  // 35746307 -> "35,746,307"
-std::string readable_bytes(int64_t bytes);  // 1536 -> "1.5 KiB"
+std::string with_thousands(int64_t value);                  // 35746307 -> "35,746,307"
+std::string counted(int64_t count, std::string_view noun);  // "1 image", "2,000 images"
+std::string readable_bytes(int64_t bytes);                  // 1536 -> "1.5 KiB"
 std::string readable_duration(
     double seconds);  // 3725 -> "1 h 2 min"; 62 -> "1 min 2 s"; 0.25 -> "250 ms"
 std::string readable_epochs(double epochs);  // 0.25 -> "0.25 epochs"; 2048 -> "2,048 epochs"

@@ -27,6 +27,12 @@ TEST(Split, KeepsEmptyPartsAndIsTheInverseOfJoin) {
   EXPECT_EQ(split(join(parts, ","), ','), parts);
 }
 
+TEST(Counted, HasAnSForAllCountsButOne) {
+  EXPECT_EQ(counted(0, "image"), "0 images");
+  EXPECT_EQ(counted(1, "image"), "1 image");
+  EXPECT_EQ(counted(2000, "image"), "2,000 images");
+}
+
 TEST(Numbers, AreWrittenAsPeopleReadThem) {
   EXPECT_EQ(with_thousands(0), "0");
   EXPECT_EQ(with_thousands(999), "999");

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/data_flags.h"
 #include "ddpm/cli/sampling_job.h"
@@ -167,7 +168,7 @@ int run_denoise(const DenoiseFlags& flags, const Backend& backend) {
   add_model_flags(next, flags.model);
   next.flag("--out", "samples");
   if (flags.sampler.sampler == "ddim") add_sampler_flags(next, flags.sampler);
-  std::cout << flags.images << " images from t = " << chain.times.front() << " to 0\n"
+  std::cout << counted(flags.images, "image") << " from t = " << chain.times.front() << " to 0\n"
             << next.line() << std::endl;
   return 0;
 }

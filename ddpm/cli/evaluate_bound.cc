@@ -246,7 +246,7 @@ Image progressive_picture(const BoundFlags& flags, const BoundJob& job,
   options.columns = std::ssize(times);
   options.scale = grid_options_for(cells[0]).scale;
   options.caption = concat("below: bits per dimension sent so far, in the mean over ",
-                           job.images.count, job.images.count == 1 ? " image" : " images");
+                           counted(job.images.count, "image"));
   return image_grid(cells, options);
 }
 

@@ -146,8 +146,8 @@ int run_forward(const ForwardFlags& flags, const std::string& program) {
              flags.first_image, " .. ", flags.first_image + flags.images - 1);
   std::cout << dataset.report().lines() << std::flush;
   write_output_file(flags.out, encode_png(picture(flags, dataset, schedule, times)));
-  std::cout << flags.images << " images at " << times.size() << " times of the " << flags.schedule
-            << " schedule, "
+  std::cout << counted(flags.images, "image") << " at " << counted(std::ssize(times), "time")
+            << " of the " << flags.schedule << " schedule, "
             << (flags.stepwise ? "step by step through q(x_t | x_{t-1})"
                                : "from the closed form q(x_t | x_0)")
             << '\n'

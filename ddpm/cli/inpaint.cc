@@ -155,9 +155,9 @@ int run_inpaint(const InpaintFlags& flags, const Backend& backend) {
   next.flag("--data", flags.data)
       .flag("--images", join(numbers, ","))
       .flag("--out", "reconstruct.png");
-  std::cout << numbers.size() << " images, " << flags.count << " fillings each, "
-            << std::count(known.begin(), known.end(), uint8_t{0}) << " of " << known.size()
-            << " pixels filled in\n"
+  std::cout << counted(std::ssize(numbers), "image") << ", " << counted(flags.count, "filling")
+            << " each, " << std::count(known.begin(), known.end(), uint8_t{0}) << " of "
+            << known.size() << " pixels filled in\n"
             << next.line() << std::endl;
   return 0;
 }

@@ -189,7 +189,8 @@ int run_interpolate(const InterpolateFlags& flags, const Backend& backend) {
   const Picture picture = picture_of(flags, ends, at, walker);
   walker.finish();
   write_picture(flags.picture, picture, text_of(flags, ends, model, chain, at));
-  std::cout << flags.points << " points at " << at.size() << " times, " << flags.mix << " mix, "
+  std::cout << counted(flags.points, "point") << " at " << counted(std::ssize(at), "time") << ", "
+            << flags.mix << " mix, "
             << (flags.encode == "q" ? flags.noise + " noise" : std::string("encoded by DDIM"))
             << '\n'
             << next_command(flags, ends, backend.program) << std::endl;

@@ -102,7 +102,7 @@ int run_predict(const PredictFlags& flags, const Backend& backend) {
                     encode_npy({"<f4",
                                 {answer.images, answer.channels, answer.height, answer.width},
                                 std::string(as_text(bytes))}));
-  std::cout << x.images() << " images\n"
+  std::cout << counted(x.images(), "image") << '\n'
             << NextCommand(backend.program, "info").word(flags.model.checkpoint).line()
             << std::endl;
   return 0;

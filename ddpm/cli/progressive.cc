@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/picture_job.h"
 #include "ddpm/terminal/output.h"
@@ -109,8 +110,9 @@ int run_progressive(const ProgressiveFlags& flags, const Backend& backend) {
   NextCommand next(backend.program, "family");
   add_model_flags(next, flags.picture.model);
   next.flag("--out", "family.png").flag("--seed", flags.picture.seed);
-  std::cout << flags.count << " images, each in " << chain.times.size() - 1
-            << " steps; x_0 as predicted from x_t, and the image\n"
+  std::cout << counted(flags.count, "image") << ", each in "
+            << counted(std::ssize(chain.times) - 1, "step")
+            << "; x_0 as predicted from x_t, and the image\n"
             << next.line() << std::endl;
   return 0;
 }

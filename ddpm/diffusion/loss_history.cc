@@ -68,9 +68,8 @@ void LossHistory::restore(const std::vector<double>& losses, const std::vector<d
   LossHistory restored(T_, kept_, uniform_share_);
   size_t next = 0;
   for (int64_t t = 1; t <= T_; ++t) {
-    for (double k = 0.0; k < counts[static_cast<size_t>(t - 1)]; ++k) {
-      restored.add(t, losses[next++]);
-    }
+    const auto count = static_cast<int64_t>(counts[static_cast<size_t>(t - 1)]);
+    for (int64_t k = 0; k < count; ++k) restored.add(t, losses[next++]);
   }
   *this = std::move(restored);
 }

@@ -122,7 +122,7 @@ TEST_F(Pictures, AtTimeZeroAnInterpolationIsTheMixOfThePixels) {
   const Outcome outcome = make("interpolate", "between",
                                {"--from", "data/004.png", "--to", "data/006.png", "--at", "0",
                                 "--points", "5", "--mix", "spherical"});
-  EXPECT_NE(outcome.out.find("5 points at 1 times"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("5 points at 1 time,"), std::string::npos) << outcome.out;
   const std::vector<uint16_t> a = datum(4);
   const std::vector<uint16_t> b = datum(6);
   for (int p = 0; p < 5; ++p) {
