@@ -36,7 +36,7 @@ def main():
         norms = [line["gradient_norm"] for line in metrics[len(metrics) // 2:] if line["gradient_norm"] is not None]
         skipped = sum(line["skipped_updates"] for line in metrics)
         bound = json.loads((folder / row / "bound/bpd.json").read_text())
-        bound = bound.get("bound", bound)
+        bound = bound["result"]
         print(f"| {row} | {part(bound['total'])} | {part(bound['last'])} | {part(bound['steps'])} | {quality.get(row, '')} | "
               f"{max(norms) / statistics.median(norms):.1f} | {skipped} | {PAPER.get(row, '')} |")
 
