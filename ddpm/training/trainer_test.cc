@@ -1,0 +1,79 @@
+#include "ddpm/training/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "ddpm/checkpoints/presets.h"
+#include "ddpm/random/stream.h"
+
+namespace ddpm {
+namespace {
+
+constexpr int64_t kT = 4;
+
+TrainConfig importance_config() {
+  TrainConfig config = preset("tiny");
+  config.T = kT;
+  config.batch_size = 8;
+  config.timestep_sampling = "importance";
+  return config;
+}
+
+Batch some_images() {
+  Batch batch({8, 1, 8, 8});
+  fill_normal({3, Purpose::kTest, 0}, batch.values());
+  return batch;
+}
+
+// A full history, in which the losses of t are t^2.
+std::map<std::string, std::vector<double>> full_history() {
+  std::vector<double> losses;
+  for (int64_t t = 1; t <= kT; ++t) {
+    losses.insert(losses.end(), LossHistory::kKept, static_cast<double>(t * t));
+  }
+  return {{"loss_history", losses},
+          {"loss_history_counts", std::vector<double>(kT, LossHistory::kKept)}};
+}
+
+// What is made small is the mean of l_t / (T p_t) over draws of t by p, not of l_t; what is
+// remembered is l_t itself.
+TEST(Trainer, WeighsAwayThatTimesAreDrawnByTheirLosses) {
+  const TrainConfig config = importance_config();
+  Trainer trainer(config, unet_config_of(config, 1, 8, 8), at::kCPU);
+  trainer.restore(0, 0, 0, full_history());
+  const StepReport report = trainer.step(some_images(), 0);
+  ASSERT_EQ(report.t.size(), 8U);
+  double weighted = 0.0;
+  double plain = 0.0;
+  std::vector<double> newest(kT + 1);
+  for (size_t i = 0; i < 8; ++i) {
+    const auto t = static_cast<double>(report.t[i]);
+    const double p = 0.999 * t * t / 30.0 + 0.001 / static_cast<double>(kT);  // 1 + 4 + 9 + 16
+    weighted += report.image_losses[i] / (static_cast<double>(kT) * p) / 8.0;
+    plain += report.image_losses[i] / 8.0;
+    newest[static_cast<size_t>(report.t[i])] = report.image_losses[i];
+  }
+  EXPECT_NEAR(report.loss, weighted, 1e-6 * weighted);  // float32
+  EXPECT_GT(std::abs(weighted - plain), 1e-3);          // so that the two can be told apart
+  const std::vector<double> remembered = trainer.carried().at("loss_history");
+  for (int64_t t = 1; t <= kT; ++t) {
+    const double last = remembered[static_cast<size_t>(t * LossHistory::kKept - 1)];
+    const double loss = newest[static_cast<size_t>(t)];
+    EXPECT_EQ(last, loss == 0.0 ? static_cast<double>(t * t) : loss) << t;
+  }
+}
+
+TEST(Trainer, WithoutImportanceItsLossIsTheMeanOverTheImages) {
+  TrainConfig config = importance_config();
+  config.timestep_sampling = "stratified";
+  Trainer trainer(config, unet_config_of(config, 1, 8, 8), at::kCPU);
+  EXPECT_TRUE(trainer.carried().empty());
+  const StepReport report = trainer.step(some_images(), 0);
+  double mean = 0.0;
+  for (const double loss : report.image_losses) mean += loss / 8.0;
+  EXPECT_NEAR(report.loss, mean, 1e-6 * mean);
+}
+
+}  // namespace
+}  // namespace ddpm
