@@ -2,7 +2,7 @@
 # The rows of the paper's table 2, and those with x_0 that it leaves out, trained for the same short budget on
 # Fashion-MNIST: for each one run, 500 samples of the ancestral chain, their quality, and the bound on 300 test images.
 #   run.sh FOLDER [STEPS]     FOLDER/ROW/{run,samples.npz,bound,..}; a row that is there is passed over
-# DDPM names the program, THREADS its threads, PYTHON a Python with torch and numpy. table.py makes the table of it.
+# SAMPLES and IMAGES change how many. DDPM names the program, THREADS its threads, PYTHON a Python with torch and numpy. table.py makes the table of it.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 ddpm=${DDPM:-$here/../../build/release/ddpm}
@@ -24,11 +24,11 @@ for prediction in eps mean x0; do
     # shellcheck disable=SC2086
     "$ddpm" train --preset "table2-$row" --data fashion-mnist --out "$out/run" --threads "$threads" \
       $network $training > "$out/train.log" 2>&1 || echo "$row: training ended with $?"
-    "$ddpm" sample --checkpoint "$out/run" --out "$out/images" --count 500 --seed 1 --sampler ddpm --steps 100 \
+    "$ddpm" sample --checkpoint "$out/run" --out "$out/images" --count "${SAMPLES:-500}" --seed 1 --sampler ddpm --steps 100 \
       --threads "$threads" --batch-size 100 --npz "$out/samples.npz" > "$out/sample.log" 2>&1 ||
       echo "$row: sampling ended with $?"
     # the same noise for every row, so that rows may be compared by their differences
-    "$ddpm" evaluate bpd --checkpoint "$out/run" --data fashion-mnist --split test --images 300 --times sampled:40 \
+    "$ddpm" evaluate bpd --checkpoint "$out/run" --data fashion-mnist --split test --images "${IMAGES:-300}" --times sampled:40 \
       --threads "$threads" --batch-size 40 --out "$out/bound" > "$out/bound.log" 2>&1 ||
       echo "$row: evaluation ended with $?"
     echo "$row done"

@@ -27,12 +27,6 @@ int64_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-std::string fixed(double value, int digits) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%.*f", digits, value);
-  return text.data();
-}
-
 template <typename Number>
 std::optional<Number> parse_whole(std::string_view text) {
   Number value{};
@@ -122,6 +116,12 @@ std::string with_thousands(int64_t value) {
   return text;
 }
 
+std::string with_decimals(double value, int digits) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%.*f", digits, value);
+  return text.data();
+}
+
 std::string counted(int64_t count, std::string_view noun) {
   return with_thousands(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }
@@ -134,14 +134,14 @@ std::string readable_bytes(int64_t bytes) {
     value /= 1024.0;
     ++unit;
   }
-  return fixed(value, unit == 0 ? 0 : 1) + " " + kUnits[unit];
+  return with_decimals(value, unit == 0 ? 0 : 1) + " " + kUnits[unit];
 }
 
 std::string readable_duration(double seconds) {
   if (!std::isfinite(seconds)) return "unknown";
-  if (seconds < 0.0995) return fixed(seconds * 1000.0, 1) + " ms";
-  if (seconds < 0.9995) return fixed(seconds * 1000.0, 0) + " ms";
-  if (seconds < 9.95) return fixed(seconds, 1) + " s";
+  if (seconds < 0.0995) return with_decimals(seconds * 1000.0, 1) + " ms";
+  if (seconds < 0.9995) return with_decimals(seconds * 1000.0, 0) + " ms";
+  if (seconds < 9.95) return with_decimals(seconds, 1) + " s";
   const auto whole = static_cast<int64_t>(std::llround(seconds));
   if (whole < 60) return std::to_string(whole) + " s";
   if (whole < 3600) {

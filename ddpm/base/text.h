@@ -29,6 +29,7 @@ std::string lower_case(std::string_view text);                          // ASCII
 std::string shell_word(const std::string& word);
 
 std::string with_thousands(int64_t value);                  // 35746307 -> "35,746,307"
+std::string with_decimals(double value, int digits);        // 2.5, 2 -> "2.50"
 std::string counted(int64_t count, std::string_view noun);  // "1 image", "2,000 images"
 std::string readable_bytes(int64_t bytes);                  // 1536 -> "1.5 KiB"
 std::string readable_duration(

@@ -27,6 +27,12 @@ TEST(Split, KeepsEmptyPartsAndIsTheInverseOfJoin) {
   EXPECT_EQ(split(join(parts, ","), ','), parts);
 }
 
+TEST(WithDecimals, RoundsToThem) {
+  EXPECT_EQ(with_decimals(2.5, 2), "2.50");
+  EXPECT_EQ(with_decimals(-0.126, 2), "-0.13");
+  EXPECT_EQ(with_decimals(1234.5678, 0), "1235");
+}
+
 TEST(Counted, HasAnSForAllCountsButOne) {
   EXPECT_EQ(counted(0, "image"), "0 images");
   EXPECT_EQ(counted(1, "image"), "1 image");

@@ -31,8 +31,8 @@ std::vector<int64_t> attention_for(int64_t height, int64_t levels) {
 }
 
 // The loss, its weights and the variance belong together.
-void check_objective(const TrainConfig& config) {
-  if (config.loss != "simple") check_bound(make_schedule(schedule_config_of(config)), "loss");
+void check_objective(const TrainConfig& config, const Schedule& schedule) {
+  if (config.loss != "simple") check_bound(schedule, "loss");
   const bool learned = is_learned(variance_from(config.variance));
   DDPM_CHECK(!learned || config.loss != "simple",
              "variance: the loss simple does not train one that is ", config.variance,
@@ -80,9 +80,9 @@ void check_train_config(const TrainConfig& config, const std::string& who) {
     for (const ConfigField& field : train_config_fields()) {
       field.set_json(copy, field.get(config));  // sets what is there already, and so checks it
     }
-    check_prediction(prediction_of(config), make_schedule(schedule_config_of(config)),
-                     "prediction");
-    check_objective(config);
+    const Schedule schedule = make_schedule(schedule_config_of(config));
+    check_prediction(prediction_of(config), schedule, "prediction");
+    check_objective(config, schedule);
   } catch (const InvalidArgument& error) {
     throw InvalidArgument(concat(who, ": ", error.what()));
   }

@@ -35,6 +35,16 @@ DataOptions data_options(const std::string& command, const DataFlags& flags) {
   return data_options(config);
 }
 
+DataOptions data_options(const std::string& command, const std::string& spec,
+                         const std::string& fit, const UNetConfig& unet) {
+  DataFlags data;
+  data.spec = spec;
+  data.image_size = concat(unet.height, "x", unet.width);
+  data.channels = std::to_string(unet.image_channels);
+  data.fit = fit;
+  return data_options(command, data);
+}
+
 DataOptions data_options(const TrainConfig& config) {
   DataOptions options;
   options.spec = config.data;

@@ -7,6 +7,7 @@
 #include "ddpm/checkpoints/train_config.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/source.h"
+#include "ddpm/formats/unet_config.h"
 #include "ddpm/terminal/flags.h"
 
 namespace ddpm {
@@ -30,6 +31,10 @@ DataOptions data_options(const std::string& command, const DataFlags& flags);
 
 // What a run's configuration says of its data.
 DataOptions data_options(const TrainConfig& config);
+
+// The same for images of a network's extents and channels.
+DataOptions data_options(const std::string& command, const std::string& spec,
+                         const std::string& fit, const UNetConfig& unet);
 
 // open_dataset with its progress on the terminal. A signal ends it by Stopped.
 Dataset open_dataset_watched(const DataOptions& options);

@@ -8,6 +8,7 @@
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/data_flags.h"
+#include "ddpm/cli/picture_job.h"
 #include "ddpm/cli/sampling_job.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/transform.h"
@@ -65,21 +66,12 @@ Batch copy_of(ConstBatchView view) {
 
 // x_t of the first images of the data, and the times from t down.
 void start_from_data(const DenoiseFlags& flags, const Model& model, Chain& chain, Batch& x) {
-  const UNetConfig& unet = model.config.unet;
-  DataFlags data;
-  data.spec = flags.data;
-  data.image_size = concat(unet.height, "x", unet.width);
-  data.channels = std::to_string(unet.image_channels);
-  data.fit = "crop";
-  const Dataset dataset = open_dataset_watched(data_options("denoise", data));
+  const Dataset dataset =
+      open_dataset_watched(data_options("denoise", flags.data, "crop", model.config.unet));
   DDPM_CHECK(flags.images <= dataset.size(), "denoise: --images: the data have ", dataset.size(),
              " images, got ", flags.images);
   const int64_t from = flags.from > 0 ? flags.from : model.config.schedule.T / 2;
-  std::vector<int64_t> times = {from};
-  for (const int64_t t : chain.times) {
-    if (t < from) times.push_back(t);
-  }
-  chain.times = times;
+  chain.times = times_from(chain.times, from);
   Batch eps(x.shape());
   const std::vector<int64_t> t(static_cast<size_t>(flags.images), from);
   for (int64_t i = 0; i < flags.images; ++i) {

@@ -3,12 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <set>
 
 #include "ddpm/base/check.h"
@@ -16,7 +14,7 @@
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/evaluation_job.h"
-#include "ddpm/data/transform.h"
+#include "ddpm/cli/picture_job.h"
 #include "ddpm/evaluation/bound_report.h"
 #include "ddpm/evaluation/progressive_coding.h"
 #include "ddpm/formats/png.h"
@@ -203,20 +201,14 @@ std::vector<const BoundRow*> shown_rows(const BoundSummary& summary) {
   return rows;
 }
 
-std::string rate_text(double bits) {
-  char text[32];
-  std::snprintf(text, sizeof(text), bits < 0.1 ? "%.4f" : "%.2f", bits);
-  return text;
-}
+std::string rate_text(double bits) { return with_decimals(bits, bits < 0.1 ? 4 : 2); }
 
 // What a receiver sees: rows of images, columns of times, the rate below each.
 Image progressive_picture(const BoundFlags& flags, const BoundJob& job,
                           const BoundSummary& summary) {
   const int64_t count = std::min(flags.pictures, job.images.count);
-  std::vector<int64_t> indices(static_cast<size_t>(count));
-  std::iota(indices.begin(), indices.end(), job.images.first);
-  const BatchShape shape = job.model.shape(count);
-  Batch x0(shape);
+  const std::vector<int64_t> indices = numbers_from(job.images.first, count);
+  Batch x0(job.model.shape(count));
   for (int64_t i = 0; i < count; ++i)
     job.images.reader()(indices[static_cast<size_t>(i)], x0.image(i));
   std::vector<int64_t> times;
@@ -233,14 +225,11 @@ Image progressive_picture(const BoundFlags& flags, const BoundJob& job,
                                        static_cast<uint64_t>(flags.common.seed), x0, indices,
                                        [](int64_t) { give_up_if_stopped(); });
   std::vector<Image> cells;
-  const auto add = [&](std::span<const float> image) {
-    cells.push_back(to_image(image, shape.channels, shape.height, shape.width));
-  };
   for (int64_t i = 0; i < count; ++i) {
     for (const bool predicted : {false, true}) {
       if (!predicted && !flags.show_x_t) continue;
-      for (const Received& now : sent) add((predicted ? now.x0 : now.x).image(i));
-      add(std::as_const(x0).image(i));
+      for (const Received& now : sent) cells.push_back(image_of(predicted ? now.x0 : now.x, i));
+      cells.push_back(image_of(x0, i));
     }
   }
   options.columns = std::ssize(times);

@@ -80,14 +80,11 @@ struct OdeJob {
 
 OdeJob open_job(const OdeFlags& flags, const Backend& backend) {
   check_evaluation_flags(kCommand, flags.common);
-  const ModelFlags& how = flags.common.model;
-  const Model model = open_model(kCommand, how, backend);
+  const Model model = open_model(kCommand, flags.common.model, backend);
   const FlowOptions options = options_of(flags, model.predictor.schedule());
   const EvaluationImages images = open_images(kCommand, flags.common, model);
-  const NetworkVjp network = backend.open_vjp(model.checkpoint, {.ema = how.weights == "ema",
-                                                                 .device = how.device,
-                                                                 .precision = how.precision,
-                                                                 .threads = how.threads});
+  const NetworkVjp network =
+      backend.open_vjp(model.checkpoint, executor_options(flags.common.model));
   Json job = job_of(flags.common, model, images);
   job["kind"] = "flow";
   job["draws"] = flags.draws;

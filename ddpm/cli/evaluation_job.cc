@@ -82,20 +82,16 @@ std::string EvaluationImages::text() const {
 
 EvaluationImages open_images(const std::string& command, const EvaluationFlags& flags,
                              const Model& model) {
-  const UNetConfig& unet = model.config.unet;
-  DataFlags data;
-  data.spec = data_name(command, flags);
-  data.image_size = concat(unet.height, "x", unet.width);
-  data.channels = std::to_string(unet.image_channels);
-  data.fit = flags.fit;
-  const Dataset dataset = open_dataset_watched(data_options(command, data));
+  const std::string name = data_name(command, flags);
+  const Dataset dataset =
+      open_dataset_watched(data_options(command, name, flags.fit, model.config.unet));
   DDPM_CHECK(flags.first_image < dataset.size(), command, ": --first-image: wanted one in [0, ",
              dataset.size(), "), got ", flags.first_image);
   const int64_t room = dataset.size() - flags.first_image;
   DDPM_CHECK(flags.images <= room, command, ": --images: wanted images in [0, ", dataset.size(),
              "), got ", flags.first_image, " .. ", flags.first_image + flags.images - 1);
   EvaluationImages images{.dataset = dataset,
-                          .name = data.spec,
+                          .name = name,
                           .first = flags.first_image,
                           .count = flags.images > 0 ? flags.images : room};
   check_bytes(command, images);

@@ -56,13 +56,8 @@ PngText picture_text(const std::string& command, const PictureFlags& flags, cons
 
 Batch read_model_images(const std::string& command, const std::string& spec,
                         const std::vector<int64_t>& numbers, const Model& model) {
-  const UNetConfig& unet = model.config.unet;
-  DataFlags data;
-  data.spec = spec;
-  data.image_size = concat(unet.height, "x", unet.width);
-  data.channels = std::to_string(unet.image_channels);
-  data.fit = "crop";
-  const Dataset dataset = open_dataset_watched(data_options(command, data));
+  const Dataset dataset =
+      open_dataset_watched(data_options(command, spec, "crop", model.config.unet));
   Batch x(model.shape(std::ssize(numbers)));
   for (int64_t i = 0; i < x.images(); ++i) {
     const int64_t number = numbers[static_cast<size_t>(i)];

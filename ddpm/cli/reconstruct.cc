@@ -95,13 +95,6 @@ std::vector<Image> images_of(ConstBatchView x) {
   return images;
 }
 
-// Two decimals are a hundredth of a gray level.
-std::string two_decimals(double value) {
-  char text[64];
-  std::snprintf(text, sizeof(text), "%.2f", value);
-  return text;
-}
-
 // A line a time over all images; the CSV has each image, too.
 std::string table_of(const std::vector<int64_t>& numbers, ConstBatchView x0,
                      const std::vector<Journey>& journeys, std::string& csv) {
@@ -117,8 +110,8 @@ std::string table_of(const std::vector<int64_t>& numbers, ConstBatchView x0,
     }
     const double rms = rms_difference(originals, back);
     csv += concat(journey.t, ",all,", shortest(rms), ",", shortest(psnr_of(rms)), "\n");
-    table += concat("from t = ", journey.t, ": RMSE ", two_decimals(rms), " of 255, PSNR ",
-                    two_decimals(psnr_of(rms)), " dB\n");
+    table += concat("from t = ", journey.t, ": RMSE ", with_decimals(rms, 2), " of 255, PSNR ",
+                    with_decimals(psnr_of(rms), 2), " dB\n");
   }
   return table;
 }

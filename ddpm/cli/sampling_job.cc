@@ -123,15 +123,19 @@ void declare_sampler_flags(Flags& flags, SamplerFlags& values, const std::string
                "the one that goes with the clipped x_0");
 }
 
+ExecutorOptions executor_options(const ModelFlags& flags) {
+  return {.ema = flags.weights == "ema",
+          .device = flags.device,
+          .precision = flags.precision,
+          .threads = flags.threads};
+}
+
 Model open_model(const std::string& command, const ModelFlags& flags, const Backend& backend) {
   DDPM_CHECK(std::filesystem::exists(flags.checkpoint), command,
              ": --checkpoint: ", flags.checkpoint, " does not exist");
   const auto checkpoint = resolve_checkpoint(flags.checkpoint);
   const ModelConfig config = read_model_config(checkpoint);
-  const Network network = backend.open_network(checkpoint, {.ema = flags.weights == "ema",
-                                                            .device = flags.device,
-                                                            .precision = flags.precision,
-                                                            .threads = flags.threads});
+  const Network network = backend.open_network(checkpoint, executor_options(flags));
   return {checkpoint, checkpoint_hash(checkpoint).substr(0, kHashDigits), config, network,
           NoisePredictor(network, make_schedule(config.schedule), config.prediction,
                          config.unet.learned_variance)};

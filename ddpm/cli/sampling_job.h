@@ -70,6 +70,9 @@ struct Chain {
 
 // Throws InvalidArgument for a checkpoint that is not there, FormatError for one that cannot be
 // used.
+// How LibTorch is to run the network.
+ExecutorOptions executor_options(const ModelFlags& flags);
+
 Model open_model(const std::string& command, const ModelFlags& flags, const Backend& backend);
 
 Chain chain_of(const std::string& command, const SamplerFlags& flags, const ModelConfig& model);

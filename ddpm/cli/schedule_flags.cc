@@ -48,7 +48,10 @@ ScheduleConfig schedule_config(const std::string& command, const std::string& ki
   if (config.kind != ScheduleKind::kList) return config;
   DDPM_CHECK(!flags.betas.empty(), command, ": --schedule list wants its betas with --betas");
   config.betas = betas_from(command, flags.betas);
-  config.T = std::ssize(config.betas);
+  const int64_t T = std::ssize(config.betas);
+  DDPM_CHECK(flags.T == T || flags.T == ScheduleFlags().T, command, ": --T is ", flags.T,
+             ", but --betas are ", T);
+  config.T = T;
   return config;
 }
 

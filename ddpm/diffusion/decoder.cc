@@ -15,7 +15,6 @@ namespace ddpm {
 namespace {
 
 constexpr std::array<Named<Cdf>, 2> kCdfs = {{{Cdf::kExact, "exact"}, {Cdf::kTanh, "tanh"}}};
-constexpr double kHalfBin = 1.0 / 255.0;
 constexpr double kLeastProbability = 1e-12;  // of the tanh form
 
 double tanh_cdf(double u) {
@@ -34,10 +33,10 @@ const std::vector<Cdf>& all_cdfs() {
   return all;
 }
 
-double x0_of_byte(int byte) { return byte / 127.5 - 1.0; }
+double x0_of_byte(int byte) { return byte / kBytesInOne - 1.0; }
 
 int byte_of_x0(double x0) {
-  const double value = (x0 + 1.0) * 127.5;
+  const double value = (x0 + 1.0) * kBytesInOne;
   const double nearest = std::round(value);
   DDPM_CHECK(nearest >= 0.0 && nearest <= 255.0 && std::abs(value - nearest) <= 0.01,
              "decoder: wanted an x_0 that is a byte, v / 127.5 - 1, got ", x0);

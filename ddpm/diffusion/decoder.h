@@ -21,6 +21,9 @@ std::string to_string(Cdf cdf);  // "exact", "tanh"
 Cdf cdf_from(std::string_view name);
 const std::vector<Cdf>& all_cdfs();
 
+inline constexpr double kBytesInOne = 127.5;     // in a length of 1 of x_0
+inline constexpr double kHalfBin = 1.0 / 255.0;  // half the distance of two bytes, in x_0
+
 // Byte v as the x_0 that it is: v / 127.5 - 1.
 double x0_of_byte(int byte);
 // The byte of an x_0 on that grid. Throws InvalidArgument if x_0 is off the grid by more than a

@@ -4,6 +4,8 @@
 
 namespace ddpm {
 
+inline constexpr double kLogTwoPi = 1.8378770664093454836;  // ln(2 pi)
+
 struct Gaussian {
   double mean;
   double variance;  // at least 0; at 0 all lies on the mean

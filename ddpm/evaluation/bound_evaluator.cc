@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/finite.h"
+#include "ddpm/diffusion/gaussian.h"
 #include "ddpm/diffusion/process.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/sampling/times.h"
@@ -14,8 +16,6 @@
 namespace ddpm {
 
 namespace {
-
-constexpr double kLogTwoPi = 1.8378770664093454836;
 
 // Two numbers of 32 bits as a step of a stream.
 uint64_t joined(int64_t high, int64_t low) {
@@ -38,10 +38,6 @@ double mean_square(std::span<const float> a, std::span<const double> b) {
   return sum / static_cast<double>(a.size());
 }
 
-bool all_finite(std::span<const float> values) {
-  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
-}
-
 }  // namespace
 
 BoundEvaluator::BoundEvaluator(NoisePredictor predictor, BoundOptions options)
@@ -49,6 +45,7 @@ BoundEvaluator::BoundEvaluator(NoisePredictor predictor, BoundOptions options)
       options_(std::move(options)),
       chain_(chain_schedule(predictor_.schedule(), options_.plan.times)) {
   check_times(options_.plan.times, predictor_.schedule().steps());
+  check_bound(chain_, "bound");
   DDPM_CHECK(options_.draws >= 1, "bound: wanted at least one draw, got ", options_.draws);
   DDPM_CHECK(!is_learned(options_.variance) || predictor_.learned_variance(),
              "bound: the variance ", to_string(options_.variance),

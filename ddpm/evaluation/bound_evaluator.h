@@ -56,7 +56,7 @@ struct TermIndex {
 class BoundEvaluator {
  public:
   // Throws InvalidArgument if the options do not fit the predictor: a learned variance to a network
-  // that learned none, a time beyond T, no draw.
+  // that learned none, a time beyond T, no draw; as check_bound does for the chain.
   BoundEvaluator(NoisePredictor predictor, BoundOptions options);
 
   const BoundOptions& options() const { return options_; }

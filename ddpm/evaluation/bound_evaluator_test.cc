@@ -345,6 +345,18 @@ TEST(BoundEvaluator, NamesTheImageAndTheTimeOfAnOutputThatIsNotFinite) {
   }
 }
 
+// beta_1 = 0: x_1 is x_0 itself, and the posterior of step 2 is a point, which no normal step is.
+TEST(BoundEvaluator, RefusesAChainWhoseBoundIsInfinite) {
+  const Schedule schedule({0.0, 0.1, 0.2});
+  const GaussianImages images{0.0, 0.5};
+  const auto evaluator = [&](std::vector<int64_t> times) {
+    return BoundEvaluator(images.predictor(schedule, Prediction::kX0),
+                          {.plan = whole_plan(std::move(times))});
+  };
+  EXPECT_THROW(evaluator({3, 2, 1, 0}), InvalidArgument);
+  EXPECT_NO_THROW(evaluator({3, 2, 0}));  // the chain that does not stop at t = 1
+}
+
 TEST(BoundEvaluator, RefusesWhatHasNoDiscreteLikelihoodAndWhatDoesNotFit) {
   const Schedule schedule = linear_schedule(20);
   const GaussianImages images{.m = 0.0, .s = 0.5};

@@ -8,8 +8,6 @@ namespace ddpm {
 
 namespace {
 
-constexpr double kHalfRange = 127.5;  // bytes in 1 of x_0
-
 double mean_of(std::span<const double> values) {
   double sum = 0.0;
   for (const double v : values) sum += v;
@@ -64,11 +62,11 @@ Estimate estimate_of(std::span<const double> values, int64_t draws) {
   return estimate;
 }
 
-double BoundRow::distortion() const { return kHalfRange * std::sqrt(squared.mean); }
+double BoundRow::distortion() const { return kBytesInOne * std::sqrt(squared.mean); }
 
 std::optional<double> BoundRow::distortion_error() const {
   if (!squared.images_error || squared.mean <= 0.0) return std::nullopt;
-  return kHalfRange * *squared.images_error / (2.0 * std::sqrt(squared.mean));
+  return kBytesInOne * *squared.images_error / (2.0 * std::sqrt(squared.mean));
 }
 
 BoundSummary summarise(const BoundPlan& plan, int64_t draws, std::span<const BoundTerm> terms,

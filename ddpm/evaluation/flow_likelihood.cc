@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/finite.h"
 #include "ddpm/base/names.h"
 #include "ddpm/diffusion/bound.h"
+#include "ddpm/diffusion/gaussian.h"
 #include "ddpm/diffusion/noise_predictor.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/sampling/times.h"
@@ -18,10 +20,6 @@ namespace {
 
 constexpr std::array<Named<Probe>, 2> kProbes = {
     {{Probe::kRademacher, "rademacher"}, {Probe::kGaussian, "gaussian"}}};
-
-constexpr double kLogTwoPi = 1.8378770664093454836;
-constexpr double kHalfRange = 127.5;  // bytes in 1 of x_0
-constexpr double kHalfByte = 1.0 / 255.0;
 
 double angle(NoiseLevel level) { return std::atan2(level.sigma, level.signal); }
 
@@ -52,11 +50,6 @@ double standard_cost(std::span<const double> x) {
   return sum / static_cast<double>(x.size());
 }
 
-template <typename Number>
-bool all_finite(std::span<const Number> values) {
-  return std::ranges::all_of(values, [](Number value) { return std::isfinite(value); });
-}
-
 // Every other time, T and 0 always among them.
 std::vector<int64_t> every_other(const std::vector<int64_t>& times) {
   std::vector<int64_t> chosen;
@@ -71,7 +64,7 @@ std::string to_string(Probe probe) { return name_of(kProbes, probe); }
 
 Probe probe_from(std::string_view name) { return value_named(kProbes, "probe", name); }
 
-double bits_of_density(double nats) { return nats / kNatsPerBit + std::log2(kHalfRange); }
+double bits_of_density(double nats) { return nats / kNatsPerBit + std::log2(kBytesInOne); }
 
 struct FlowLikelihood::Flow {
   BatchShape shape;
@@ -127,7 +120,7 @@ FlowLikelihood::Flow FlowLikelihood::begin(const ReadImage& read, BatchShape sha
     }
     for (size_t k = 0; k < x0.size(); ++k) {
       const double uniform = std::ldexp(static_cast<double>(words[k] >> 11U), -53);  // in [0, 1)
-      flow.x.push_back(x0[k] + (options_.dequantise ? (2.0 * uniform - 1.0) * kHalfByte : 0.0));
+      flow.x.push_back(x0[k] + (options_.dequantise ? (2.0 * uniform - 1.0) * kHalfBin : 0.0));
     }
   }
   return flow;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/finite.h"
 #include "ddpm/diffusion/process.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/sampling/times.h"
@@ -59,8 +60,7 @@ std::vector<Received> send_progressively(const NoisePredictor& predictor,
       now.x = next_of(schedule.posterior(t, times[k - 1]), x0, all.back().x, noise);
     }
     predictor.estimate(now.x, same, {.clip_x0 = clip_x0}, now.x0, eps);  // [DDPM] algorithm 4
-    const auto values = std::as_const(now.x0).values();
-    if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); })) {
+    if (!all_finite(std::as_const(now.x0).values())) {
       throw NotFinite(concat("coding: the network's output at t = ", t, " is not finite"));
     }
     all.push_back(std::move(now));

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/finite.h"
 #include "ddpm/formats/safetensors.h"
 
 namespace ddpm {
@@ -49,7 +50,7 @@ std::vector<double> values_of(const SafetensorsFile& file, const std::filesystem
   }
   std::vector<double> values(static_cast<size_t>(entry->second.count()));
   if (!values.empty()) std::memcpy(values.data(), entry->second.bytes.data(), 8 * values.size());
-  if (!std::ranges::all_of(values, [](double v) { return std::isfinite(v); })) {
+  if (!all_finite(std::span<const double>(values))) {
     throw FormatError(path.string() + ": a number is not finite");
   }
   return values;

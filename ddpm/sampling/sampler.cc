@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/finite.h"
 #include "ddpm/base/names.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/sampling/ancestral.h"
@@ -163,7 +164,7 @@ void add(double weight, std::span<const float> values, std::vector<double>& sum)
 }
 
 void check_finite(std::span<const float> x, int64_t t, int64_t next_t, int64_t index) {
-  if (std::all_of(x.begin(), x.end(), [](float value) { return std::isfinite(value); })) return;
+  if (all_finite(x)) return;
   throw NotFinite(concat("sampling: x became non-finite in the step from t = ", t, " to ", next_t,
                          ", image ", index));
 }

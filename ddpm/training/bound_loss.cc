@@ -13,7 +13,6 @@ namespace ddpm {
 
 namespace {
 
-constexpr double kHalfBin = 1.0 / 255.0;
 constexpr double kEnd = 0.999;  // beyond it lies the first or the last byte alone
 
 // One number an image, to be multiplied with [N, C, H, W].

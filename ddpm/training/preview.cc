@@ -122,15 +122,9 @@ Image grid_of(const Batch& samples) {
   return image_grid(images, grid_options_for(images[0]));
 }
 
-std::string number_text(double value) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.2f", value);
-  return text;
-}
-
 std::string numbers_text(const std::vector<double>& values) {
   std::vector<std::string> words;
-  for (const double value : values) words.push_back(number_text(value));
+  for (const double value : values) words.push_back(with_decimals(value, 2));
   return join(words, ", ");
 }
 
