@@ -10,6 +10,7 @@
 #include "ddpm/base/json.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/manifest.h"
+#include "ddpm/checkpoints/scheduler_config.h"
 #include "ddpm/checkpoints/state.h"
 #include "ddpm/checkpoints/train_config.h"
 

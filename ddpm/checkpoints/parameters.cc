@@ -16,12 +16,6 @@ namespace {
 
 constexpr size_t kMostFaultsTold = 10;
 
-int64_t count_of(const NamedShape& parameter) {
-  int64_t count = 1;
-  for (const int64_t extent : parameter.shape) count *= extent;
-  return count;
-}
-
 bool starts_with(const std::string& text, const std::string& prefix) {
   return text.compare(0, prefix.size(), prefix) == 0;
 }
@@ -63,8 +57,8 @@ void check_parameters(const UNetConfig& unet, const ParameterViews& values,
              " arrays, one a parameter, got ", values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     const NamedShape& parameter = parameters[i];
-    DDPM_CHECK(std::ssize(values[i]) == count_of(parameter), who, ": ", parameter.name, " wanted ",
-               count_of(parameter), " values, got ", values[i].size());
+    DDPM_CHECK(std::ssize(values[i]) == parameter.count(), who, ": ", parameter.name, " wanted ",
+               parameter.count(), " values, got ", values[i].size());
     const auto bad = std::count_if(values[i].begin(), values[i].end(),
                                    [](float value) { return !std::isfinite(value); });
     if (bad > 0) {

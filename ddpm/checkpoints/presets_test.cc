@@ -23,14 +23,7 @@ TEST(Presets, AllAreLegalAndHaveNamesOfTheirOwn) {
     EXPECT_FALSE(one.summary.empty());
     EXPECT_NO_THROW(check_train_config(one.config, one.name));
     EXPECT_EQ(preset(one.name), one.config);
-    const UNetConfig unet = network_of(one.config);
-    for (const int64_t resolution : unet.attention_resolutions) {
-      bool met = false;
-      for (int64_t level = 0; level < unet.levels(); ++level) {
-        met = met || unet.height >> level == resolution;
-      }
-      EXPECT_TRUE(met) << "no level is " << resolution << " pixels high";
-    }
+    EXPECT_NO_THROW(network_of(one.config));
   }
 }
 

@@ -65,10 +65,8 @@ inline UNetConfig toy_unet() {
   return {.image_channels = 1,
           .height = 4,
           .width = 4,
-          .base_channels = 4,
-          .channel_multipliers = {1},
+          .levels = {{.channels = 4}},
           .blocks_per_level = 1,
-          .attention_resolutions = {},
           .norm_groups = 2,
           .dropout = 0.0};
 }

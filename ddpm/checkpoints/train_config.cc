@@ -142,14 +142,13 @@ std::vector<int64_t> multipliers_for(int64_t height, int64_t width) {
 UNetConfig unet_config_of(const TrainConfig& config, int64_t channels, int64_t height,
                           int64_t width) {
   const auto multipliers = config.channel_multipliers.value_or(multipliers_for(height, width));
+  const auto attention =
+      config.attention_resolutions.value_or(attention_for(height, std::ssize(multipliers)));
   UNetConfig unet{.image_channels = channels,
                   .height = height,
                   .width = width,
-                  .base_channels = config.base_channels,
-                  .channel_multipliers = multipliers,
+                  .levels = paper_levels(config.base_channels, multipliers, attention, height),
                   .blocks_per_level = config.blocks_per_level,
-                  .attention_resolutions = config.attention_resolutions.value_or(
-                      attention_for(height, std::ssize(multipliers))),
                   .norm_groups = config.norm_groups,
                   .norm_epsilon = config.norm_epsilon,
                   .dropout = config.dropout,
@@ -159,8 +158,13 @@ UNetConfig unet_config_of(const TrainConfig& config, int64_t channels, int64_t h
 }
 
 TrainConfig with_network_of(TrainConfig config, const UNetConfig& unet) {
-  config.channel_multipliers = unet.channel_multipliers;
-  config.attention_resolutions = unet.attention_resolutions;
+  config.channel_multipliers.emplace();
+  config.attention_resolutions.emplace();
+  for (int64_t i = 0; i < unet.level_count(); ++i) {
+    const UNetLevel& level = unet.level(i);
+    config.channel_multipliers->push_back(level.channels / unet.base_channels());
+    if (level.attention_down) config.attention_resolutions->push_back(unet.height >> i);
+  }
   return config;
 }
 

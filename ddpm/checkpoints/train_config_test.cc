@@ -361,10 +361,10 @@ TEST(Network, LevelsLeftOpenSuitTheImages) {
   };
   for (const Case& one : cases) {
     const UNetConfig unet = unet_config_of({}, 3, one.height, one.width);
-    EXPECT_EQ(unet.channel_multipliers, one.multipliers) << one.height << "x" << one.width;
-    EXPECT_EQ(unet.attention_resolutions, one.attention) << one.height << "x" << one.width;
+    EXPECT_EQ(unet.levels, paper_levels(128, one.multipliers, one.attention, one.height));
     const TrainConfig closed = with_network_of({}, unet);
-    EXPECT_EQ(closed.channel_multipliers, one.multipliers);
+    EXPECT_EQ(closed.channel_multipliers, one.multipliers) << one.height << "x" << one.width;
+    EXPECT_EQ(closed.attention_resolutions, one.attention) << one.height << "x" << one.width;
     EXPECT_EQ(unet_config_of(closed, 3, one.height, one.width), unet);
   }
 }

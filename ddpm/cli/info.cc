@@ -1,5 +1,6 @@
 // `ddpm info`: what a run or a checkpoint is, without loading its network.
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -22,16 +23,54 @@ void line(const std::string& key, const std::string& value) {
   std::cout << key << std::string(key.size() < 18 ? 18 - key.size() : 1, ' ') << value << '\n';
 }
 
+// What the paper's networks do not have.
+std::vector<std::string> unusual_options(const UNetConfig& unet) {
+  std::vector<std::string> options;
+  const auto add = [&](bool given, const std::string& text) {
+    if (given) options.push_back(text);
+  };
+  const auto resamples_in_block = [](const UNetLevel& level) {
+    return level.down == Resampling::kResidualBlock || level.up == Resampling::kResidualBlock;
+  };
+  add(unet.head_channels > 0, concat("heads of ", unet.head_channels, " channels"));
+  add(unet.scale_shift, "the time scales and shifts");
+  add(std::any_of(unet.levels.begin(), unet.levels.end(), resamples_in_block),
+      "resampling in residual blocks");
+  add(unet.downsample_padding == 1, "padding around");
+  add(unet.cosine_first, "cosines first");
+  add(unet.frequency_shift != 1 && unet.learned_times == 0,
+      concat("frequency shift ", unet.frequency_shift));
+  add(unet.learned_times > 0, concat("a table of ", unet.learned_times, " times"));
+  add(unet.time_channels > 0, concat("a time embedding of ", unet.time_channels, " channels"));
+  add(unet.classes > 0, concat(unet.classes, " classes"));
+  add(unet.center_input, "input 2 x - 1");
+  add(unet.middle_scale != 1.0, concat("middle scale ", shortest(unet.middle_scale)));
+  add(unet.middle_attention_groups > 0,
+      concat("middle attention of ", unet.middle_attention_groups, " groups"));
+  return options;
+}
+
 void print_network(const UNetConfig& unet) {
   line("images", concat(unet.height, "x", unet.width, ", ", unet.image_channels,
                         unet.image_channels == 1 ? " channel" : " channels"));
-  line("network",
-       concat("U-Net of ", unet.levels(), " levels, ", unet.base_channels, " channels times ",
-              join(unet.channel_multipliers, ", "), "; ", unet.blocks_per_level,
-              " blocks a level; attention at ",
-              unet.attention_resolutions.empty() ? "the middle only"
-                                                 : join(unet.attention_resolutions, ", ")));
+  std::vector<int64_t> widths;
+  std::vector<std::string> attention;
+  for (int64_t i = 0; i < unet.level_count(); ++i) {
+    const UNetLevel& level = unet.level(i);
+    widths.push_back(level.channels);
+    if (!level.attention_down && !level.attention_up) continue;
+    const char* way = level.attention_down && level.attention_up ? ""
+                      : level.attention_down                     ? " down"
+                                                                 : " up";
+    attention.push_back(concat(unet.height >> i, way));
+  }
+  if (unet.middle_attention) attention.emplace_back("the middle");
+  line("network", concat("U-Net of ", unet.level_count(), " levels, ", join(widths, ", "),
+                         " channels; ", unet.blocks_per_level, " blocks a level; attention at ",
+                         attention.empty() ? "no level" : join(attention, ", ")));
   line("normalisation", concat(unet.norm_groups, " groups, epsilon ", shortest(unet.norm_epsilon)));
+  const std::vector<std::string> unusual = unusual_options(unet);
+  if (!unusual.empty()) line("unlike the paper", join(unusual, ", "));
   line("dropout", shortest(unet.dropout));
   line("parameters", with_thousands(count_parameters(unet)));
   line("multiply-adds", with_thousands(count_multiply_adds(unet)) + " an image");

@@ -169,10 +169,12 @@ std::string summary_lines(const TrainConfig& config, const UNetConfig& unet, con
                           at::Device device, int64_t threads) {
   const double epochs =
       static_cast<double>(config.steps * config.batch_size) / static_cast<double>(dataset.size());
+  std::vector<int64_t> widths;
+  for (const UNetLevel& level : unet.levels) widths.push_back(level.channels);
   std::ostringstream out;
   out << "network           U-Net, " << with_thousands(count_parameters(unet)) << " parameters; "
-      << unet.base_channels << " channels times " << join(unet.channel_multipliers, ", ") << ", "
-      << unet.height << "x" << unet.width << "x" << unet.image_channels << "\n"
+      << "levels of " << join(widths, ", ") << " channels, " << unet.height << "x" << unet.width
+      << "x" << unet.image_channels << "\n"
       << "process           " << config.schedule << " schedule, T = " << config.T << ", predicts "
       << config.prediction << ", variance " << config.variance << ", loss " << loss_text(config)
       << "\n"

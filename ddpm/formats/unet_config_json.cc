@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
@@ -13,88 +14,77 @@ namespace {
 
 constexpr const char* kClassName = "UNet2DModel";
 constexpr const char* kDiffusersVersion = "0.42.1";
+constexpr const char* kClassKey = "_class_name";
+constexpr const char* kVersionKey = "_diffusers_version";
+constexpr size_t kMostLevels = 10;
 
-// A field that can have only one value here. A file that leaves it out means diffusers' default.
-struct FixedField {
-  const char* key;
-  Json value;
-  Json default_of_diffusers;
-};
-
-const std::vector<FixedField>& fixed_fields() {
-  static const std::vector<FixedField> fields = {
-      {"act_fn", "silu", "silu"},
-      {"add_attention", true, true},
-      {"attention_head_dim", nullptr, 8},  // null: one head of all channels
-      {"attn_norm_num_groups", nullptr, nullptr},
-      {"center_input_sample", false, false},
-      {"class_embed_type", nullptr, nullptr},
-      {"downsample_padding", 0, 1},  // 0: one row below and one column to the right
-      {"downsample_type", "conv", "conv"},
-      {"flip_sin_to_cos", false, true},
-      {"freq_shift", 1, 0},
-      {"mid_block_scale_factor", 1, 1},
-      {"mid_block_type", "UNetMidBlock2D", "UNetMidBlock2D"},
-      {"num_class_embeds", nullptr, nullptr},
-      {"num_train_timesteps", nullptr, nullptr},
-      {"resnet_time_scale_shift", "default", "default"},
-      {"time_embedding_dim", nullptr, nullptr},
-      {"time_embedding_type", "positional", "positional"},
-      {"upsample_type", "conv", "conv"},
-  };
-  return fields;
+// The arguments of UNet2DModel's constructor and what they are where a file leaves them out.
+const Json& defaults_of_diffusers() {
+  static const Json defaults = {
+      {"act_fn", "silu"},
+      {"add_attention", true},
+      {"attention_head_dim", 8},
+      {"attn_norm_num_groups", nullptr},
+      {"block_out_channels", {224, 448, 672, 896}},
+      {"center_input_sample", false},
+      {"class_embed_type", nullptr},
+      {"down_block_types",
+       {"DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"}},
+      {"downsample_padding", 1},
+      {"downsample_type", "conv"},
+      {"dropout", 0.0},
+      {"flip_sin_to_cos", true},
+      {"freq_shift", 0},
+      {"in_channels", 3},
+      {"layers_per_block", 2},
+      {"mid_block_scale_factor", 1},
+      {"mid_block_type", "UNetMidBlock2D"},
+      {"norm_eps", 1e-5},
+      {"norm_num_groups", 32},
+      {"num_class_embeds", nullptr},
+      {"num_train_timesteps", nullptr},
+      {"out_channels", 3},
+      {"resnet_time_scale_shift", "default"},
+      {"sample_size", nullptr},
+      {"time_embedding_dim", nullptr},
+      {"time_embedding_type", "positional"},
+      {"up_block_types", {"AttnUpBlock2D", "AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"}},
+      {"upsample_type", "conv"}};
+  return defaults;
 }
 
-std::vector<std::string> known_keys() {
-  std::vector<std::string> keys = {
-      "block_out_channels", "down_block_types", "dropout",      "in_channels", "layers_per_block",
-      "norm_eps",           "norm_num_groups",  "out_channels", "sample_size", "up_block_types"};
-  for (const FixedField& field : fixed_fields()) keys.emplace_back(field.key);
+// What diffusers' trainer adds in the folder of averaged weights; it describes the average alone.
+const std::set<std::string>& keys_of_an_average() {
+  static const std::set<std::string> keys = {
+      "decay",     "min_decay", "optimization_step", "update_after_step", "use_ema_warmup",
+      "inv_gamma", "power"};
   return keys;
 }
 
+// The kinds of blocks that a network here can have, by what they are called on one way.
+struct BlockKind {
+  const char* down;
+  const char* up;
+  bool attention;
+  bool resamples_in_block;  // whatever downsample_type and upsample_type say
+};
+constexpr BlockKind kBlocks[] = {{"DownBlock2D", "UpBlock2D", false, false},
+                                 {"AttnDownBlock2D", "AttnUpBlock2D", true, false},
+                                 {"ResnetDownsampleBlock2D", "ResnetUpsampleBlock2D", false, true}};
+
 class Reader {
  public:
-  Reader(const Json& json, const std::string& who) : json_(json), who_(who) {}
+  Reader(const Json& fields, const std::string& who) : fields_(fields), who_(who) {}
 
   template <typename... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
     throw FormatError(concat(who_, ": ", parts...));
   }
-
-  [[noreturn]] void refuse(const char* key, const std::string& wanted, const Json& got) const {
-    fail("'", key, "' must be ", wanted, ", got ", json_shown(got));
+  [[noreturn]] void refuse(const char* key, const std::string& wanted) const {
+    fail("'", key, "' must be ", wanted, ", got ", json_shown(fields_.at(key)));
   }
 
-  const Json& required(const char* key) const {
-    const auto found = json_.find(key);
-    if (found == json_.end()) fail("the key '", key, "' is missing");
-    return *found;
-  }
-
-  void check_keys() const {
-    const std::vector<std::string> known = known_keys();
-    for (const auto& item : json_.items()) {
-      const std::string& key = item.key();
-      if (!key.empty() && key[0] == '_') continue;
-      if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-      const std::string hint = key.size() <= 64 ? did_you_mean(key, known) : "";
-      fail("unknown key ", json_shown(key), hint);
-    }
-  }
-
-  void check_fixed() const {
-    for (const FixedField& field : fixed_fields()) {
-      const auto found = json_.find(field.key);
-      if (found != json_.end() && *found != field.value) {
-        refuse(field.key, json_shown(field.value) + ", the only one this network has", *found);
-      }
-      if (found == json_.end() && field.default_of_diffusers != field.value) {
-        fail("the key '", field.key, "' is missing, which stands for ",
-             json_shown(field.default_of_diffusers), "; it must be ", json_shown(field.value));
-      }
-    }
-  }
+  const Json& at(const char* key) const { return fields_.at(key); }
 
   // Larger numbers than this are refused here; UNetConfig's own limits are narrower.
   int64_t as_integer(const char* key, const Json& value) const {
@@ -102,152 +92,283 @@ class Reader {
     const bool fits = value.is_number_integer() &&
                       (!value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t{kMost}) &&
                       value.get<int64_t>() >= 0 && value.get<int64_t>() < kMost;
-    if (!fits) refuse(key, "made of whole numbers from 0 to below 1e9", value);
+    if (!fits) refuse(key, "made of whole numbers from 0 to below 1e9");
     return value.get<int64_t>();
   }
 
-  int64_t integer(const char* key, int64_t missing) const {
-    const auto found = json_.find(key);
-    return found == json_.end() ? missing : as_integer(key, *found);
+  int64_t integer(const char* key) const { return as_integer(key, at(key)); }
+
+  // Null is 0, which a file may not say itself.
+  int64_t integer_or_null(const char* key) const {
+    if (at(key).is_null()) return 0;
+    const int64_t value = integer(key);
+    if (value == 0) refuse(key, "null or above 0");
+    return value;
   }
 
-  double number(const char* key, double missing) const {
-    const auto found = json_.find(key);
-    if (found == json_.end()) return missing;
-    if (!found->is_number()) refuse(key, "a number", *found);
-    return found->get<double>();
-  }
-
-  std::vector<int64_t> integers(const char* key, size_t most) const {
-    const Json& list = required(key);
-    if (!list.is_array() || list.empty() || list.size() > most) {
-      refuse(key, concat("a list of 1 to ", most, " numbers"), list);
+  // A whole number, written with a fraction or without.
+  int64_t whole_number(const char* key) const {
+    const Json& value = at(key);
+    if (value.is_number_float() && value.get<double>() >= 0.0 && value.get<double>() < 1e9 &&
+        value.get<double>() == static_cast<double>(value.get<int64_t>())) {
+      return value.get<int64_t>();
     }
-    std::vector<int64_t> values;
-    for (const Json& value : list) values.push_back(as_integer(key, value));
-    return values;
+    return integer(key);
+  }
+
+  double number(const char* key) const {
+    if (!at(key).is_number()) refuse(key, "a number");
+    return at(key).get<double>();
+  }
+
+  bool boolean(const char* key) const {
+    if (!at(key).is_boolean()) refuse(key, "true or false");
+    return at(key).get<bool>();
+  }
+
+  // True for the first word and false for the second; other words have no meaning here.
+  bool is_first_of(const char* key, const char* first, const char* second) const {
+    if (at(key) != first && at(key) != second) refuse(key, concat(first, " or ", second));
+    return at(key) == first;
+  }
+
+  void expect(const char* key, const Json& only) const {
+    if (at(key) != only) refuse(key, json_shown(only) + ", the only one that is known here");
   }
 
  private:
-  const Json& json_;
+  const Json& fields_;
   const std::string& who_;
 };
 
 void read_size(const Reader& reader, UNetConfig& config) {
   const char* key = "sample_size";
-  const Json& size = reader.required(key);
-  if (size.is_array()) {
-    if (size.size() != 2) reader.refuse(key, "a number or [height, width]", size);
+  const Json& size = reader.at(key);
+  if (size.is_array() && size.size() == 2) {
     config.height = reader.as_integer(key, size[0]);
     config.width = reader.as_integer(key, size[1]);
   } else {
-    if (!size.is_number_integer()) reader.refuse(key, "a number or [height, width]", size);
+    if (!size.is_number_integer()) reader.refuse(key, "a number or [height, width]");
     config.height = config.width = reader.as_integer(key, size);
   }
 }
 
 void read_channels(const Reader& reader, UNetConfig& config) {
-  constexpr int64_t kImageChannels = 3;  // where a file says nothing
-  config.image_channels = reader.integer("in_channels", kImageChannels);
-  const int64_t out_channels = reader.integer("out_channels", kImageChannels);
+  config.image_channels = reader.integer("in_channels");
+  const int64_t out_channels = reader.integer("out_channels");
   config.learned_variance = out_channels == 2 * config.image_channels;
   if (out_channels != config.output_channels()) {
     reader.refuse("out_channels",
-                  concat("in_channels, ", config.image_channels, ", or twice as many"),
-                  out_channels);
+                  concat("in_channels, ", config.image_channels, ", or twice as many"));
   }
-  constexpr size_t kMostLevels = 10;
-  const std::vector<int64_t> widths = reader.integers("block_out_channels", kMostLevels);
-  config.base_channels = widths[0];
-  config.channel_multipliers.clear();
-  for (int64_t width : widths) {
-    if (widths[0] == 0 || width % widths[0] != 0) {
-      reader.refuse("block_out_channels", "multiples of its first number", widths);
-    }
-    config.channel_multipliers.push_back(width / widths[0]);
+  const Json& widths = reader.at("block_out_channels");
+  if (!widths.is_array() || widths.empty() || widths.size() > kMostLevels) {
+    reader.refuse("block_out_channels", concat("a list of 1 to ", kMostLevels, " numbers"));
+  }
+  config.levels.clear();
+  for (const Json& width : widths) {
+    config.levels.push_back({.channels = reader.as_integer("block_out_channels", width)});
   }
 }
 
-std::vector<std::string> block_types(const UNetConfig& config, bool up) {
-  std::vector<std::string> types;
-  for (int64_t level = 0; level < config.levels(); ++level) {
-    types.push_back(
-        concat(config.attention_at(level) ? "Attn" : "", up ? "Up" : "Down", "Block2D"));
-  }
-  if (up) std::reverse(types.begin(), types.end());
-  return types;
+// One of the blocks' names on one way, also with the "UNetRes" before it that early files have.
+const BlockKind* block_named(const Json& json, const char* BlockKind::*name) {
+  if (!json.is_string()) return nullptr;
+  std::string text = json.get<std::string>();
+  if (text.rfind("UNetRes", 0) == 0) text.erase(0, 7);
+  const auto* found = std::find_if(std::begin(kBlocks), std::end(kBlocks),
+                                   [&](const BlockKind& kind) { return text == kind.*name; });
+  return found == std::end(kBlocks) ? nullptr : found;
 }
 
-void read_attention(const Reader& reader, UNetConfig& config) {
-  const Json& down = reader.required("down_block_types");
+// The kinds of the blocks in the order of the file.
+std::vector<const BlockKind*> read_blocks(const Reader& reader, const UNetConfig& config,
+                                          const char* key, const char* BlockKind::*name) {
+  std::vector<std::string> known;
+  for (const BlockKind& kind : kBlocks) known.emplace_back(kind.*name);
   const std::string wanted =
-      concat("a list of ", config.levels(), " names, each DownBlock2D or AttnDownBlock2D");
-  if (!down.is_array() || static_cast<int64_t>(down.size()) != config.levels()) {
-    reader.refuse("down_block_types", wanted, down);
+      concat("a list of ", config.level_count(), " names, each ", join(known, " or "));
+  const Json& list = reader.at(key);
+  if (!list.is_array() || static_cast<int64_t>(list.size()) != config.level_count()) {
+    reader.refuse(key, wanted);
   }
-  config.attention_resolutions.clear();
-  for (int64_t level = 0; level < config.levels(); ++level) {
-    const Json& type = down[static_cast<size_t>(level)];
-    const bool attention = type == "AttnDownBlock2D";
-    if (!attention && type != "DownBlock2D") reader.refuse("down_block_types", wanted, down);
-    if (attention) config.attention_resolutions.push_back(config.height >> level);
+  std::vector<const BlockKind*> kinds;
+  for (const Json& one : list) {
+    kinds.push_back(block_named(one, name));
+    if (kinds.back() == nullptr) reader.refuse(key, wanted);
+  }
+  return kinds;
+}
+
+Resampling resampling_of(const BlockKind& kind, bool attention_in_block) {
+  const bool in_block = kind.resamples_in_block || (kind.attention && attention_in_block);
+  return in_block ? Resampling::kResidualBlock : Resampling::kConvolution;
+}
+
+void read_levels(const Reader& reader, UNetConfig& config) {
+  const bool down_in_block = reader.is_first_of("downsample_type", "resnet", "conv");
+  const bool up_in_block = reader.is_first_of("upsample_type", "resnet", "conv");
+  const auto down = read_blocks(reader, config, "down_block_types", &BlockKind::down);
+  const auto up = read_blocks(reader, config, "up_block_types", &BlockKind::up);
+  for (size_t i = 0; i < config.levels.size(); ++i) {
+    UNetLevel& level = config.levels[i];
+    level.attention_down = down[i]->attention;
+    level.down = resampling_of(*down[i], down_in_block);
+    const BlockKind& upwards = *up[up.size() - 1 - i];
+    level.attention_up = upwards.attention;
+    level.up = resampling_of(upwards, up_in_block);
   }
 }
+
+void read_time(const Reader& reader, UNetConfig& config) {
+  config.time_channels = reader.at("time_embedding_dim") == 0
+                             ? 0  // which Python takes for none, too
+                             : reader.integer_or_null("time_embedding_dim");
+  config.cosine_first = reader.boolean("flip_sin_to_cos");
+  config.frequency_shift = reader.whole_number("freq_shift");
+  const int64_t times = reader.integer_or_null("num_train_timesteps");
+  if (reader.is_first_of("time_embedding_type", "learned", "positional")) {
+    if (times == 0) reader.refuse("num_train_timesteps", "the rows of the learned embedding");
+    config.learned_times = times;
+    config.frequency_shift = 0;  // which no table has
+  }
+  reader.expect("class_embed_type", nullptr);
+  config.classes = reader.integer_or_null("num_class_embeds");
+}
+
+void read_blocks_inside(const Reader& reader, UNetConfig& config) {
+  if (reader.at("act_fn") != "swish") reader.expect("act_fn", "silu");  // two names of one
+  reader.expect("mid_block_type", "UNetMidBlock2D");
+  config.blocks_per_level = reader.integer("layers_per_block");
+  config.norm_groups = reader.integer("norm_num_groups");
+  config.norm_epsilon = reader.number("norm_eps");
+  config.dropout = reader.number("dropout");
+  config.middle_attention = reader.boolean("add_attention");
+  config.middle_attention_groups = reader.integer_or_null("attn_norm_num_groups");
+  config.middle_scale = reader.number("mid_block_scale_factor");
+  config.head_channels = reader.integer_or_null("attention_head_dim");
+  config.scale_shift = reader.is_first_of("resnet_time_scale_shift", "scale_shift", "default");
+  config.downsample_padding = reader.integer("downsample_padding");
+  config.center_input = reader.boolean("center_input_sample");
+}
+
+// The name of a level's block on one way: attention and resampling inside a block need
+// downsample_type or upsample_type as well.
+std::string block_name(bool attention, Resampling resampling, const char* BlockKind::*name) {
+  for (const BlockKind& kind : kBlocks) {
+    const bool in_block = resampling == Resampling::kResidualBlock;
+    if (kind.attention == attention && (attention || kind.resamples_in_block == in_block)) {
+      return kind.*name;
+    }
+  }
+  throw std::logic_error("unet: a block without a name");
+}
+
+// What downsample_type or upsample_type has to be: that of all levels with attention on this way.
+std::string type_of_attention(const UNetConfig& config, const char* key, bool UNetLevel::*attention,
+                              Resampling UNetLevel::*way) {
+  std::set<Resampling> kinds;
+  for (const UNetLevel& level : config.levels) {
+    if (level.*attention) kinds.insert(level.*way);
+  }
+  DDPM_CHECK(kinds.size() < 2, "unet: ", key,
+             " is one for all levels with attention: some of this network resample in a block and "
+             "others by a convolution");
+  return kinds.count(Resampling::kResidualBlock) > 0 ? "resnet" : "conv";
+}
+
+Json none_if_zero(int64_t value) { return value > 0 ? Json(value) : Json(nullptr); }
 
 }  // namespace
 
 Json unet_config_to_json(const UNetConfig& config) {
   check_unet_config(config);
-  Json json;
-  for (const FixedField& field : fixed_fields()) json[field.key] = field.value;
-  json["_class_name"] = kClassName;
-  json["_diffusers_version"] = kDiffusersVersion;
-  if (config.height == config.width) {
-    json["sample_size"] = config.height;
-  } else {
-    json["sample_size"] = {config.height, config.width};
-  }
+  Json json = defaults_of_diffusers();
+  json[kClassKey] = kClassName;
+  json[kVersionKey] = kDiffusersVersion;
+  json["sample_size"] =
+      config.height == config.width ? Json(config.height) : Json({config.height, config.width});
   json["in_channels"] = config.image_channels;
   json["out_channels"] = config.output_channels();
   json["layers_per_block"] = config.blocks_per_level;
   json["norm_num_groups"] = config.norm_groups;
   json["norm_eps"] = config.norm_epsilon;
   json["dropout"] = config.dropout;
+  json["add_attention"] = config.middle_attention;
+  json["attn_norm_num_groups"] = none_if_zero(config.middle_attention_groups);
+  if (config.middle_scale != 1.0) json["mid_block_scale_factor"] = config.middle_scale;
+  json["attention_head_dim"] = none_if_zero(config.head_channels);
+  json["resnet_time_scale_shift"] = config.scale_shift ? "scale_shift" : "default";
+  json["downsample_padding"] = config.downsample_padding;
+  json["center_input_sample"] = config.center_input;
+  json["time_embedding_dim"] = none_if_zero(config.time_channels);
+  json["flip_sin_to_cos"] = config.cosine_first;
+  json["freq_shift"] = config.frequency_shift;
+  json["time_embedding_type"] = config.learned_times > 0 ? "learned" : "positional";
+  json["num_train_timesteps"] = none_if_zero(config.learned_times);
+  json["num_class_embeds"] = none_if_zero(config.classes);
+  json["downsample_type"] =
+      type_of_attention(config, "downsample_type", &UNetLevel::attention_down, &UNetLevel::down);
+  json["upsample_type"] =
+      type_of_attention(config, "upsample_type", &UNetLevel::attention_up, &UNetLevel::up);
   std::vector<int64_t> widths;
-  for (int64_t level = 0; level < config.levels(); ++level) {
-    widths.push_back(config.channels_at(level));
+  std::vector<std::string> down;
+  std::vector<std::string> up;
+  for (const UNetLevel& level : config.levels) {
+    widths.push_back(level.channels);
+    down.push_back(block_name(level.attention_down, level.down, &BlockKind::down));
+    up.push_back(block_name(level.attention_up, level.up, &BlockKind::up));
   }
+  std::reverse(up.begin(), up.end());  // the lowest resolution first
   json["block_out_channels"] = widths;
-  json["down_block_types"] = block_types(config, false);
-  json["up_block_types"] = block_types(config, true);
+  json["down_block_types"] = down;
+  json["up_block_types"] = up;
   return json;
 }
 
-UNetConfig unet_config_from_json(const Json& json, const std::string& who) {
-  const Reader reader(json, who);
-  if (!json.is_object()) reader.fail("wanted a JSON object, got ", json_shown(json));
-  const Json& name = reader.required("_class_name");
-  if (name != kClassName) reader.refuse("_class_name", kClassName, name);
-  reader.check_keys();
-  reader.check_fixed();
+Json completed_unet_json(const Json& json, const std::string& who,
+                         std::vector<std::string>* defaulted) {
+  if (!json.is_object()) {
+    throw FormatError(concat(who, ": wanted a JSON object, got ", json_shown(json)));
+  }
+  const Json name = json.value(kClassKey, Json());
+  if (name != kClassName) {
+    throw FormatError(
+        concat(who, ": '", kClassKey, "' must be ", kClassName, ", got ", json_shown(name)));
+  }
+  Json completed = defaults_of_diffusers();
+  std::vector<std::string> known;
+  for (const auto& [key, value] : completed.items()) {
+    known.push_back(key);
+    if (defaulted != nullptr && !json.contains(key)) defaulted->push_back(key);
+  }
+  for (const auto& [key, value] : json.items()) {
+    if (key.rfind('_', 0) == 0 || keys_of_an_average().count(key) > 0) continue;
+    if (!completed.contains(key)) {
+      const std::string hint = key.size() <= 64 ? did_you_mean(key, known) : "";
+      throw FormatError(concat(who, ": unknown key ", json_shown(Json(key)), hint));
+    }
+    completed[key] = value;
+  }
+  completed[kClassKey] = kClassName;
+  completed[kVersionKey] = kDiffusersVersion;
+  return completed;
+}
 
+UNetConfig unet_config_from_json(const Json& json, const std::string& who,
+                                 std::vector<std::string>* defaulted) {
+  const Json fields = completed_unet_json(json, who, defaulted);
+  const Reader reader(fields, who);
   UNetConfig config;
   read_size(reader, config);
   read_channels(reader, config);
-  config.blocks_per_level = reader.integer("layers_per_block", 2);
-  config.norm_groups = reader.integer("norm_num_groups", 32);
-  config.norm_epsilon = reader.number("norm_eps", 1e-5);
-  config.dropout = reader.number("dropout", 0.0);
-  read_attention(reader, config);
+  read_levels(reader, config);
+  read_time(reader, config);
+  read_blocks_inside(reader, config);
   try {
     check_unet_config(config);
   } catch (const InvalidArgument& error) {
     reader.fail(error.what());
-  }
-  const Json mirrored = block_types(config, true);
-  const Json& up = reader.required("up_block_types");
-  if (up != mirrored) {
-    reader.refuse("up_block_types", "down_block_types mirrored, " + json_shown(mirrored), up);
   }
   return config;
 }

@@ -47,18 +47,18 @@ UNet::Stage UNet::make_stage(const std::string& prefix, int64_t number, int64_t 
 }
 
 void UNet::build_down() {
-  int64_t channels = config_.base_channels;
+  int64_t channels = config_.base_channels();
   skips_.push_back(channels);
-  for (int64_t i = 0; i < config_.levels(); ++i) {
+  for (int64_t i = 0; i < config_.level_count(); ++i) {
     const std::string prefix = concat("down_blocks.", i);
     Level level;
     for (int64_t j = 0; j < config_.blocks_per_level; ++j) {
-      const int64_t out = config_.channels_at(i);
-      level.stages.push_back(make_stage(prefix, j, channels, out, config_.attention_at(i)));
+      const int64_t out = config_.level(i).channels;
+      level.stages.push_back(make_stage(prefix, j, channels, out, config_.level(i).attention_down));
       channels = out;
       skips_.push_back(channels);
     }
-    if (i + 1 < config_.levels()) {
+    if (i + 1 < config_.level_count()) {
       level.resample.emplace(parameters_, prefix + ".downsamplers.0.conv");
       skips_.push_back(channels);
     }
@@ -67,15 +67,15 @@ void UNet::build_down() {
 }
 
 void UNet::build_up() {
-  int64_t channels = config_.channels_at(config_.levels() - 1);
-  for (int64_t i = 0; i < config_.levels(); ++i) {
-    const int64_t level_number = config_.levels() - 1 - i;
+  int64_t channels = config_.levels.back().channels;
+  for (int64_t i = 0; i < config_.level_count(); ++i) {
+    const int64_t level_number = config_.level_count() - 1 - i;
     const std::string prefix = concat("up_blocks.", i);
     Level level;
     for (int64_t j = 0; j <= config_.blocks_per_level; ++j) {
-      const int64_t out = config_.channels_at(level_number);
-      level.stages.push_back(
-          make_stage(prefix, j, channels + skips_.back(), out, config_.attention_at(level_number)));
+      const int64_t out = config_.level(level_number).channels;
+      level.stages.push_back(make_stage(prefix, j, channels + skips_.back(), out,
+                                        config_.level(level_number).attention_up));
       skips_.pop_back();
       channels = out;
     }
@@ -93,7 +93,7 @@ void UNet::use_channels_last(bool on) {
 }
 
 Tensor UNet::embed(const Tensor& timesteps, at::ScalarType type) const {
-  const Tensor e = sinusoidal_embedding(timesteps, config_.base_channels).to(type);
+  const Tensor e = sinusoidal_embedding(timesteps, config_.base_channels()).to(type);
   const Tensor hidden = at::silu(at::linear(e, time1_.weight, time1_.bias));
   return at::linear(hidden, time2_.weight, time2_.bias);
 }

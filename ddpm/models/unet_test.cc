@@ -22,10 +22,8 @@ UNetConfig small_config() {
   config.image_channels = 1;
   config.height = 8;
   config.width = 12;
-  config.base_channels = 8;
-  config.channel_multipliers = {1, 2};
+  config.levels = {{.channels = 8}, {.channels = 16, .attention_down = true, .attention_up = true}};
   config.blocks_per_level = 1;
-  config.attention_resolutions = {4};
   config.norm_groups = 4;
   config.dropout = 0.25;
   return config;
@@ -100,7 +98,7 @@ TEST(UNet, TakesAnyChannelsAndSizesThatItsLevelsAllow) {
       config.image_channels = channels;
       config.height = height;
       config.width = width;
-      config.attention_resolutions = {};
+      config.levels[1].attention_down = config.levels[1].attention_up = false;
       UNet network(config);
       randomise(network, 2);
       const Tensor y = network.forward(images(config, 2), times({0, 5}));
