@@ -106,6 +106,14 @@ std::vector<double> read_shares(const std::string& path) {
   return *numbers;
 }
 
+UNetConfig read_network(const std::string& text, const std::string& who) {
+  try {
+    return unet_config_from_json(parse_json(text, who), who);
+  } catch (const FormatError& error) {
+    throw InvalidArgument(error.what());
+  }
+}
+
 std::optional<double> parse_seconds(std::string text) {
   double unit = 1.0;
   const char last = text.empty() ? '\0' : text.back();
@@ -266,6 +274,30 @@ Form<std::vector<double>> shares_or_file() {
             return values;
           },
           .to_json = same_in_json<List>};
+}
+
+Form<std::optional<UNetConfig>> network_or_file() {
+  using Network = std::optional<UNetConfig>;
+  return {
+      .metavar = "FILE",
+      .wanted = "none or the config.json of a UNet2DModel",
+      .from_text = [](const std::string& text) -> std::optional<Network> {
+        if (text == "none") return Network();
+        if (text.rfind('{', 0) == 0) return read_network(text, "the JSON");
+        for (const std::string& file : {text, text + "/config.json", text + "/unet/config.json"}) {
+          if (!std::filesystem::is_regular_file(file)) continue;
+          return read_network(read_file(file, 1 << 20), file);
+        }
+        return std::nullopt;
+      },
+      .from_json = [](const Json& json) -> std::optional<Network> {
+        if (json.is_null()) return Network();
+        if (!json.is_object()) return std::nullopt;
+        return read_network(json_text(json), "the network");
+      },
+      .to_json = [](const Network& network) -> Json {
+        return network ? unet_config_to_json(*network) : Json();
+      }};
 }
 
 Form<double> share() {

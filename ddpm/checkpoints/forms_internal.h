@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ddpm/base/json.h"
+#include "ddpm/formats/unet_config.h"
 
 namespace ddpm {
 
@@ -44,6 +45,10 @@ Form<std::optional<std::vector<int64_t>>> auto_or_list(int64_t least_count, int6
 // of a file that has them with spaces, commas or line ends between; what is wrong in a file is an
 // InvalidArgument that says what and where.
 Form<std::vector<double>> shares_or_file();
+
+// A UNet2DModel as its config.json, or none. As text "none", that JSON, or the path of the file or
+// of the folder that holds it; what is wrong in it is an InvalidArgument that says what and where.
+Form<std::optional<UNetConfig>> network_or_file();
 
 Form<double> share();          // in [0, 1]
 Form<double> below_one();      // in [0, 1)

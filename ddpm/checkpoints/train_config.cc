@@ -46,6 +46,22 @@ void check_objective(const TrainConfig& config, const Schedule& schedule) {
              "loss_weight: variational wants a fixed variance, got ", config.variance);
 }
 
+UNetConfig given_network(const TrainConfig& config, int64_t channels, int64_t height,
+                         int64_t width) {
+  UNetConfig unet = *config.network;
+  unet.image_channels = channels;
+  unet.height = height;
+  unet.width = width;
+  unet.dropout = config.dropout;
+  unet.learned_variance = is_learned(variance_from(config.variance));
+  check_unet_config(unet);
+  DDPM_CHECK(unet.classes == 0, "network: wanted one without classes, got ", unet.classes,
+             " classes, which cannot be trained here");
+  DDPM_CHECK(unet.learned_times == 0 || unet.learned_times >= config.T, "network: its table of ",
+             unet.learned_times, " times must have T, ", config.T);
+  return unet;
+}
+
 bool may_change(const ConfigField& field, const TrainConfig& run) {
   if (field.key == "steps") return run.learning_rate_decay == "constant";
   return field.may_change_on_resume;
@@ -141,6 +157,7 @@ std::vector<int64_t> multipliers_for(int64_t height, int64_t width) {
 
 UNetConfig unet_config_of(const TrainConfig& config, int64_t channels, int64_t height,
                           int64_t width) {
+  if (config.network) return given_network(config, channels, height, width);
   const auto multipliers = config.channel_multipliers.value_or(multipliers_for(height, width));
   const auto attention =
       config.attention_resolutions.value_or(attention_for(height, std::ssize(multipliers)));
@@ -158,6 +175,10 @@ UNetConfig unet_config_of(const TrainConfig& config, int64_t channels, int64_t h
 }
 
 TrainConfig with_network_of(TrainConfig config, const UNetConfig& unet) {
+  if (config.network) {
+    config.network = unet;
+    return config;
+  }
   config.channel_multipliers.emplace();
   config.attention_resolutions.emplace();
   for (int64_t i = 0; i < unet.level_count(); ++i) {

@@ -37,6 +37,11 @@ struct TrainConfig {
   int64_t norm_groups = 32;
   double norm_epsilon = 1e-6;
   double dropout = 0.1;
+  // Any network that UNet2DModel can be, in place of the six fields before dropout; the images'
+  // size, dropout and whether a variance is learned are nevertheless this configuration's.
+  std::optional<UNetConfig> network;
+  // A run or a checkpoint whose averaged weights are begun with; empty: with weights by the seed.
+  std::string init_from;
 
   std::string schedule = "linear";  // a ScheduleKind
   int64_t T = 1000;
@@ -104,6 +109,9 @@ struct ConfigField {
 
 const std::vector<ConfigField>& train_config_fields();          // in the order of a run's life
 const ConfigField& train_config_field(const std::string& key);  // InvalidArgument: no such key
+
+// The keys that describe the paper's networks, which `network` stands in for.
+const std::vector<std::string>& network_keys();
 
 // Every field, defaults too.
 Json train_config_to_json(const TrainConfig& config);

@@ -31,6 +31,7 @@ std::string number_text(double value) {
 
 // A value in JSON as it is written on a command line.
 std::string plain_text(const Json& value) {
+  if (value.is_null()) return "none";
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_float()) return number_text(value.get<double>());
   if (!value.is_array()) return value.dump();
@@ -122,6 +123,12 @@ std::vector<ConfigField> network_fields() {
       field("norm_epsilon", &TrainConfig::norm_epsilon, between_0_1(),
             "what the group normalisation adds to a variance"),
       field("dropout", &TrainConfig::dropout, below_one(), "probability of a dropped activation"),
+      field("network", &TrainConfig::network, network_or_file(),
+            "a UNet2DModel of any kind in place of the keys from base_channels to norm_epsilon, at "
+            "the images' size"),
+      field("init_from", &TrainConfig::init_from, any_text(),
+            "a run or checkpoint whose averaged weights to begin with, and whose network and "
+            "process where no key asks for another"),
   };
 }
 
@@ -247,6 +254,13 @@ std::string ConfigField::text(const TrainConfig& config) const { return plain_te
 const std::vector<ConfigField>& train_config_fields() {
   static const std::vector<ConfigField> fields = all_fields();
   return fields;
+}
+
+const std::vector<std::string>& network_keys() {
+  static const std::vector<std::string> keys = {"base_channels",    "channel_multipliers",
+                                                "blocks_per_level", "attention_resolutions",
+                                                "norm_groups",      "norm_epsilon"};
+  return keys;
 }
 
 const ConfigField& train_config_field(const std::string& key) {

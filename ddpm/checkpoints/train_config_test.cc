@@ -36,6 +36,8 @@ void expect_contains(const std::string& text, const std::string& part) {
 const std::map<std::string, std::string>& other_values() {
   static const std::map<std::string, std::string> values = {
       {"data", "images/"},
+      {"network", unet_config_to_json({}).dump()},
+      {"init_from", "runs/first"},
       {"image_size", "32x48"},
       {"channels", "4"},
       {"fit", "crop"},

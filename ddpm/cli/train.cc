@@ -8,8 +8,11 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
+#include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/presets.h"
+#include "ddpm/checkpoints/store.h"
 #include "ddpm/checkpoints/train_config.h"
+#include "ddpm/checkpoints/warm_start.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/terminal/next_command.h"
 
@@ -125,12 +128,40 @@ double seconds_of(const std::string& text) {
   return scratch.time_limit;
 }
 
+// The keys that a preset or a file sets to another value than their default.
+std::vector<std::string> changed_keys(const TrainConfig& config) {
+  std::vector<std::string> keys;
+  for (const ConfigField& field : train_config_fields()) {
+    if (field.get(config) != field.get(TrainConfig())) keys.push_back(field.key);
+  }
+  return keys;
+}
+
+// What the checkpoint of --init-from says, but for the keys that the command line, the preset or
+// the file name.
+TrainConfig begun_from_checkpoint(const TrainFlags& flags, TrainConfig config,
+                                  std::vector<std::string> named) {
+  DDPM_CHECK(fs::exists(config.init_from), flags.command, ": --init-from: ", config.init_from,
+             " does not exist");
+  for (const auto& given : flags.given) named.push_back(given.first);
+  config.init_from = fs::absolute(config.init_from).lexically_normal().string();
+  return config_begun_from(config, read_model_config(resolve_checkpoint(config.init_from)), named);
+}
+
 TrainRequest request_of(const TrainFlags& flags) {
   TrainRequest request;
   request.config = base_config(flags);
+  const std::vector<std::string> changed = changed_keys(request.config);
   for (const auto& [key, text] : flags.given) {
     train_config_field(key).set_text(request.config, text);
     request.given_keys.push_back(key);
+  }
+  for (const std::string& key : network_keys()) {
+    DDPM_CHECK(flags.given.count("network") == 0 || flags.given.count(key) == 0, flags.command,
+               ": --network and ", flag_of(key), " exclude each other");
+  }
+  if (!request.config.init_from.empty() && flags.resume.empty()) {
+    request.config = begun_from_checkpoint(flags, request.config, changed);
   }
   request.allow_other_data = flags.allow_other_data;
   if (!flags.fit_time.empty()) request.fit_seconds = seconds_of(flags.fit_time);

@@ -56,6 +56,7 @@ class Run {
     if (request.resume) {
       resume();
     } else {
+      if (!config_.init_from.empty()) warm_start();
       write_run_config(request_.run, config_, files_);
       log_.append({{"kind", "start"},
                    {"data_fingerprint", dataset_.fingerprint()},
@@ -80,6 +81,12 @@ class Run {
   UNetConfig network_config() const {
     const BatchShape shape = dataset_.image_shape();
     return unet_config_of(config_, shape.channels, shape.height, shape.width);
+  }
+
+  void warm_start() {
+    for (const std::string& line : begin_from(config_.init_from, trainer_)) {
+      say("begins with " + config_.init_from + ": " + line);
+    }
   }
 
   bool stopped() const { return observer_.stop && observer_.stop(); }

@@ -4,6 +4,8 @@
 #include <ATen/core/grad_mode.h>
 
 #include "ddpm/base/check.h"
+#include "ddpm/checkpoints/diffusers.h"
+#include "ddpm/checkpoints/warm_start.h"
 
 namespace ddpm {
 
@@ -29,16 +31,18 @@ class HostCopies {
   std::vector<Tensor> copies_;
 };
 
-// Into tensors of any device and memory order.
-void copy_into(const std::vector<Tensor>& tensors, const ParameterValues& values) {
+// Into a tensor of any device and memory order.
+void copy_into(const Tensor& tensor, const std::vector<float>& values) {
   const at::NoGradGuard no_grad;
+  Tensor host = at::empty(tensor.sizes(), at::kFloat);
+  DDPM_ASSERT(host.numel() == static_cast<int64_t>(values.size()));
+  std::copy(values.begin(), values.end(), host.mutable_data_ptr<float>());
+  tensor.detach().copy_(host);
+}
+
+void copy_into(const std::vector<Tensor>& tensors, const ParameterValues& values) {
   DDPM_ASSERT(tensors.size() == values.size());
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    Tensor host = at::empty(tensors[i].sizes(), at::kFloat);
-    DDPM_ASSERT(host.numel() == static_cast<int64_t>(values[i].size()));
-    std::copy(values[i].begin(), values[i].end(), host.mutable_data_ptr<float>());
-    tensors[i].detach().copy_(host);
-  }
+  for (size_t i = 0; i < tensors.size(); ++i) copy_into(tensors[i], values[i]);
 }
 
 }  // namespace
@@ -75,6 +79,20 @@ TrainingState restore_snapshot(const std::filesystem::path& checkpoint, Trainer&
   trainer.ema().restore(state.ema_updates);
   trainer.restore(state.step, state.skipped_updates, state.bad_in_a_row, state.carried);
   return state;
+}
+
+std::vector<std::string> begin_from(const std::filesystem::path& path, Trainer& trainer) {
+  const auto checkpoint = resolve_checkpoint(path);
+  const UNetConfig old_unet = read_model_config(checkpoint).unet;
+  const WarmStart start =
+      take_over(trainer.network().config(), old_unet,
+                read_arrays(checkpoint, old_unet, ArraySet::kEma), "init_from: " + path.string());
+  for (size_t i = 0; i < start.values.size(); ++i) {
+    if (start.values[i].empty()) continue;
+    copy_into(trainer.weights()[i], start.values[i]);
+    copy_into(trainer.ema().averages()[i], start.values[i]);
+  }
+  return start.lines;
 }
 
 }  // namespace ddpm

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/training/trainer.h"
@@ -19,5 +21,11 @@ std::filesystem::path save_snapshot(Trainer& trainer, TrainingState state, Check
 // written. Throws FormatError or InvalidArgument; the trainer may then have parts of it and must
 // not be used.
 TrainingState restore_snapshot(const std::filesystem::path& checkpoint, Trainer& trainer);
+
+// Gives a fresh trainer the averaged weights of a run or a checkpoint wherever names and shapes are
+// those of its own network, weights and averages alike; the rest stays as it is. Returns what
+// became of each tensor, as lines for a person. Throws as resolve_checkpoint and read_arrays do,
+// and InvalidArgument if nothing fits; the trainer is then unchanged.
+std::vector<std::string> begin_from(const std::filesystem::path& checkpoint, Trainer& trainer);
 
 }  // namespace ddpm
