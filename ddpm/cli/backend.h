@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,9 @@ struct TrainRequest {
   std::string next;          // of `plan`: the line that says how to train what was planned
 };
 
+// The next numbers of a generator: standard normal, float32.
+using NormalDraws = std::function<void(std::span<float> values)>;
+
 struct Backend {
   std::string program = "ddpm";  // as it was started, for the commands that are suggested
   std::function<int(const TrainRequest& request)> train;
@@ -43,6 +47,8 @@ struct Backend {
   // Opens the network of a checkpoint folder.
   std::function<Network(const std::filesystem::path& checkpoint, const ExecutorOptions& options)>
       open_network;
+  // PyTorch's CPU generator of a seed: each call gives what torch.randn gives for so many values.
+  std::function<NormalDraws(uint64_t seed)> torch_normal;
   // The same network with its vector-Jacobian product.
   std::function<NetworkVjp(const std::filesystem::path& checkpoint, const ExecutorOptions& options)>
       open_vjp;

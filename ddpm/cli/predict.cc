@@ -90,13 +90,7 @@ int run_predict(const PredictFlags& flags, const Backend& backend) {
   BatchShape answer = x.shape();
   answer.channels = model.config.unet.output_channels();
   Batch y(answer);
-  for (int64_t first = 0; first < x.images(); first += kImagesAtOnce) {
-    const int64_t count = std::min(kImagesAtOnce, x.images() - first);
-    model.network(
-        x.view().slice(first, count),
-        std::span(timesteps).subspan(static_cast<size_t>(first), static_cast<size_t>(count)),
-        y.view().slice(first, count));
-  }
+  in_slices(model.network, kImagesAtOnce)(x, timesteps, y);
   const auto bytes = std::as_bytes(std::span<const float>(y.values()));
   write_output_file(flags.output,
                     encode_npy({"<f4",

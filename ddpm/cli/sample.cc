@@ -8,6 +8,8 @@
 #include "ddpm/base/file.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/image_files.h"
+#include "ddpm/cli/job_noise.h"
+#include "ddpm/cli/picture_job.h"
 #include "ddpm/cli/sampling_job.h"
 #include "ddpm/data/transform.h"
 #include "ddpm/report/image_grid.h"
@@ -32,6 +34,7 @@ struct SampleFlags {
   int64_t seed = 0;
   int64_t first_index = 0;
   int64_t batch_size = 16;
+  std::string rng = "ddpm";
 };
 
 std::shared_ptr<SampleFlags> declare(Flags& flags) {
@@ -45,6 +48,9 @@ std::shared_ptr<SampleFlags> declare(Flags& flags) {
   declare_sampler_flags(flags, values->sampler);
   flags.integer("--batch-size", values->batch_size, "images made together; changes speed only", 1,
                 100'000);
+  flags.choice("--rng", values->rng, rng_names(),
+               "whose random numbers: ours, those of a diffusers pipeline with one CPU generator, "
+               "or with a list of them, of seed + k for image k");
   flags.text("--npz", values->npz, "FILE",
              "the images as one uint8 array [N, H, W, C], arr_0, too");
   return values;
@@ -56,21 +62,25 @@ PngText job_text(const SampleFlags& flags, const Model& model, const Chain& chai
   job["weights"] = flags.model.weights;
   job["precision"] = flags.model.precision;
   job["checkpoint"] = model.hash;
+  if (flags.rng != SampleFlags().rng) job["rng"] = flags.rng;
+  // which decides what each image is
+  if (draws_all_images_together(flags.rng)) job["images"] = std::to_string(flags.count);
   return job;
 }
 
 // Makes the images of one batch and writes each. `first` images are done before.
 void make_images(const Model& model, const Chain& chain, const SampleFlags& flags,
-                 std::span<const int64_t> indices, const PngText& job, Progress& progress,
-                 size_t first) {
-  const auto seed = static_cast<uint64_t>(flags.seed);
+                 std::span<const int64_t> indices, const PngText& job, const Backend& backend,
+                 Progress& progress, size_t first) {
   Batch x(model.shape(std::ssize(indices)));
-  fill_initial_noise(seed, indices, x);
+  const JobNoise noise =
+      job_noise(flags.rng, static_cast<uint64_t>(flags.seed), indices, x.shape(), backend);
+  noise.fill_initial(x);
   // the part of the way to time 0 that is behind, as a part of the images
   const double share =
       static_cast<double>(indices.size()) / static_cast<double>(chain.times.size());
   double done = static_cast<double>(first);
-  run_sampler(model.predictor, chain.times, chain.options, seed, indices, x,
+  run_sampler(model.predictor, chain.times, chain.options, noise.steps, indices, x,
               [&](const SampleStep&) {
                 give_up_if_stopped();
                 progress.update(done += share);
@@ -85,14 +95,15 @@ void make_images(const Model& model, const Chain& chain, const SampleFlags& flag
 
 // False if a signal stopped it.
 bool make_missing(const SampleFlags& flags, const Model& model, const Chain& chain,
-                  const PngText& job, const std::vector<int64_t>& missing) {
+                  const PngText& job, const Backend& backend, const std::vector<int64_t>& missing) {
   Progress progress("sampling", "images", std::ssize(missing));
-  const auto batch = static_cast<size_t>(flags.batch_size);
+  const size_t batch =
+      draws_all_images_together(flags.rng) ? missing.size() : static_cast<size_t>(flags.batch_size);
   try {
     for (size_t first = 0; first < missing.size(); first += batch) {
       const size_t count = std::min(batch, missing.size() - first);
-      make_images(model, chain, flags, std::span(missing).subspan(first, count), job, progress,
-                  first);
+      make_images(model, chain, flags, std::span(missing).subspan(first, count), job, backend,
+                  progress, first);
     }
   } catch (const Stopped&) {
     return false;
@@ -122,20 +133,42 @@ std::string next_command(const SampleFlags& flags, const std::string& program,
       .flag_unless(defaults.first_index, "--first-index", first_index)
       .flag("--count", flags.count);
   add_sampler_flags(next, flags.sampler);
-  next.flag_unless(defaults.batch_size, "--batch-size", flags.batch_size);
+  next.flag_unless(defaults.batch_size, "--batch-size", flags.batch_size)
+      .flag_unless(defaults.rng, "--rng", flags.rng);
   return next.line();
 }
 
-int run_sample(const SampleFlags& flags, const Backend& backend) {
+void check_sample_flags(const SampleFlags& flags) {
   require_given("sample", "--checkpoint", flags.model.checkpoint, "a run or a checkpoint folder");
   require_given("sample", "--out", flags.out, "the folder for the images");
   DDPM_CHECK(!fs::exists(flags.out) || fs::is_directory(flags.out), "sample: --out: ", flags.out,
              " is a file, wanted a folder or a new name");
   if (!flags.npz.empty()) check_output_file("sample", "--npz", flags.npz);
-  const Model model = open_model("sample", flags.model, backend);
+  DDPM_CHECK(
+      !draws_all_images_together(flags.rng) || flags.first_index == 0,
+      "sample: --first-index does not go with --rng diffusers, whose one generator draws for "
+      "all images from 0 on; got ",
+      flags.first_index);
+}
+
+// The model that is called for at most `most` images at a time, however many are made together.
+Model in_slices(Model model, int64_t most) {
+  model.network = in_slices(model.network, most);
+  model.predictor =
+      NoisePredictor(model.network, model.predictor.schedule(), model.predictor.prediction(),
+                     model.predictor.learned_variance());
+  return model;
+}
+
+int run_sample(const SampleFlags& flags, const Backend& backend) {
+  check_sample_flags(flags);
+  const bool together = draws_all_images_together(flags.rng);
+  Model model = open_model("sample", flags.model, backend);
+  if (together) model = in_slices(std::move(model), flags.batch_size);
   const Chain chain = chain_of("sample", flags.sampler, model.config);
   const PngText job = job_text(flags, model, chain);
-  const auto missing = missing_images(flags.out, job, flags.first_index, flags.count);
+  auto missing = missing_images(flags.out, job, flags.first_index, flags.count);
+  if (together && !missing.empty()) missing = numbers_from(0, flags.count);
 
   std::cout << absolute_text(flags.out) << '\n'
             << describe(model, flags.model) << '\n'
@@ -143,13 +176,16 @@ int run_sample(const SampleFlags& flags, const Backend& backend) {
             << chain.times.size() - 1 << " steps" << std::endl;
   fs::create_directories(flags.out);
   catch_stop_signals();
-  if (!make_missing(flags, model, chain, job, missing)) {
+  if (!make_missing(flags, model, chain, job, backend, missing)) {
     std::cout << "stopped; what is complete is kept\n"
               << next_command(flags, backend.program, flags.first_index) << std::endl;
     return exit_code_of_stop();
   }
   write_grid_and_npz(flags);
-  std::cout << next_command(flags, backend.program, flags.first_index + flags.count) << std::endl;
+  // more images of one generator would be another job
+  std::cout << (together ? NextCommand(backend.program, "info").word(flags.model.checkpoint).line()
+                         : next_command(flags, backend.program, flags.first_index + flags.count))
+            << std::endl;
   return 0;
 }
 

@@ -1,5 +1,10 @@
 #include "ddpm/cli_torch/backend.h"
 
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/randn.h>
+
+#include <algorithm>
+
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/cli_torch/device.h"
@@ -41,10 +46,19 @@ NetworkVjp open_vjp_with_torch(const std::filesystem::path& checkpoint,
   return make_torch_vjp(opened.network, opened.device, opened.precision);
 }
 
+NormalDraws torch_normal_draws(uint64_t seed) {
+  at::Generator generator = at::detail::createCPUGenerator(seed);
+  return [generator](std::span<float> values) mutable {
+    const Tensor drawn = at::randn({std::ssize(values)}, generator, at::kFloat);
+    std::copy_n(drawn.const_data_ptr<float>(), values.size(), values.begin());
+  };
+}
+
 Backend torch_backend() {
   return {.train = train_with_torch,
           .plan = plan_with_torch,
           .open_network = open_network_with_torch,
+          .torch_normal = torch_normal_draws,
           .open_vjp = open_vjp_with_torch};
 }
 

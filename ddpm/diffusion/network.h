@@ -21,6 +21,10 @@ struct Timestep {
 using Network =
     std::function<void(ConstBatchView x, std::span<const Timestep> timesteps, BatchView output)>;
 
+// The same function, asked for at most `most` images at a time. Throws InvalidArgument unless most
+// is at least 1.
+Network in_slices(Network network, int64_t most);
+
 // The output, and what a change of x changes of its product with given numbers: `product` gets the
 // vector-Jacobian product, the sum over o of cotangent_o d output_o / d x.
 //   cotangent  float32, of the output's shape

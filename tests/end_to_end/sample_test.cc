@@ -71,6 +71,36 @@ TEST_F(Sample, AJobFromIndexFourGivesFilesFourToSevenOfTheLongerJob) {
 }
 
 // On a network that was hardly trained clipping acts all the time.
+TEST_F(Sample, OneGeneratorOfDiffusersDrawsTheSameWhateverTheBatchSize) {
+  const std::vector<std::string> job = {"--rng", "diffusers", "--count", "3"};
+  const auto with_batch = [&job](const char* size) {
+    std::vector<std::string> words = job;
+    words.insert(words.end(), {"--batch-size", size});
+    return words;
+  };
+  sample("whole", with_batch("3"));
+  sample("one", with_batch("1"));
+  for (int64_t k = 0; k < 3; ++k) EXPECT_LE(largest_difference("whole", "one", k), 1) << k;
+  // one that is torn is made again, and with it all of them: they share a generator
+  const std::string before = bytes("whole", 1);
+  write_file_whole(folder_ / "whole" / "000001.png", before.substr(0, before.size() / 2));
+  const Outcome again = sample("whole", with_batch("3"));
+  EXPECT_NE(again.out.find("3 of 3 images to make"), std::string::npos) << again.out;
+  EXPECT_EQ(bytes("whole", 1), before);
+}
+
+TEST_F(Sample, AGeneratorAnImageGivesEachTheImageOfItsOwnSeed) {
+  sample("all", {"--rng", "diffusers-per-image", "--count", "3"});
+  sample("last", {"--rng", "diffusers-per-image", "--count", "1", "--first-index", "2"});
+  EXPECT_LE(largest_difference("all", "last", 2), 1);
+  // the only image of one generator is that of a list of one
+  const Outcome outcome = ddpm({"sample", "--checkpoint", "run", "--out", "single", "--seed", "9",
+                                "--steps", "12", "--count", "1", "--rng", "diffusers"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Image single = image("single", 0);
+  EXPECT_EQ(single.samples, image("last", 2).samples);  // 7 + 2
+}
+
 TEST_F(Sample, TheEpsOfAClippedImageIsRederivedUnlessTheRawOneIsAskedFor) {
   sample("rederived", {"--sampler", "ddim", "--count", "2"});
   sample("raw", {"--sampler", "ddim", "--count", "2", "--raw-eps"});
