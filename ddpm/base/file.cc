@@ -94,11 +94,29 @@ FileLayer& real_files() {
 }
 
 void write_file_whole(const fs::path& path, std::string_view bytes, FileLayer& files) {
-  const fs::path temporary = temporary_beside(path);
-  files.write(temporary, as_bytes(bytes));
-  files.sync(temporary);  // the bytes are on the disk before the name points to them ...
-  files.rename(temporary, path);
-  files.sync(parent_of(path));  // ... and the name before we say so
+  write_files_whole({{path, {bytes}}}, files);
+}
+
+void write_files_whole(const std::vector<FileInParts>& together, FileLayer& files) {
+  DDPM_ASSERT(!together.empty());
+  for (const FileInParts& file : together) {
+    const fs::path temporary = temporary_beside(file.path);
+    DDPM_ASSERT(!file.parts.empty());
+    files.write(temporary, as_bytes(file.parts[0]));
+    for (size_t i = 1; i < file.parts.size(); ++i) {
+      files.append(temporary, as_bytes(file.parts[i]));
+    }
+    files.sync(temporary);  // the bytes are on the disk before the name points to them ...
+  }
+  const fs::path& last = together.back().path;
+  if (together.size() > 1) {  // no old one may tell of new ones
+    files.remove_all(last);
+    files.sync(parent_of(last));
+  }
+  for (const FileInParts& file : together) {
+    files.rename(temporary_beside(file.path), file.path);
+    files.sync(parent_of(file.path));  // ... and the name before we say so
+  }
 }
 
 void write_folder_whole(const fs::path& path,

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ddpm {
 
@@ -36,6 +37,17 @@ FileLayer& real_files();
 // Makes `path` hold `bytes`: after a crash at any point it is either as it was before or complete.
 void write_file_whole(const std::filesystem::path& path, std::string_view bytes,
                       FileLayer& files = real_files());
+
+// A file to be written, its bytes in parts behind each other, which are not copied.
+struct FileInParts {
+  std::filesystem::path path;
+  std::vector<std::string_view> parts;
+};
+
+// Makes the files of one folder appear that belong together, where the last one tells of the
+// others and the others mean nothing without it. After a crash at any point the last one is as it
+// was before, with the others as they were; or missing; or complete, with the others complete.
+void write_files_whole(const std::vector<FileInParts>& together, FileLayer& files = real_files());
 
 // Makes the folder `path`, which must not exist, appear with all that `fill` writes into the
 // temporary folder that it is given (through `files`; write and make_folder, no syncing needed).

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/faulty_files.h"
 #include "ddpm/base/sha256.h"
 
 namespace ddpm {
@@ -28,6 +29,47 @@ TEST_F(FileTest, AWholeFileReplacesTheOldOneAndLeavesNothingBeside) {
   write_file_whole(folder_ / "a", std::string("sec\0nd", 6));
   EXPECT_EQ(read_file(folder_ / "a", 100), std::string("sec\0nd", 6));
   EXPECT_EQ(entries_of(folder_), 1);
+}
+
+TEST_F(FileTest, FilesInPartsAppearTogether) {
+  write_files_whole({{folder_ / "data", {"one ", "", "two"}}, {folder_ / "model", {"tells"}}});
+  EXPECT_EQ(read_file(folder_ / "data", 100), "one two");
+  EXPECT_EQ(read_file(folder_ / "model", 100), "tells");
+  EXPECT_EQ(entries_of(folder_), 2);
+}
+
+// Whatever the disk forgets, the file that tells of the other is never there with another's bytes.
+TEST_F(FileTest, AfterACrashTheLastOfSeveralFilesTellsOfItsOwnOrIsMissing) {
+  using Loss = FaultyFiles::Loss;
+  const auto write = [this](const std::string& what, FileLayer& files) {
+    write_files_whole({{folder_ / "data", {what, " data"}}, {folder_ / "model", {what}}}, files);
+  };
+  int64_t complete = 0;
+  int64_t missing = 0;
+  for (const Loss loss : {Loss::kNothing, Loss::kBytes, Loss::kNames}) {
+    bool cut = true;
+    for (int64_t at = 0; cut; ++at) {
+      write("old", real_files());
+      FaultyFiles files(folder_ / "attic", at, /*torn=*/at % 2 == 1);
+      cut = false;
+      try {
+        write("new", files);
+      } catch (const FaultyFiles::Cut&) {
+        cut = true;
+        files.lose(loss);
+      }
+      if (!fs::exists(folder_ / "model")) {
+        ++missing;
+        continue;
+      }
+      const std::string model = read_file(folder_ / "model", 100);
+      EXPECT_EQ(read_file(folder_ / "data", 100), model + " data") << "cut at " << at;
+      EXPECT_TRUE(cut ? model == "old" || model == "new" : model == "new") << at;
+      ++complete;
+    }
+  }
+  EXPECT_GT(complete, 15);
+  EXPECT_GT(missing, 3);
 }
 
 TEST_F(FileTest, AWholeFolderAppearsWithItsContents) {
