@@ -13,6 +13,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(EXIF REQUIRED IMPORTED_TARGET libexif)
 pkg_check_modules(CAIRO REQUIRED IMPORTED_TARGET cairo)
 find_path(RANDOM123_INCLUDE Random123/philox.h REQUIRED)
+find_path(PROTOZERO_INCLUDE protozero/pbf_builder.hpp REQUIRED)
 
 set(ddpm_external_base OpenSSL::Crypto nlohmann_json::nlohmann_json)
 set(ddpm_external_formats PNG::PNG JPEG::JPEG LibArchive::LibArchive ZLIB::ZLIB PkgConfig::EXIF)

@@ -1,0 +1,31 @@
+// The U-Net as a graph of ONNX operators, number for number what diffusers' UNet2DModel computes at
+// inference (no dropout).
+
+#pragma once
+
+#include <vector>
+
+#include "ddpm/checkpoints/parameters.h"
+#include "ddpm/formats/unet_config.h"
+#include "ddpm/onnx/graph.h"
+
+namespace ddpm {
+
+// The network's inputs are
+//   sample        float32 [N, image_channels, height, width], x_t
+//   timestep      int64 [N], the network's own times t - 1, in [0, T - 1]
+//   class_labels  int64 [N], in [0, classes - 1]; only of a network with classes
+// and its output is
+//   out_sample    float32 [N, output_channels, height, width], what the network predicts; with a
+//                 learned variance the second half of the channels is of the variance
+// N is free, the size of the image is not. The parameters are initialisers under their names in
+// unet_parameters, of the same shapes; `values` must outlive the graph. Throws InvalidArgument or
+// NotFinite if they are not the parameters of this network (check_parameters).
+OnnxGraph unet_graph(const UNetConfig& unet, const ParameterViews& values);
+
+// The frequencies of the sinusoidal embedding, 10000^(-i / (half - frequency_shift)) for half of
+// the channels, in float32 as diffusers computes them: exponent, quotient and exponential are
+// rounded each.
+std::vector<float> embedding_frequencies(int64_t channels, int64_t frequency_shift);
+
+}  // namespace ddpm
