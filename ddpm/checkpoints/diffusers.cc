@@ -15,7 +15,6 @@ namespace {
 
 constexpr const char* kIndexName = "model_index.json";
 constexpr const char* kUNetName = "unet/config.json";
-constexpr const char* kSchedulerName = "scheduler/scheduler_config.json";
 constexpr const char* kVersionKey = "_diffusers_version";
 constexpr int64_t kMaxBytes = 1 << 23;  // 100,000 betas among them
 
@@ -41,14 +40,14 @@ std::map<std::string, std::string> diffusers_texts(const ModelConfig& model) {
                       {"unet", {"diffusers", "UNet2DModel"}}};
   return {{kIndexName, json_text(index)},
           {kUNetName, json_text(unet)},
-          {kSchedulerName, json_text(scheduler_json(model, version))}};
+          {kDiffusersSchedulerName, json_text(scheduler_json(model, version))}};
 }
 
 ModelConfig read_model_config(const fs::path& folder) {
   const fs::path index = folder / kIndexName;
   expect_class(read_json(index), "DDPMPipeline", index.string());
   const fs::path unet = folder / kUNetName;
-  const fs::path scheduler = folder / kSchedulerName;
+  const fs::path scheduler = folder / kDiffusersSchedulerName;
   ModelConfig model = parse_scheduler(read_file(scheduler, kMaxBytes), scheduler.string());
   model.unet = unet_config_from_json(read_json(unet), unet.string());
   if (model.unet.learned_variance != is_learned(model.variance)) {

@@ -20,6 +20,7 @@
 namespace ddpm {
 
 inline constexpr const char* kDiffusersWeightsName = "unet/diffusion_pytorch_model.safetensors";
+inline constexpr const char* kDiffusersSchedulerName = "scheduler/scheduler_config.json";
 
 ModelConfig model_config_of(const TrainConfig& config, const UNetConfig& unet);
 

@@ -38,6 +38,7 @@ Command evaluate_bpd_command();
 Command evaluate_rate_distortion_command();
 Command evaluate_ode_command();
 Command info_command();
+Command export_command();
 
 std::vector<Command> all_commands();
 

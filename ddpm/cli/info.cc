@@ -10,6 +10,7 @@
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/cli/commands.h"
+#include "ddpm/cli/schedule_flags.h"
 #include "ddpm/terminal/next_command.h"
 #include "ddpm/terminal/output.h"
 
@@ -77,13 +78,7 @@ void print_network(const UNetConfig& unet) {
 }
 
 void print_process(const ModelConfig& model) {
-  const ScheduleConfig& schedule = model.schedule;
-  line("schedule",
-       concat(to_string(schedule.kind), ", T = ", schedule.T,
-              has_ends(schedule.kind) ? concat(", beta from ", shortest(schedule.beta_1), " to ",
-                                               shortest(schedule.beta_T))
-                                      : "",
-              schedule.zero_terminal_snr ? ", rescaled to zero terminal SNR" : ""));
+  line("schedule", schedule_text(model.schedule));
   line("prediction", to_string(model.prediction));
   line("variance", to_string(model.variance));
 }

@@ -1,6 +1,7 @@
 #include "ddpm/cli/schedule_flags.h"
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
 #include "ddpm/checkpoints/train_config.h"
 
 namespace ddpm {
@@ -53,6 +54,14 @@ ScheduleConfig schedule_config(const std::string& command, const std::string& ki
              ", but --betas are ", T);
   config.T = T;
   return config;
+}
+
+std::string schedule_text(const ScheduleConfig& schedule) {
+  return concat(to_string(schedule.kind), ", T = ", schedule.T,
+                has_ends(schedule.kind) ? concat(", beta from ", shortest(schedule.beta_1), " to ",
+                                                 shortest(schedule.beta_T))
+                                        : "",
+                schedule.zero_terminal_snr ? ", rescaled to zero terminal SNR" : "");
 }
 
 }  // namespace ddpm
