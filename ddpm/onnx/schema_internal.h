@@ -12,8 +12,8 @@
 namespace ddpm {
 
 // Operator set 13 is the oldest in which Softmax is along one axis and Split takes its sizes as an
-// input, as they still are; nothing newer is needed. So every runtime since ONNX 1.8 (of 2020) can
-// read the files, and newer ones have to.
+// input, as they still are; nothing newer is needed. So the files are for every runtime since ONNX
+// 1.8, of 2020.
 inline constexpr int64_t kOnnxIrVersion = 7;  // that of ONNX 1.8
 inline constexpr int64_t kOnnxOpset = 13;
 
