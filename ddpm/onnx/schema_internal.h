@@ -17,9 +17,6 @@ namespace ddpm {
 inline constexpr int64_t kOnnxIrVersion = 7;  // that of ONNX 1.8
 inline constexpr int64_t kOnnxOpset = 13;
 
-// A message of protobuf has to be smaller than this, in bytes.
-inline constexpr int64_t kLargestProtobuf = (int64_t{1} << 31) - 1;
-
 enum class ModelField : protozero::pbf_tag_type {
   kIrVersion = 1,
   kProducerName = 2,
