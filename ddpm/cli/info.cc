@@ -9,6 +9,7 @@
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/store.h"
+#include "ddpm/cli/chain.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/schedule_flags.h"
 #include "ddpm/terminal/next_command.h"
@@ -81,6 +82,11 @@ void print_process(const ModelConfig& model) {
   line("schedule", schedule_text(model.schedule));
   line("prediction", to_string(model.prediction));
   line("variance", to_string(model.variance));
+  line("sampled by", concat(sampling_text(model.sampling), ", as ",
+                            to_string(model.sampling.scheduler), " says"));
+  for (const std::string& key : model.sampling.passed_over) {
+    line("passed over", concat(key, ", which is of another scheduler"));
+  }
 }
 
 void print_training(const fs::path& checkpoint) {

@@ -28,19 +28,26 @@ struct ModelFlags {
 
 void declare_model_flags(Flags& flags, ModelFlags& values);
 
+inline constexpr const char* kOfCheckpoint = "checkpoint";  // as the checkpoint says it
+inline constexpr const char* kOfParity = "parity";          // as --parity says it
+
 struct SamplerFlags {
-  std::string sampler = "ddpm";
+  std::string sampler = kOfCheckpoint;
   int64_t steps = 0;
   double eta = 0.0;
   double churn = 0.0;
-  std::string spacing = "trailing";
+  std::string spacing = kOfCheckpoint;
   std::string respacing;
   std::vector<int64_t> times;
-  std::string variance = "checkpoint";
+  std::string variance = kOfCheckpoint;
+  std::string clip = kOfCheckpoint;  // or "no" or the range as a number
   double threshold_quantile = 0.0;
   double threshold_max = 1.0;
   bool no_clip = false;
   bool raw_eps = false;
+  std::string parity = "none";
+  ParitySwitches switches = {kOfParity, kOfParity, kOfParity, kOfParity,
+                             kOfParity, kOfParity, kOfParity, kOfParity};
 };
 
 inline constexpr const char* kStepsHelp = "reverse steps; 0: all T by ddpm, 50 by the others";
@@ -61,7 +68,7 @@ struct Model {
   }
 };
 
-// A chain: which times, by which rule.
+// A chain: which times, by which rule; what the flags leave open is as the checkpoint says.
 struct Chain {
   std::vector<int64_t> times;
   SamplerOptions options;

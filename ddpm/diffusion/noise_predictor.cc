@@ -27,6 +27,16 @@ Pair meaning_of(double output, double x_t, const OutputWeights& weights) {
           weights.eps_xt * x_t + weights.eps_output * output};
 }
 
+// The same in float32; of eps, x0 and v.
+Pair float32_meaning_of(Prediction prediction, float output, float x_t, NoiseLevel level) {
+  const auto signal = static_cast<float>(level.signal);
+  const auto sigma = static_cast<float>(level.sigma);
+  const auto noise = sigma * output;
+  if (prediction == Prediction::kEps) return {(x_t - noise) / signal, output};  // [DDPM] eq. 15
+  if (prediction == Prediction::kX0) return {output, (x_t - signal * output) / sigma};
+  return {signal * x_t - noise, signal * output + sigma * x_t};  // [PD] section 4
+}
+
 // The quantile of the sizes of x, linear between neighbours; of what is no number nothing counts.
 double quantile_of_sizes(std::span<const double> x, double q) {
   std::vector<double> sizes;
@@ -56,7 +66,7 @@ Bound bound_of(std::span<const double> x0, const EstimateOptions& options) {
     const double r = std::min(std::max(q, 1.0), options.threshold_max);
     return {r, r};
   }
-  return {options.clip_x0 ? 1.0 : std::numeric_limits<double>::infinity(), 1.0};
+  return {options.clip_x0 ? options.clip_range : std::numeric_limits<double>::infinity(), 1.0};
 }
 
 void check_options(const EstimateOptions& options) {
@@ -64,6 +74,8 @@ void check_options(const EstimateOptions& options) {
                  options.threshold_max > 0.0,
              "noise_predictor: wanted a threshold quantile in [0, 1] and a maximum above 0, got ",
              options.threshold_quantile, " and ", options.threshold_max);
+  DDPM_CHECK(options.clip_range > 0.0, "noise_predictor: wanted a clip range above 0, got ",
+             options.clip_range);
 }
 
 }  // namespace
@@ -126,13 +138,16 @@ void NoisePredictor::estimate(ConstBatchView x_t, std::span<const int64_t> t,
   std::vector<double> unbounded(static_cast<size_t>(x_t.shape().image_size()));
   for (int64_t i = 0; i < x_t.images(); ++i) {
     const int64_t time = t[static_cast<size_t>(i)];
-    const NoiseLevel level = schedule_.level(time);
-    const OutputWeights weights = output_weights(prediction_, schedule_, time);
+    const NoiseLevel level = options.level.value_or(schedule_.level(time));
+    const OutputWeights weights = options.level ? output_weights(prediction_, level)
+                                                : output_weights(prediction_, schedule_, time);
     const std::span<const float> x = x_t.image(i);
     const std::span<float> x0_i = x0.image(i);
     const std::span<float> eps_i = eps.image(i);
     for (size_t j = 0; j < x.size(); ++j) {
-      const Pair meaning = meaning_of(eps_i[j], x[j], weights);
+      const bool rounded = options.float32 && options.level && std::isfinite(eps_i[j]);
+      const Pair meaning = rounded ? float32_meaning_of(prediction_, eps_i[j], x[j], level)
+                                   : meaning_of(eps_i[j], x[j], weights);
       unbounded[j] = meaning.x0;
       eps_i[j] = static_cast<float>(meaning.eps);
     }

@@ -22,8 +22,9 @@ namespace ddpm {
 Timestep timestep_of(int64_t t, int64_t T);
 
 struct EstimateOptions {
-  // x_0 is clipped to [-1, 1], where images are.
+  // x_0 is clipped to [-clip_range, clip_range]; images are in [-1, 1].
   bool clip_x0 = true;
+  double clip_range = 1.0;  // above 0
   // Dynamic thresholding instead, of Saharia et al. 2022, if above 0: x_0 is clipped to [-r, r] and
   // divided by r, r this quantile of an image's |x_0|, but at least 1 and then at most
   // threshold_max. In [0, 1].
@@ -33,6 +34,11 @@ struct EstimateOptions {
   // still signal * x_0 + sigma * eps. If not, eps is what the network said; diffusers' DDIM does
   // so.
   bool rederive_eps = true;
+  // What x is, where that is not the schedule's own level at t, which the network is still told.
+  std::optional<NoiseLevel> level = {};
+  // With a level of its own: every product, sum and quotient that makes x_0 and eps of the output
+  // is rounded to float32, in the order of diffusers' schedulers.
+  bool float32 = false;
 };
 
 // Safe to call from several threads if the network is.

@@ -137,6 +137,16 @@ OutputWeights output_weights(Prediction prediction, const Schedule& schedule, in
   return row.output_weights(point);
 }
 
+OutputWeights output_weights(Prediction prediction, NoiseLevel level) {
+  DDPM_CHECK(prediction != Prediction::kMean,
+             "prediction: the mean belongs to the times of a schedule, got a level of its own");
+  const Row& row = row_of(prediction);
+  const Point point = {level, {}};
+  DDPM_CHECK(row.tells_x0(point) > 0.0, "prediction: ", row.name,
+             " does not tell what x_0 is where the signal is ", level.signal, "; predict v or x0");
+  return row.output_weights(point);
+}
+
 TargetWeights target_weights(Prediction prediction, const Schedule& schedule, int64_t t) {
   return row_of(prediction).target_weights(point_at(schedule, t));
 }

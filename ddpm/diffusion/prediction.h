@@ -45,6 +45,10 @@ struct OutputWeights {
 // eps is 0. Throws InvalidArgument for a t that is none, or at which x_0 stays unknown.
 OutputWeights output_weights(Prediction prediction, const Schedule& schedule, int64_t t);
 
+// The same at a level that no time of a schedule has to have. Throws InvalidArgument for the mean,
+// which has a meaning between two times alone, and where x_0 stays unknown.
+OutputWeights output_weights(Prediction prediction, NoiseLevel level);
+
 // target = x0 * x_0 + eps * noise: what the network should have said.
 struct TargetWeights {
   double x0;

@@ -55,7 +55,17 @@ LearnedLogVariance::LearnedLogVariance(Variance variance, const Schedule& schedu
   DDPM_CHECK(is_learned(variance), "variance: wanted a learned one, got ", to_string(variance));
 }
 
+LearnedLogVariance::LearnedLogVariance(LogVarianceRange ends)
+    : variance_(Variance::kLearnedRange), step_(ends) {}
+
+LearnedLogVariance LearnedLogVariance::of_plain_output() {
+  LearnedLogVariance plain(LogVarianceRange{0.0, 0.0});
+  plain.is_plain_ = true;
+  return plain;
+}
+
 double LearnedLogVariance::at(double output) const {
+  if (is_plain_) return std::log(output);
   if (std::isnan(output) || !std::isfinite(step_.upper)) return output + step_.upper;
   if (variance_ == Variance::kLearnedRange) return step_.at(output);
   if (is_one_) return output;

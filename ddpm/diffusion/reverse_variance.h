@@ -50,6 +50,12 @@ LogVarianceRange log_variance_range(const Schedule& schedule, int64_t s, int64_t
 // What the second half o of a network's output says of the step from t to s.
 class LearnedLogVariance {
  public:
+  // [iDDPM] eq. 15 between these ends, whatever the step.
+  explicit LearnedLogVariance(LogVarianceRange ends);
+  // Of an output that is the variance itself and not its logarithm: ln o, NaN below 0. diffusers
+  // reads "learned" so, the papers do not.
+  static LearnedLogVariance of_plain_output();
+
   // Throws InvalidArgument unless the variance is a learned one and 0 <= s < t <= T.
   LearnedLogVariance(Variance variance, const Schedule& schedule, int64_t s, int64_t t);
 
@@ -60,10 +66,11 @@ class LearnedLogVariance {
   double at(double output) const;
 
  private:
-  Variance variance_;
-  LogVarianceRange step_;  // of t to s
-  LogVarianceRange one_;   // of t to t - 1
-  bool is_one_;
+  Variance variance_ = Variance::kLearned;
+  bool is_plain_ = false;
+  LogVarianceRange step_ = {};  // of t to s
+  LogVarianceRange one_ = {};   // of t to t - 1
+  bool is_one_ = true;
 };
 
 // Of the step from t to t - 1 of a likelihood, by a fixed variance: ln beta_t or ln beta_tilde_t;

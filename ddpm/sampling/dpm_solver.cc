@@ -21,6 +21,15 @@ Exponential exponential_step(NoiseLevel from, NoiseLevel to, DpmNoise noise) {
   return {ratio * std::exp(-h), to.signal * lost, to.sigma * std::sqrt(lost)};
 }
 
+// The weight of h dx_0 / dlambda: half that of x_0, or what the exponential integral of a straight
+// x_0 says.
+double slope_weight(NoiseLevel to, double h, const Exponential& weights, DpmNoise noise,
+                    const DpmRule& rule) {
+  if (!rule.heun) return 0.5 * weights.x0_weight;
+  if (noise == DpmNoise::kNone) return to.signal * (std::expm1(-h) / h + 1.0);
+  return to.signal * (1.0 + std::expm1(-2.0 * h) / (2.0 * h));
+}
+
 // The time in (s, t) whose lambda is nearest to the mean of those of s and t; 0 if there is none.
 int64_t middle_time(const Schedule& schedule, int64_t s, int64_t t) {
   const double wanted = 0.5 * (schedule.level(s).lambda() + schedule.level(t).lambda());
@@ -49,7 +58,7 @@ StepWeights dpm_first_order_step(NoiseLevel from, NoiseLevel to) {
 }
 
 Plan dpm_multistep_plan(const Schedule& schedule, std::span<const int64_t> times, DpmNoise noise,
-                        NoiseLevel end) {
+                        NoiseLevel end, const DpmRule& rule) {
   Plan plan;
   for (size_t i = 0; i + 1 < times.size(); ++i) {
     const NoiseLevel from = schedule.level(times[i]);
@@ -62,10 +71,11 @@ Plan dpm_multistep_plan(const Schedule& schedule, std::span<const int64_t> times
     stage.x0_weights = {weights.x0_weight};
     stage.noise_weight = weights.noise_weight;
     const double h = to.lambda() - from.lambda();
-    if (i > 0 && std::isfinite(h)) {  // [DPM++] algorithm 2
+    const bool first_order_end = rule.first_order_end && i + 2 == times.size();
+    if (i > 0 && std::isfinite(h) && !first_order_end) {  // [DPM++] algorithm 2
       const double h_before = from.lambda() - schedule.level(times[i - 1]).lambda();
-      const double half_ratio = 0.5 * h / h_before;  // 1 / (2 r); 0 behind pure noise
-      stage.x0_weights = {weights.x0_weight * (1.0 + half_ratio), -weights.x0_weight * half_ratio};
+      const double slope = slope_weight(to, h, weights, noise, rule) * (h / h_before);
+      stage.x0_weights = {weights.x0_weight + slope, -slope};  // 0 behind pure noise
     }
     plan.push_back(stage);
   }

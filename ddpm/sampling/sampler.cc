@@ -12,6 +12,7 @@
 #include "ddpm/random/stream.h"
 #include "ddpm/sampling/ancestral.h"
 #include "ddpm/sampling/ddim.h"
+#include "ddpm/sampling/diffusers_plan.h"
 #include "ddpm/sampling/dpm_solver.h"
 #include "ddpm/sampling/pndm.h"
 #include "ddpm/sampling/times.h"
@@ -68,11 +69,13 @@ NoiseLevel end_level(const SamplerOptions& options, const Schedule& schedule) {
 }
 
 Plan dpm_2m(const SamplerOptions& options, const Schedule& schedule, Times times) {
-  return dpm_multistep_plan(schedule, times, DpmNoise::kNone, end_level(options, schedule));
+  return dpm_multistep_plan(schedule, times, DpmNoise::kNone, end_level(options, schedule),
+                            options.dpm);
 }
 
 Plan dpm_2m_sde(const SamplerOptions& options, const Schedule& schedule, Times times) {
-  return dpm_multistep_plan(schedule, times, DpmNoise::kStochastic, end_level(options, schedule));
+  return dpm_multistep_plan(schedule, times, DpmNoise::kStochastic, end_level(options, schedule),
+                            options.dpm);
 }
 
 Plan pndm(const SamplerOptions& options, const Schedule& schedule, Times times) {
@@ -176,9 +179,12 @@ class Walk {
        std::span<const int64_t> indices, const Plan& plan, BatchView x)
       : predictor_(predictor),
         estimate_{.clip_x0 = options.clip_x0,
+                  .clip_range = options.clip_range,
                   .threshold_quantile = options.threshold_quantile,
                   .threshold_max = options.threshold_max,
-                  .rederive_eps = options.rederive_eps},
+                  .rederive_eps = options.rederive_eps,
+                  .level = {},
+                  .float32 = !options.parity.betas.empty()},
         noise_(noise),
         indices_(indices),
         x_(x),
@@ -200,6 +206,7 @@ class Walk {
     const std::vector<int64_t> times(indices_.size(), stage.t);
     std::optional<BatchView> variance;
     if (stage.learned_variance) variance = variance_.view();
+    estimate_.level = stage.level;
     predictor_.estimate(x_, times, estimate_, history_.x0(0), history_.eps(0), variance);
     for (int64_t image = 0; image < x_.images(); ++image) {
       combine(stage, image);
@@ -281,6 +288,7 @@ const std::vector<SamplerKind>& all_sampler_kinds() {
 Plan sampler_plan(const SamplerOptions& options, const Schedule& schedule,
                   std::span<const int64_t> times) {
   check_times(times, schedule.steps());
+  if (options.parity.changes_plans()) return diffusers_plan(options, schedule, times);
   return row_of(options.kind).plan(options, schedule, times);
 }
 

@@ -16,6 +16,8 @@
 #include "ddpm/base/batch.h"
 #include "ddpm/diffusion/noise_predictor.h"
 #include "ddpm/diffusion/reverse_variance.h"
+#include "ddpm/sampling/dpm_solver.h"
+#include "ddpm/sampling/parity.h"
 #include "ddpm/sampling/sigma_steps.h"
 #include "ddpm/sampling/stage.h"
 
@@ -47,13 +49,16 @@ struct SamplerOptions {
   Variance variance = Variance::kFixedLarge;  // of ancestral steps; if learned, by the predictor
   double eta = 0.0;                           // of DDIM, in [0, 1]
   Churn churn = {};                           // of Euler's and Heun's method
-  bool clip_x0 = true;                        // the predicted x_0, to [-1, 1]
+  DpmRule dpm = {};                           // of kDpm2M and kDpm2MSde
+  bool clip_x0 = true;                        // the predicted x_0, to [-clip_range, clip_range]
+  double clip_range = 1.0;                    // above 0
   double threshold_quantile = 0.0;            // dynamic thresholding: see EstimateOptions
   double threshold_max = 1.0;                 // likewise
   bool rederive_eps = true;                   // from the clipped x_0: see EstimateOptions
   // The last step goes to the level of time 1, as where diffusers has set_alpha_to_one = false; of
   // all samplers with one call a step and of the pseudo numerical methods.
   bool ends_at_one = false;
+  Parity parity = {};  // what another program does otherwise
 };
 
 // Which calls to make for a list of times, as check_times wants it, and what to make of them.

@@ -30,6 +30,9 @@ struct Stage {
   // Before the call: x <- lift_signal x + lift_noise z, from an earlier time up to t.
   double lift_signal = 1.0;
   double lift_noise = 0.0;
+  // What x is at the call, where that is not the schedule's level at t: levels of float32, or of a
+  // sigma between times.
+  std::optional<NoiseLevel> level;
   bool keeps_base = false;  // before the call, behind the lift: base <- x
 
   double x_weight = 0.0;

@@ -13,9 +13,11 @@ namespace ddpm {
 
 namespace {
 
-constexpr std::array<Named<Spacing>, 4> kSpacings = {{{Spacing::kTrailing, "trailing"},
+constexpr std::array<Named<Spacing>, 6> kSpacings = {{{Spacing::kTrailing, "trailing"},
                                                       {Spacing::kLeading, "leading"},
                                                       {Spacing::kLinspace, "linspace"},
+                                                      {Spacing::kDpmLinspace, "dpm_linspace"},
+                                                      {Spacing::kDpmLeading, "dpm_leading"},
                                                       {Spacing::kQuadratic, "quadratic"}}};
 
 // The whole number nearest to numerator / denominator, both positive or 0; of two the even one.
@@ -35,6 +37,10 @@ int64_t time_at(Spacing spacing, int64_t T, int64_t N, int64_t j) {
       return T / N * j + 1;
     case Spacing::kLinspace:
       return N == 1 ? 1 : rounded_quotient((T - 1) * j, N - 1) + 1;
+    case Spacing::kDpmLinspace:
+      return rounded_quotient((T - 1) * (j + 1), N) + 1;
+    case Spacing::kDpmLeading:
+      return T / (N + 1) * (j + 1) + 1;
     case Spacing::kQuadratic: {
       const double share = N == 1 ? 1.0 : static_cast<double>(j) / static_cast<double>(N - 1);
       return static_cast<int64_t>(std::nearbyint(0.8 * static_cast<double>(T) * share * share)) + 1;
@@ -87,18 +93,32 @@ std::string to_string(Spacing spacing) { return name_of(kSpacings, spacing); }
 Spacing spacing_from(std::string_view name) { return value_named(kSpacings, "spacing", name); }
 
 const std::vector<Spacing>& all_spacings() {
-  static const std::vector<Spacing> all = {Spacing::kTrailing, Spacing::kLeading,
-                                           Spacing::kLinspace, Spacing::kQuadratic};
+  static const std::vector<Spacing> all = [] {
+    std::vector<Spacing> list;
+    for (const Named<Spacing>& row : kSpacings) list.push_back(row.value);
+    return list;
+  }();
   return all;
 }
 
-std::vector<int64_t> times_for(Spacing spacing, int64_t T, int64_t steps) {
+std::vector<int64_t> times_for(Spacing spacing, int64_t T, int64_t steps, int64_t offset) {
   DDPM_CHECK(T >= 1 && T <= Schedule::kMaxSteps, "times: T must be in [1, ", Schedule::kMaxSteps,
              "], got ", T);
   DDPM_CHECK(steps >= 1 && steps <= T, "times: steps must be in [1, ", T, "], got ", steps);
+  DDPM_CHECK(offset >= 0 && offset <= T, "times: offset must be in [0, ", T, "], got ", offset);
+  const bool moved = spacing == Spacing::kLeading || spacing == Spacing::kDpmLeading;
   std::vector<int64_t> times;
-  for (int64_t j = 0; j < steps; ++j) times.push_back(time_at(spacing, T, steps, j));
+  for (int64_t j = 0; j < steps; ++j) {
+    times.push_back(time_at(spacing, T, steps, j) + (moved ? offset : 0));
+  }
   return falling(times, T);
+}
+
+int64_t latest_time_above(const Schedule& schedule, double lambda_min) {
+  for (int64_t t = schedule.steps(); t >= 1; --t) {
+    if (schedule.level(t).lambda() >= lambda_min) return t;
+  }
+  throw InvalidArgument(concat("times: no time has a lambda of at least ", lambda_min));
 }
 
 std::vector<int64_t> respaced_times(std::string_view sections, int64_t T) {

@@ -26,20 +26,34 @@ enum class Spacing {
   kLeading,
   // N points from T to 1, both included; a single step is that of time 1.
   kLinspace,
+  // The first N of N + 1 points from T to 1; diffusers' DPM-Solver calls this linspace.
+  kDpmLinspace,
+  // 1 + (T div (N + 1)) j, j = N .. 1; its leading.
+  kDpmLeading,
   // 1 + 0.8 T (j / (N - 1))^2, j = N - 1 .. 0, as the paper of DDIM has it for CIFAR-10: dense
   // where
   // little noise is left, and at least one apart. It begins at 0.8 T.
   kQuadratic,
 };
 
-std::string to_string(Spacing spacing);  // "trailing", "leading", "linspace", "quadratic"
+// "trailing", "leading", "linspace", "dpm_linspace", "dpm_leading", "quadratic"
+std::string to_string(Spacing spacing);
 // Throws InvalidArgument, with the nearest name, for any other word.
 Spacing spacing_from(std::string_view name);
 const std::vector<Spacing>& all_spacings();
 
 // `steps` times, strictly falling within 1 .. T, and a final 0.
-// Throws InvalidArgument unless T is in [1, Schedule::kMaxSteps] and steps in [1, T].
-std::vector<int64_t> times_for(Spacing spacing, int64_t T, int64_t steps);
+//   offset  is added to the times of kLeading and kDpmLeading, as some checkpoints want it, and
+//   means
+//           nothing for the others; where it would lead beyond T the list is moved back below it
+// Throws InvalidArgument unless T is in [1, Schedule::kMaxSteps], steps in [1, T] and offset in
+// [0, T].
+std::vector<int64_t> times_for(Spacing spacing, int64_t T, int64_t steps, int64_t offset = 0);
+
+// The latest time whose lambda is at least lambda_min: a list up to it leaves out the levels that
+// are nearly noise, as DPM-Solver wants it of the cosine schedule. Throws InvalidArgument if there
+// is none.
+int64_t latest_time_above(const Schedule& schedule, double lambda_min);
 
 // The times of [iDDPM]'s respacing. "10,15,20" cuts 1 .. T into as many equal sections, the first
 // ones a step longer where T has a rest, and takes so many times of each, from its first to its

@@ -65,6 +65,42 @@ TEST(TimesFor, QuadraticIsAsElsewhere) {
             (List{800, 632, 484, 356, 247, 158, 89, 40, 10, 0}));
 }
 
+TEST(TimesFor, DpmListsAreAsElsewhere) {
+  EXPECT_EQ(network_times(Spacing::kDpmLinspace, 7), (List{999, 856, 714, 571, 428, 285, 143}));
+  EXPECT_EQ(network_times(Spacing::kDpmLinspace, 10),
+            (List{999, 899, 799, 699, 599, 500, 400, 300, 200, 100}));
+  EXPECT_EQ(network_times(Spacing::kDpmLinspace, 13),
+            (List{999, 922, 845, 768, 692, 615, 538, 461, 384, 307, 231, 154, 77}));
+  EXPECT_EQ(network_times(Spacing::kDpmLeading, 7), (List{875, 750, 625, 500, 375, 250, 125}));
+  EXPECT_EQ(network_times(Spacing::kDpmLeading, 10),
+            (List{900, 810, 720, 630, 540, 450, 360, 270, 180, 90}));
+}
+
+TEST(TimesFor, AnOffsetMovesLeadingTimesAndStaysBelowT) {
+  EXPECT_EQ(times_for(Spacing::kLeading, 1000, 5, 1), (List{802, 602, 402, 202, 2, 0}));
+  EXPECT_EQ(times_for(Spacing::kTrailing, 1000, 4, 1), times_for(Spacing::kTrailing, 1000, 4));
+  for (const Spacing spacing : {Spacing::kLeading, Spacing::kDpmLeading}) {
+    for (int64_t steps = 1; steps <= 97; ++steps) {
+      for (const int64_t offset : {1, 2, 50, 97}) {
+        const List times = times_for(spacing, 97, steps, offset);
+        ASSERT_EQ(std::ssize(times), steps + 1);
+        ASSERT_NO_THROW(check_times(times, 97)) << steps << ' ' << offset;
+      }
+    }
+  }
+  EXPECT_THROW(times_for(Spacing::kLeading, 97, 5, -1), InvalidArgument);
+  EXPECT_THROW(times_for(Spacing::kLeading, 97, 5, 98), InvalidArgument);
+}
+
+TEST(LatestTimeAbove, IsTheLastOneWithThatLambda) {
+  const Schedule schedule = cosine_schedule(1000);
+  const int64_t t = latest_time_above(schedule, -5.1);
+  EXPECT_GE(schedule.level(t).lambda(), -5.1);
+  EXPECT_LT(schedule.level(t + 1).lambda(), -5.1);
+  EXPECT_EQ(latest_time_above(schedule, -1e300), 1000);
+  EXPECT_THROW(latest_time_above(schedule, 1e300), InvalidArgument);
+}
+
 List in_network_clock(List times) {
   times.pop_back();
   for (int64_t& t : times) --t;

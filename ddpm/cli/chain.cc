@@ -1,0 +1,201 @@
+#include "ddpm/cli/chain.h"
+
+#include <algorithm>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
+#include "ddpm/base/version.h"
+#include "ddpm/diffusion/float32_schedule.h"
+#include "ddpm/diffusion/schedule_kinds.h"
+#include "ddpm/sampling/diffusers_times.h"
+
+namespace ddpm {
+
+namespace {
+
+// By most samplers fifty steps are near what a thousand give; by ddpm every time is visited.
+constexpr int64_t kDefaultSteps = 50;
+constexpr const char* kKarras = "karras";
+
+bool has_churn(SamplerKind kind) {
+  return kind == SamplerKind::kEuler || kind == SamplerKind::kHeun;
+}
+
+bool ends_where_told(SamplerKind kind) { return !has_churn(kind) && kind != SamplerKind::kDpm2S; }
+
+bool has_sigmas(SamplerKind kind) {
+  return kind == SamplerKind::kDpm1S || kind == SamplerKind::kDpm2M ||
+         kind == SamplerKind::kDpm2MSde;
+}
+
+// Whether the times are those that the checkpoint names.
+bool takes_its_times(const SamplerFlags& flags) {
+  return flags.spacing == kOfCheckpoint && flags.respacing.empty() && flags.times.empty();
+}
+
+bool takes_its_sampler(const SamplerFlags& flags) { return flags.sampler == kOfCheckpoint; }
+
+int64_t steps_of(const SamplerFlags& flags, SamplerKind kind, int64_t T) {
+  if (flags.steps > 0) return flags.steps;
+  return kind == SamplerKind::kAncestral ? T : std::min(kDefaultSteps, T);
+}
+
+// A flag that only some samplers have.
+void check_belongs(const std::string& command, bool given, const char* flag, const char* samplers,
+                   bool is_one_of_them, SamplerKind kind) {
+  DDPM_CHECK(!given || is_one_of_them, command, ": ", flag, " belongs to --sampler ", samplers,
+             ", got --sampler ", to_string(kind));
+}
+
+// What fits together, but for the times and the bounds.
+void check_sampler_flags(const std::string& command, const SamplerFlags& flags, SamplerKind kind,
+                         int64_t T) {
+  DDPM_CHECK(flags.steps <= T, command, ": --steps must be at most the checkpoint's T, ", T,
+             ", got ", flags.steps);
+  check_belongs(command, flags.eta != 0.0, "--eta", "ddim", kind == SamplerKind::kDdim, kind);
+  check_belongs(command, flags.churn != 0.0, "--churn", "euler or heun", has_churn(kind), kind);
+  const int ways =
+      (flags.steps > 0 ? 1 : 0) + (flags.respacing.empty() ? 0 : 1) + (flags.times.empty() ? 0 : 1);
+  DDPM_CHECK(ways <= 1, command, ": --steps, --respacing and --times exclude each other");
+  const bool named = !flags.respacing.empty() || !flags.times.empty();
+  DDPM_CHECK(!named || flags.switches.lists != "diffusers", command,
+             ": --lists diffusers excludes --respacing and --times");
+}
+
+// Karras spacing with levels between times, in float32 or float64.
+SigmaTimes karras_list(const ModelConfig& model, const Schedule& schedule, int64_t steps,
+                       bool f32) {
+  const bool rounds_down = model.schedule.kind == ScheduleKind::kCosine;
+  if (f32) {
+    return diffusers_karras_times(float32_alpha_bar(float32_betas(model.schedule)), steps,
+                                  rounds_down);
+  }
+  std::vector<double> table;
+  for (int64_t t = 1; t <= schedule.steps(); ++t) table.push_back(schedule.alpha_bar(t));
+  return diffusers_karras_times(table, steps, rounds_down);
+}
+
+// The times of --spacing or of the checkpoint, and with them the levels between times.
+void spaced_times(const SamplerFlags& flags, const ModelConfig& model, const Schedule& schedule,
+                  int64_t steps, Chain& chain) {
+  const ParitySwitches switches = switches_of(flags);
+  const bool its_own = flags.spacing == kOfCheckpoint;
+  const std::string spacing = its_own ? spacing_of(model.sampling) : flags.spacing;
+  if (spacing == kKarras) {
+    const bool sigmas = switches.karras == "sigmas" && has_sigmas(chain.options.kind);
+    DDPM_CHECK(sigmas || flags.switches.karras != "sigmas",
+               "--karras sigmas belongs to --sampler dpmpp_1s, dpmpp_2m or dpmpp_2m_sde, got ",
+               "--sampler ", to_string(chain.options.kind));
+    if (!sigmas) {
+      chain.times = karras_times(schedule, steps);
+      return;
+    }
+    const SigmaTimes list = karras_list(model, schedule, steps, switches.tables == "f32");
+    chain.times = list.times;
+    chain.options.parity.sigmas = list.sigmas;
+    return;
+  }
+  DDPM_CHECK(flags.switches.karras != "sigmas", "--karras sigmas belongs to --spacing karras, got ",
+             "--spacing ", spacing);
+  const int64_t offset = its_own ? model.sampling.steps_offset : 0;
+  const int64_t last =
+      its_own ? latest_time_above(schedule, model.sampling.lambda_min) : schedule.steps();
+  chain.times = switches.lists == "diffusers"
+                    ? diffusers_times({.spacing = spacing_from(spacing),
+                                       .T = schedule.steps(),
+                                       .steps = steps,
+                                       .offset = offset,
+                                       .last = last,
+                                       .runge_kutta = chain.options.kind == SamplerKind::kPndm})
+                    : times_for(spacing_from(spacing), last, steps, offset);
+}
+
+void choose_times(const SamplerFlags& flags, const ModelConfig& model, Chain& chain) {
+  const Schedule schedule = make_schedule(model.schedule);
+  if (!flags.times.empty()) {
+    chain.times = flags.times;
+    chain.times.push_back(0);
+    check_times(chain.times, schedule.steps());
+  } else if (!flags.respacing.empty()) {
+    chain.times = respaced_times(flags.respacing, schedule.steps());
+  } else {
+    const int64_t steps = steps_of(flags, chain.options.kind, schedule.steps());
+    spaced_times(flags, model, schedule, steps, chain);
+  }
+}
+
+// What a PNG says of the times.
+std::string times_text(const SamplerFlags& flags, const SamplingConfig& sampling) {
+  if (!flags.times.empty()) return "times " + join(flags.times, ",");
+  if (!flags.respacing.empty()) return "respacing " + flags.respacing;
+  if (!takes_its_times(flags)) return flags.spacing;
+  const int64_t offset = sampling.steps_offset;
+  return concat(spacing_of(sampling), offset > 0 ? concat(", offset ", offset) : "");
+}
+
+// The rule of a step, but for the bounds of x_0 and the times.
+void choose_rule(const SamplerFlags& flags, const ModelConfig& model, Chain& chain) {
+  SamplerOptions& options = chain.options;
+  const SamplingConfig& sampling = model.sampling;
+  options.kind = takes_its_sampler(flags) ? sampler_of(sampling) : sampler_kind_from(flags.sampler);
+  options.variance =
+      flags.variance == kOfCheckpoint ? model.variance : variance_from(flags.variance);
+  const bool dpm = takes_its_sampler(flags) && sampling.scheduler == SchedulerClass::kDpmMultistep;
+  if (dpm && options.kind == SamplerKind::kAncestral && flags.variance == kOfCheckpoint) {
+    options.variance = Variance::kFixedSmall;  // as much noise as dpmpp_2m_sde has
+  }
+  options.dpm.heun = dpm && sampling.heun;
+  options.eta = flags.eta;
+  options.churn.amount = flags.churn;
+  options.ends_at_one =
+      takes_its_times(flags) && sampling.ends_at_one && ends_where_told(options.kind);
+}
+
+// Where the checkpoint's DPM-Solver ends at first order, which depends on how many steps there are.
+void choose_end(const SamplerFlags& flags, const SamplingConfig& sampling, Chain& chain) {
+  constexpr int64_t kFewSteps = 15;
+  if (!takes_its_sampler(flags) || sampling.scheduler != SchedulerClass::kDpmMultistep) return;
+  const bool few = std::ssize(chain.times) - 1 < kFewSteps;
+  chain.options.dpm.first_order_end =
+      sampling.euler_at_final || (sampling.lower_order_final && few);
+}
+
+void describe_chain(const SamplerFlags& flags, const ModelConfig& model, Chain& chain) {
+  const SamplerOptions& options = chain.options;
+  chain.text = {{"Software", concat("ddpm ", kVersion)},
+                {"sampler", to_string(options.kind)},
+                {"steps", std::to_string(chain.times.size() - 1)},
+                {"spacing", times_text(flags, model.sampling)},
+                {"clip", bound_text(options)}};
+  if (options.kind == SamplerKind::kAncestral) chain.text["variance"] = to_string(options.variance);
+  if (options.kind == SamplerKind::kDdim) chain.text["eta"] = shortest(options.eta);
+  if (has_churn(options.kind)) chain.text["churn"] = shortest(options.churn.amount);
+  if (options.ends_at_one) chain.text["end"] = "t = 1";
+  if (options.dpm.heun) chain.text["solver"] = "heun";
+  if (options.dpm.first_order_end) chain.text["last step"] = "first order";
+  ParitySwitches switches = switches_of(flags);
+  if (switches.eps == "raw") chain.text["eps"] = "raw";
+  switches.eps = "clipped";  // which has a line of its own
+  const std::string others = parity_text(switches);
+  if (!others.empty()) chain.text["parity"] = others;
+}
+
+}  // namespace
+
+Chain chain_of(const std::string& command, const SamplerFlags& flags, const ModelConfig& model) {
+  Chain chain;
+  choose_rule(flags, model, chain);
+  check_sampler_flags(command, flags, chain.options.kind, model.schedule.T);
+  bound_x0(command, flags, model.sampling, chain.options);
+  try {
+    choose_times(flags, model, chain);
+  } catch (const InvalidArgument& error) {
+    throw InvalidArgument(concat(command, ": ", error.what()));
+  }
+  choose_end(flags, model.sampling, chain);
+  apply_parity(command, flags, model, chain);
+  describe_chain(flags, model, chain);
+  return chain;
+}
+
+}  // namespace ddpm
