@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 
 #include "ddpm/base/check.h"
@@ -32,7 +33,17 @@ void read_manifest(std::string_view text) {
   DDPM_ASSERT(ddpm::parse_manifest(ddpm::manifest_text(manifest), "fuzz") == manifest);
 }
 
-void read_scheduler(std::string_view text) { ddpm::parse_scheduler(text, "fuzz"); }
+// The completed file says the same as the one that leaves things out.
+void read_scheduler(std::string_view text) {
+  const ddpm::ModelConfig model = ddpm::parse_scheduler(text, "fuzz");
+  const ddpm::Json completed =
+      ddpm::completed_scheduler_json(ddpm::scheduler_value(text, "fuzz"), "fuzz");
+  const std::string whole = ddpm::scheduler_text(completed);
+  DDPM_ASSERT(ddpm::scheduler_value(whole, "fuzz") == completed);
+  ddpm::ModelConfig again = ddpm::parse_scheduler(whole, "fuzz");
+  again.sampling.passed_over = model.sampling.passed_over;
+  DDPM_ASSERT(again.sampling == model.sampling && again.schedule == model.schedule);
+}
 
 }  // namespace
 

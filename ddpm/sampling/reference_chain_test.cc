@@ -164,8 +164,8 @@ void expect_values(const Chain& chain, double first, double last, double middle)
 std::vector<int64_t> all_times() { return times_for(Spacing::kTrailing, 1000, 1000); }
 std::vector<int64_t> leading(int64_t steps) { return times_for(Spacing::kLeading, 1000, steps); }
 
-constexpr SamplerOptions kDdim{.kind = SamplerKind::kDdim};
-constexpr SamplerOptions kSmall{.variance = Variance::kFixedSmall};
+const SamplerOptions kDdim{.kind = SamplerKind::kDdim};
+const SamplerOptions kSmall{.variance = Variance::kFixedSmall};
 
 // The numbers have nine decimals or more; the worst of 1000 steps in float64 was 1.5e-11.
 constexpr double kDigits = 1e-9;
