@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/json.h"
 #include "ddpm/base/text.h"

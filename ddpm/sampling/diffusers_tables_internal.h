@@ -45,8 +45,9 @@ class DiffusersTables {
 
   // sigma / signal; 0 at the clean image.
   Real u(int64_t t) const {
-    const auto own = parity_.sigmas.find(t);
-    if (own != parity_.sigmas.end()) return static_cast<Real>(own->second);
+    for (const TimeSigma& own : parity_.sigmas) {
+      if (own.t == t) return static_cast<Real>(own.sigma);
+    }
     const Real a = alpha_bar(t);
     return std::sqrt((1 - a) / a);
   }

@@ -129,13 +129,13 @@ SigmaTimes diffusers_karras_times(const std::vector<Real>& alpha_bar, int64_t st
   const double most = std::pow(sigmas.back(), 1.0 / kRho);
   const double least = std::pow(sigmas.front(), 1.0 / kRho);
   std::vector<int64_t> timesteps;
-  std::map<int64_t, double> of_times;
+  std::vector<TimeSigma> of_times;
   for (int64_t i = 0; i < steps; ++i) {
     const double ramp = steps == 1 ? 0.0 : static_cast<double>(i) / static_cast<double>(steps - 1);
     const double sigma = std::pow(most + ramp * (least - most), kRho);  // [EDM] eq. 5
     const double place = timestep_of_log(logs, std::log(sigma));
     timesteps.push_back(static_cast<int64_t>(rounds_down ? place : std::nearbyint(place)));
-    of_times[timesteps.back() + 1] = sigma;
+    of_times.push_back({timesteps.back() + 1, sigma});
   }
   std::reverse(timesteps.begin(), timesteps.end());
   return {walkable(timesteps, T, concat("times: diffusers' Karras list of ", steps, " steps")),

@@ -7,9 +7,9 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <vector>
 
+#include "ddpm/sampling/parity.h"
 #include "ddpm/sampling/times.h"
 
 namespace ddpm {
@@ -29,8 +29,8 @@ struct DiffusersList {
 std::vector<int64_t> diffusers_times(const DiffusersList& list);
 
 struct SigmaTimes {
-  std::vector<int64_t> times;        // as check_times wants them
-  std::map<int64_t, double> sigmas;  // sigma / signal of each but 0
+  std::vector<int64_t> times;     // as check_times wants them
+  std::vector<TimeSigma> sigmas;  // of each but 0
 };
 
 // DPM-Solver with use_karras_sigmas: sigma / signal as [EDM] eq. 5 spaces it, and the nearest time

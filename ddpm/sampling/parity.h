@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,6 +43,12 @@ std::vector<std::string> parity_names();
 // Throws InvalidArgument, with the nearest name, for any other word.
 ParitySwitches parity_of(std::string_view program);
 
+// sigma / signal at a time, where it is not the schedule's.
+struct TimeSigma {
+  int64_t t;
+  double sigma;
+};
+
 // The switches that change a plan, with the numbers that they need.
 struct Parity {
   int64_t stride = 0;           // T div N for next_time = stride; 0: the list's next entry
@@ -53,10 +58,9 @@ struct Parity {
   // noise is of first order on that account.
   bool pndm_of_v = false;
   bool pndm_unguarded = false;
-  bool plain_variance = false;  // learned = plain
-  bool end_noise = false;       // end_noise = yes
-  // sigma / signal at a time, where it is not the schedule's: karras = sigmas.
-  std::map<int64_t, double> sigmas;
+  bool plain_variance = false;    // learned = plain
+  bool end_noise = false;         // end_noise = yes
+  std::vector<TimeSigma> sigmas;  // karras = sigmas; none: the schedule's
 
   bool changes_plans() const {
     return stride > 0 || !betas.empty() || pndm_of_v || pndm_unguarded || plain_variance ||
