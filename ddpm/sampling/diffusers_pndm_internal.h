@@ -64,7 +64,7 @@ class DiffusersPndm {
     starts_.push_back(calls());
     add(i, t, {t, t - half}, {1.0}, Base::kKept);
     add(i, call, {t, call}, {1.0}, Base::kUsed);
-    add(i, call, {t, parity_.stride > 0 ? call - half : s}, {1.0}, Base::kUsed);
+    add(i, call, {t, s}, {1.0}, Base::kUsed);
     add(i, s, {t, s}, {1.0 / 6.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 6.0}, Base::kUsed);
     plan_.back().ends_step = true;
   }

@@ -17,9 +17,8 @@ class SchedulerOfACheckpoint : public EndToEnd {
   void SetUp() override {
     EndToEnd::SetUp();
     train_tiny("run", {"--steps", "20"});
-    for (const auto& entry : fs::directory_iterator(folder_ / "run" / "checkpoints")) {
-      if (fs::is_directory(entry)) fs::copy(entry, folder_ / "theirs", fs::copy_options::recursive);
-    }
+    fs::copy(folder_ / "run" / "checkpoints" / "00000020", folder_ / "theirs",
+             fs::copy_options::recursive);
     fs::remove(folder_ / "theirs" / "manifest.json");  // as diffusers' folders are
   }
 
@@ -144,7 +143,7 @@ TEST_F(SchedulerOfACheckpoint, WhatIsNotDoneIsOneLineThatNamesKeyAndValue) {
   for (const auto& one : cases) {
     set_scheduler("DPMSolverMultistepScheduler", {{one.key, one.value}});
     const Outcome outcome = sample({"--steps", "5"});
-    EXPECT_EQ(outcome.exit_code, 2) << one.key;
+    EXPECT_EQ(outcome.exit_code, 1) << one.key;
     ASSERT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
     EXPECT_NE(outcome.err.find("scheduler_config.json"), std::string::npos) << outcome.err;
     EXPECT_NE(outcome.err.find(one.key), std::string::npos) << outcome.err;

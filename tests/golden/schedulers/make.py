@@ -252,7 +252,7 @@ def steps_of(scheduler, steps):
 def lists():
     for name, cls in CLASSES.items():
         for spacing in SPACINGS:
-            for steps in STEPS + (61, 103, 300, 769):
+            for steps in STEPS + (48, 61, 96, 103, 300, 769):
                 for offset in (0, 1):
                     for skip in ((True, False) if name == "PNDMScheduler" else (None,)):
                         config = {"_class_name": name, "timestep_spacing": spacing,
