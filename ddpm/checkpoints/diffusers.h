@@ -2,7 +2,7 @@
 //
 //   model_index.json                 that it is a DDPMPipeline
 //   unet/config.json                 UNet2DModel, see formats/unet_config.h
-//   scheduler/scheduler_config.json  DDPMScheduler
+//   scheduler/scheduler_config.json  DDPMScheduler; of others also DDIM, PNDM or DPM-Solver
 //
 // diffusers counts times 0 .. T - 1 where this library counts 1 .. T; no number in these files
 // depends on that.
@@ -30,8 +30,8 @@ std::map<std::string, std::string> diffusers_texts(const ModelConfig& model);
 
 // Reads the three files of a folder. Throws IoError; FormatError that names the file and the key
 // for what this library cannot do as it is described. As in diffusers, a key that the scheduler
-// lacks has diffusers' default, and keys that start with '_' say nothing. timestep_spacing only
-// tells which times a shorter sampling visits, which is the sampler's to choose here.
+// lacks has diffusers' default, and keys that start with '_' say nothing; see scheduler_config.h
+// for the four classes of schedulers.
 ModelConfig read_model_config(const std::filesystem::path& folder);
 
 }  // namespace ddpm
