@@ -23,6 +23,8 @@ class Switches {
   Switches(const std::string& command, const SamplerFlags& flags, SamplerKind kind)
       : command_(command), flags_(flags), values_(switches_of(flags)), kind_(kind) {}
 
+  const ParitySwitches& values() const { return values_; }
+
   bool on(std::string ParitySwitches::*value, bool has_it, const char* samplers) const {
     const ParitySwitch& row = row_of(value);
     if (values_.*value != row.theirs) return false;
@@ -96,6 +98,15 @@ void apply_parity(const std::string& command, const SamplerFlags& flags, const M
   parity.plain_variance =
       switches.on(&S::learned, says_variance, "ddpm of a network whose variance is learned");
   parity.end_noise = switches.on(&S::end_noise, ancestral, "ddpm");
+  const bool says_mean = ancestral && model.prediction == Prediction::kMean;
+  if (switches.on(&S::mean, says_mean, "ddpm of a network that predicts the mean")) {
+    options.clip_x0 = false;
+  }
+  if (switches.values().rounding == "truncate") {
+    DDPM_CHECK(command == "sample" || flags.switches.rounding == kOfParity, command,
+               ": --rounding belongs to the images of ddpm sample; pictures are to be looked at");
+    chain.rounding = Rounding::kTruncated;
+  }
   const bool has_weights = strides || ancestral || is_dpm(kind);
   const char* those = "ddpm, ddim, pndm, plms, dpmpp_1s, dpmpp_2m or dpmpp_2m_sde";
   if (switches.on(&S::tables, has_weights, those)) use_float32(command, model, kind, parity);

@@ -37,11 +37,18 @@ struct BoundFlags {
   int64_t draws = 1;
   std::string times = "all";
   std::string variance = "checkpoint";
-  std::string cdf = "exact";
+  std::string parity = "none";
+  std::string cdf = kOfParity;
   bool no_clip = false;
   int64_t pictures = 4;  // of rate-distortion
   bool show_x_t = false;
 };
+
+// The decoder's: as the flag says, or as the program does whose likelihoods are to be met.
+Cdf cdf_of(const BoundFlags& flags) {
+  if (flags.cdf != kOfParity) return cdf_from(flags.cdf);
+  return flags.parity == "none" ? Cdf::kExact : Cdf::kTanh;
+}
 
 std::shared_ptr<BoundFlags> declare(Flags& flags, bool with_pictures) {
   auto values = std::make_shared<BoundFlags>();
@@ -52,8 +59,10 @@ std::shared_ptr<BoundFlags> declare(Flags& flags, bool with_pictures) {
              "for each image and draw in strata");
   flags.choice("--variance", values->variance, {"checkpoint", "fixed_large", "fixed_small"},
                "of the reverse steps: as the checkpoint says, beta, or beta-tilde");
+  flags.choice("--parity", values->parity, {"none", "official-tf", "improved-diffusion"},
+               "evaluate as this program does; docs/parity.md");
   flags.choice(
-      "--cdf", values->cdf, {"exact", "tanh"},
+      "--cdf", values->cdf, {kOfParity, "exact", "tanh"},
       "of the decoder: the normal distribution, or the approximation of published numbers");
   flags.toggle("--no-clip", values->no_clip, "do not clip the predicted x_0 to [-1, 1]");
   if (!with_pictures) return values;
@@ -85,7 +94,7 @@ BoundOptions options_of(const std::string& command, const BoundFlags& flags, con
   options.variance =
       flags.variance == "checkpoint" ? model.config.variance : variance_from(flags.variance);
   options.clip_x0 = !flags.no_clip;
-  options.cdf = cdf_from(flags.cdf);
+  options.cdf = cdf_of(flags);
   options.seed = static_cast<uint64_t>(flags.common.seed);
   return options;
 }
@@ -101,7 +110,7 @@ BoundJob open_job(const std::string& command, const BoundFlags& flags, const Bac
   job["draws"] = flags.draws;
   job["variance"] = to_string(options.variance);
   job["clip"] = options.clip_x0;
-  job["cdf"] = flags.cdf;
+  job["cdf"] = to_string(cdf_of(flags));
   return {model, images, BoundEvaluator(model.predictor, options), job};
 }
 
@@ -180,6 +189,7 @@ std::string next_command(const BoundFlags& flags, const std::string& program,
   next.flag_unless(defaults.draws, "--draws", flags.draws)
       .flag_unless(defaults.times, "--times", flags.times)
       .flag_unless(defaults.variance, "--variance", flags.variance)
+      .flag_unless(defaults.parity, "--parity", flags.parity)
       .flag_unless(defaults.cdf, "--cdf", flags.cdf);
   if (flags.no_clip) next.word("--no-clip");
   if (kind == "bpd") return next.line();

@@ -87,7 +87,7 @@ void make_images(const Model& model, const Chain& chain, const SampleFlags& flag
               });
   for (size_t i = 0; i < indices.size(); ++i) {
     const Image image = to_image(x.image(static_cast<int64_t>(i)), model.config.unet.image_channels,
-                                 model.config.unet.height, model.config.unet.width);
+                                 model.config.unet.height, model.config.unet.width, chain.rounding);
     write_file_whole(image_file(flags.out, indices[i]), encode_job_image(image, job, indices[i]));
   }
   progress.update(static_cast<double>(first + indices.size()));

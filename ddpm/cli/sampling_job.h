@@ -10,6 +10,7 @@
 
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/cli/backend.h"
+#include "ddpm/data/transform.h"
 #include "ddpm/diffusion/noise_predictor.h"
 #include "ddpm/formats/png.h"
 #include "ddpm/sampling/sampler.h"
@@ -46,8 +47,8 @@ struct SamplerFlags {
   bool no_clip = false;
   bool raw_eps = false;
   std::string parity = "none";
-  ParitySwitches switches = {kOfParity, kOfParity, kOfParity, kOfParity,
-                             kOfParity, kOfParity, kOfParity, kOfParity};
+  ParitySwitches switches = {kOfParity, kOfParity, kOfParity, kOfParity, kOfParity,
+                             kOfParity, kOfParity, kOfParity, kOfParity, kOfParity};
 };
 
 inline constexpr const char* kStepsHelp = "reverse steps; 0: all T by ddpm, 50 by the others";
@@ -72,7 +73,8 @@ struct Model {
 struct Chain {
   std::vector<int64_t> times;
   SamplerOptions options;
-  PngText text;  // what a PNG says of it: sampler, steps, eta, ..
+  Rounding rounding = Rounding::kNearest;  // of the images to 8 bits
+  PngText text;                            // what a PNG says of it: sampler, steps, eta, ..
 };
 
 // Throws InvalidArgument for a checkpoint that is not there, FormatError for one that cannot be

@@ -26,6 +26,12 @@ double nearest_sample(float unit, double most) {
   return std::floor(std::clamp(value, 0.0, most) + 0.5);
 }
 
+// The sample at or below a number, in float32.
+uint8_t truncated_byte(float unit) {
+  DDPM_CHECK(std::isfinite(unit), "to_image: wanted finite numbers, got ", unit);
+  return static_cast<uint8_t>(std::clamp((unit + 1.0F) * 127.5F, 0.0F, 255.0F));
+}
+
 uint32_t most_sample(const Image& image) { return (1U << image.bits) - 1; }
 
 bool has_alpha(int64_t channels) { return channels == 2 || channels == 4; }
@@ -176,7 +182,8 @@ uint8_t unit_to_byte(float unit) { return static_cast<uint8_t>(nearest_sample(un
 
 uint16_t unit_to_word(float unit) { return static_cast<uint16_t>(nearest_sample(unit, 65535.0)); }
 
-Image to_image(std::span<const float> chw, int64_t channels, int64_t height, int64_t width) {
+Image to_image(std::span<const float> chw, int64_t channels, int64_t height, int64_t width,
+               Rounding rounding) {
   DDPM_CHECK(channels >= 1 && channels <= 4 && height >= 0 && width >= 0 &&
                  chw.size() == static_cast<size_t>(channels * height * width),
              "to_image: wanted numbers for ", channels, " x ", height, " x ", width,
@@ -185,7 +192,11 @@ Image to_image(std::span<const float> chw, int64_t channels, int64_t height, int
   size_t next = 0;
   for (int64_t c = 0; c < channels; ++c) {
     for (int64_t y = 0; y < height; ++y) {
-      for (int64_t x = 0; x < width; ++x) image.at(y, x, c) = unit_to_byte(chw[next++]);
+      for (int64_t x = 0; x < width; ++x) {
+        const float unit = chw[next++];
+        image.at(y, x, c) =
+            rounding == Rounding::kNearest ? unit_to_byte(unit) : truncated_byte(unit);
+      }
     }
   }
   return image;

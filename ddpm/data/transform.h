@@ -22,10 +22,16 @@ inline float word_to_unit(uint16_t value) { return static_cast<float>(value / 32
 uint8_t unit_to_byte(float unit);
 uint16_t unit_to_word(float unit);
 
+enum class Rounding {
+  kNearest,
+  kTruncated,  // (x + 1) 127.5 in float32 and then the level below, as published programs do
+};
+
 // The picture of one image of a batch, 8 bits. `chw` has channels * height * width numbers, planes
 // one after the other; channels in [1, 4]. Throws InvalidArgument if the sizes differ or a number
 // is not finite.
-Image to_image(std::span<const float> chw, int64_t channels, int64_t height, int64_t width);
+Image to_image(std::span<const float> chw, int64_t channels, int64_t height, int64_t width,
+               Rounding rounding = Rounding::kNearest);
 
 // What is done with an image of another size than the one that is wanted.
 enum class Fit {

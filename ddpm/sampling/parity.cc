@@ -9,7 +9,7 @@ namespace ddpm {
 namespace {
 
 using S = ParitySwitches;
-constexpr std::array<ParitySwitch, 8> kSwitches = {{
+constexpr std::array<ParitySwitch, 10> kSwitches = {{
     {"next-time", "list", "stride", "DDIM and PNDM go to the list's next time, or T div N down",
      &S::next_time},
     {"tables", "f64", "f32", "precision of the schedule and of the steps' weights", &S::tables},
@@ -25,16 +25,25 @@ constexpr std::array<ParitySwitch, 8> kSwitches = {{
      &S::learned},
     {"end-noise", "none", "yes", "noise in ddpm's last step, unless it leaves t = 1",
      &S::end_noise},
+    {"mean", "clipped", "network",
+     "ddpm's mean where the network predicts it: of the clipped x_0, or as the network says it",
+     &S::mean},
+    {"rounding", "nearest", "truncate",
+     "images to 8 bits: to the nearest level, or to the one below in float32", &S::rounding},
 }};
 
-// A program is a row: what of the above it does.
+// A program is a row: which of the above it does, in their order.
 struct Program {
   std::string_view name;
   std::array<bool, kSwitches.size()> theirs;
 };
-constexpr std::array<Program, 2> kPrograms = {{
-    {"none", {false, false, false, false, false, false, false, false}},
-    {"diffusers", {true, true, true, true, true, true, true, true}},
+constexpr bool o = false;  // as we do
+constexpr bool x = true;
+constexpr std::array<Program, 4> kPrograms = {{
+    {"none", {o, o, o, o, o, o, o, o, o, o}},
+    {"diffusers", {x, x, x, x, x, x, x, x, o, o}},
+    {"official-tf", {o, o, o, o, o, o, o, o, x, x}},
+    {"improved-diffusion", {o, o, o, o, o, o, o, o, x, x}},
 }};
 
 }  // namespace

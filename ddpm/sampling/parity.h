@@ -24,6 +24,8 @@ struct ParitySwitches {
   std::string karras = "times";    // or "sigmas": the levels are not those of the rounded times
   std::string learned = "log";     // or "plain": a learned variance is no logarithm
   std::string end_noise = "none";  // or "yes": noise in the last step of ddpm, unless from t = 1
+  std::string mean = "clipped";    // or "network": of one that predicts it, ddpm takes it as it is
+  std::string rounding = "nearest";  // or "truncate": of an image to 8 bits
   bool operator==(const ParitySwitches&) const = default;
 };
 
@@ -38,7 +40,7 @@ struct ParitySwitch {
 };
 std::span<const ParitySwitch> parity_switches();
 
-// "none", "diffusers".
+// "none", "diffusers", "official-tf", "improved-diffusion".
 std::vector<std::string> parity_names();
 // Throws InvalidArgument, with the nearest name, for any other word.
 ParitySwitches parity_of(std::string_view program);
