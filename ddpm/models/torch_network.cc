@@ -4,6 +4,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "ddpm/base/check.h"
@@ -24,30 +25,58 @@ void check_shapes(const UNetConfig& config, const BatchShape& x, size_t timestep
              x.images, ", got ", timesteps);
 }
 
-Tensor timestep_tensor(std::span<const Timestep> timesteps, at::Device device) {
+void check_label(const UNetConfig& config, int64_t label) {
+  if (config.classes == 0) {
+    DDPM_CHECK(label == kNoLabel, "network: it has no classes, got the label ", label);
+  } else {
+    DDPM_CHECK(label >= 0 && label < config.classes, "network: wanted a label in 0 to ",
+               config.classes - 1, ", its classes, got ",
+               label == kNoLabel ? "none" : std::to_string(label));
+  }
+}
+
+Tensor timestep_tensor(const UNetConfig& config, std::span<const Timestep> timesteps,
+                       at::Device device) {
   std::vector<int64_t> indices;
-  for (const Timestep& timestep : timesteps) indices.push_back(timestep.index);
+  for (const Timestep& timestep : timesteps) {
+    DDPM_CHECK(
+        config.learned_times == 0 || (timestep.index >= 0 && timestep.index < config.learned_times),
+        "network: its learned times are 0 to ", config.learned_times - 1, ", got the timestep ",
+        timestep.index);
+    indices.push_back(timestep.index);
+  }
   return to_tensor(indices, device);
+}
+
+UNetCall call_with(int64_t label, int64_t images, at::Device device) {
+  UNetCall call;
+  if (label != kNoLabel) {
+    call.labels = to_tensor(std::vector<int64_t>(static_cast<size_t>(images), label), device);
+  }
+  return call;
 }
 
 }  // namespace
 
-Network make_torch_network(std::shared_ptr<const UNet> unet, at::Device device,
-                           Precision precision) {
-  return [unet = std::move(unet), device, precision](
+Network make_torch_network(std::shared_ptr<const UNet> unet, at::Device device, Precision precision,
+                           int64_t label) {
+  check_label(unet->config(), label);
+  return [unet = std::move(unet), device, precision, label](
              ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
     check_shapes(unet->config(), x.shape(), timesteps.size(), output.shape());
     if (x.images() == 0) return;
     const c10::InferenceMode inference;  // of this thread, so it has to be set here
     std::optional<AutocastBFloat16> autocast;
     if (precision == Precision::kBFloat16) autocast.emplace(device.type());
-    copy_to(unet->forward(to_tensor(x, device), timestep_tensor(timesteps, device)), output);
+    const Tensor n = timestep_tensor(unet->config(), timesteps, device);
+    copy_to(unet->forward(to_tensor(x, device), n, call_with(label, x.images(), device)), output);
   };
 }
 
-NetworkVjp make_torch_vjp(std::shared_ptr<const UNet> unet, at::Device device,
-                          Precision precision) {
-  return [unet = std::move(unet), device, precision](
+NetworkVjp make_torch_vjp(std::shared_ptr<const UNet> unet, at::Device device, Precision precision,
+                          int64_t label) {
+  check_label(unet->config(), label);
+  return [unet = std::move(unet), device, precision, label](
              ConstBatchView x, std::span<const Timestep> timesteps, ConstBatchView cotangent,
              BatchView output, BatchView product) {
     check_shapes(unet->config(), x.shape(), timesteps.size(), output.shape());
@@ -61,7 +90,8 @@ NetworkVjp make_torch_vjp(std::shared_ptr<const UNet> unet, at::Device device,
     {
       std::optional<AutocastBFloat16> autocast;
       if (precision == Precision::kBFloat16) autocast.emplace(device.type());
-      said = unet->forward(x_tensor, timestep_tensor(timesteps, device));
+      said = unet->forward(x_tensor, timestep_tensor(unet->config(), timesteps, device),
+                           call_with(label, x.images(), device));
     }
     said.backward(to_tensor(cotangent, device).to(said.scalar_type()));
     copy_to(said.detach(), output);

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "ddpm/diffusion/network.h"
@@ -15,12 +16,18 @@ enum class Precision {
   kBFloat16,  // products in bfloat16, sums and normalisations in float32
 };
 
+inline constexpr int64_t kNoLabel = -1;
+
 // Calls unet, which is on `device`, in evaluation mode and without gradients, whichever thread
-// calls. Throws InvalidArgument for arrays of another shape than the network's.
-Network make_torch_network(std::shared_ptr<const UNet> unet, at::Device device,
-                           Precision precision);
+// calls.
+//   label  the class of all images, in [0, classes); kNoLabel for a network without classes
+// Throws InvalidArgument for another label. The function throws it for arrays of another shape than
+// the network's, and for a timestep that its table of learned times does not have.
+Network make_torch_network(std::shared_ptr<const UNet> unet, at::Device device, Precision precision,
+                           int64_t label = kNoLabel);
 
 // The same with gradients through x: in evaluation mode too.
-NetworkVjp make_torch_vjp(std::shared_ptr<const UNet> unet, at::Device device, Precision precision);
+NetworkVjp make_torch_vjp(std::shared_ptr<const UNet> unet, at::Device device, Precision precision,
+                          int64_t label = kNoLabel);
 
 }  // namespace ddpm

@@ -158,7 +158,7 @@ TEST(UNet, ItsGradientIsThatOfFiniteDifferences) {
   const Tensor x = images(small_config(), 2).to(at::kDouble);
   const Tensor t = times({10, 900});
   const DropoutKey key{11, 40};
-  const auto loss = [&] { return network.forward(x, t, key).square().mean(); };
+  const auto loss = [&] { return network.forward(x, t, {.dropout = key}).square().mean(); };
   for (const char* name : {"conv_in.weight", "down_blocks.1.attentions.0.to_q.weight",
                            "mid_block.resnets.1.conv2.weight", "time_embedding.linear_1.bias",
                            "up_blocks.0.upsamplers.0.conv.weight", "conv_norm_out.weight"}) {
@@ -188,9 +188,9 @@ TEST(UNet, WithoutADropoutKeyNothingIsDropped) {
   const Tensor x = images(small_config(), 2);
   const Tensor t = times({10, 900});
   EXPECT_TRUE(at::equal(network.forward(x, t), network.forward(x, t)));
-  const Tensor dropped = network.forward(x, t, DropoutKey{1, 0});
-  EXPECT_TRUE(at::equal(dropped, network.forward(x, t, DropoutKey{1, 0})));
-  EXPECT_FALSE(at::equal(dropped, network.forward(x, t, DropoutKey{2, 0})));
+  const Tensor dropped = network.forward(x, t, {.dropout = DropoutKey{1, 0}});
+  EXPECT_TRUE(at::equal(dropped, network.forward(x, t, {.dropout = DropoutKey{1, 0}})));
+  EXPECT_FALSE(at::equal(dropped, network.forward(x, t, {.dropout = DropoutKey{2, 0}})));
   EXPECT_FALSE(at::equal(dropped, network.forward(x, t)));
 }
 
@@ -209,7 +209,7 @@ TEST(Blocks, DownsamplingPadsBelowAndToTheRight) {
   conv.weight.zero_();
   for (int64_t c = 0; c < 8; ++c) conv.weight[c][c][2][2] = 1.0;
   const Tensor x = at::arange(8 * 16, at::kFloat).reshape({1, 8, 4, 4}) + 1.0;
-  const Tensor y = downsample(conv, x);
+  const Tensor y = downsample(conv, x, /*padding=*/0);
   EXPECT_EQ(y.sizes().vec(), (std::vector<int64_t>{1, 8, 2, 2}));
   EXPECT_EQ((y[0][0][0][0].item<double>()), (x[0][0][2][2].item<double>()));
   EXPECT_EQ((y[0][0][1][1].item<double>()), 0.0);
@@ -222,10 +222,11 @@ TEST(Blocks, AttentionIsTheSoftmaxOfScaledProducts) {
   network.use_channels_last(false);
   network.parameters().to(at::kDouble);
   const std::string prefix = "mid_block.attentions.0";
-  const AttentionBlock attention(network.parameters(), prefix, config);
+  const AttentionBlock attention(network.parameters(), prefix, config, /*channels=*/16,
+                                 config.norm_groups, /*scale=*/1.0);
   const Tensor x = images(config, 1).to(at::kDouble).expand({2, 16, 8, 12}).narrow(2, 0, 4) *
                    at::arange(16, at::kDouble).reshape({1, 16, 1, 1});
-  const Tensor h = attention.norm(x).flatten(2).transpose(1, 2);
+  const Tensor h = (*attention.norm)(x).flatten(2).transpose(1, 2);
   const auto project = [&](const Layer& layer) {
     return at::matmul(h, layer.weight.t()) + layer.bias;
   };

@@ -90,7 +90,7 @@ Tensor Trainer::predict(const NoisyBatch& noisy, int64_t first_sample) const {
   const Tensor timesteps = to_tensor(indices, device_);
   std::optional<AutocastBFloat16> autocast;
   if (config_.precision == "bf16") autocast.emplace(device_.type());
-  return network_->forward(x_t, timesteps, dropout);
+  return network_->forward(x_t, timesteps, {.dropout = dropout});
 }
 
 StepReport Trainer::step(ConstBatchView x0, int64_t first_sample) {
