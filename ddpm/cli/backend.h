@@ -23,6 +23,7 @@ struct ExecutorOptions {
   std::string device = "cpu";  // "cpu", "auto", "cuda", "cuda:N"
   std::string precision = "fp32";
   int64_t threads = 0;  // 0: one for each core
+  int64_t label = -1;   // the class of all images; -1: the network has no classes
 };
 
 // What `train` was asked for.

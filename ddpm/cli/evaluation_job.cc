@@ -99,21 +99,25 @@ EvaluationImages open_images(const std::string& command, const EvaluationFlags& 
 }
 
 Json job_of(const EvaluationFlags& flags, const Model& model, const EvaluationImages& images) {
-  return {{"format", kJobFormat},
-          {"checkpoint", model.hash},
-          {"weights", flags.model.weights},
-          {"precision", flags.model.precision},
-          {"data", images.dataset.fingerprint()},
-          {"first_image", images.first},
-          {"images", images.count},
-          {"seed", flags.seed},
-          {"batch_size", flags.batch_size}};
+  Json job = {{"format", kJobFormat},
+              {"checkpoint", model.hash},
+              {"weights", flags.model.weights},
+              {"precision", flags.model.precision},
+              {"data", images.dataset.fingerprint()},
+              {"first_image", images.first},
+              {"images", images.count},
+              {"seed", flags.seed},
+              {"batch_size", flags.batch_size}};
+  if (flags.model.label) job["class"] = *flags.model.label;
+  return job;
 }
 
 std::string protocol_text(const EvaluationFlags& flags, const Model& model,
                           const EvaluationImages& images) {
   return concat(flags.model.weights, " weights of checkpoint ", model.hash, " in ",
-                flags.model.precision, ", ", images.text(), ", seed ", flags.seed);
+                flags.model.precision,
+                flags.model.label ? concat(", class ", *flags.model.label) : "", ", ",
+                images.text(), ", seed ", flags.seed);
 }
 
 bool complete_watched(ResultFile& file, int64_t width, const EvaluationFlags& flags,

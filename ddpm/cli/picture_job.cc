@@ -48,9 +48,7 @@ PngText picture_text(const std::string& command, const PictureFlags& flags, cons
   PngText text = chain.text;
   text["command"] = command;
   text["seed"] = std::to_string(flags.seed);
-  text["weights"] = flags.model.weights;
-  text["precision"] = flags.model.precision;
-  text["checkpoint"] = model.hash;
+  add_model_text(text, model, flags.model);
   return text;
 }
 

@@ -59,9 +59,7 @@ std::shared_ptr<SampleFlags> declare(Flags& flags) {
 PngText job_text(const SampleFlags& flags, const Model& model, const Chain& chain) {
   PngText job = chain.text;
   job["seed"] = std::to_string(flags.seed);
-  job["weights"] = flags.model.weights;
-  job["precision"] = flags.model.precision;
-  job["checkpoint"] = model.hash;
+  add_model_text(job, model, flags.model);
   if (flags.rng != SampleFlags().rng) job["rng"] = flags.rng;
   // which decides what each image is
   if (draws_all_images_together(flags.rng)) job["images"] = std::to_string(flags.count);

@@ -11,6 +11,25 @@ namespace {
 
 constexpr size_t kHashDigits = 16;
 
+// A label is given just where the network has classes, and is one of them.
+void check_class(const std::string& command, const ModelFlags& flags, const UNetConfig& unet) {
+  const std::string got = flags.label ? std::to_string(*flags.label) : "none";
+  if (unet.classes == 0) {
+    DDPM_CHECK(!flags.label, command, ": --class: the network has no classes, got ", got);
+  } else {
+    DDPM_CHECK(flags.label && *flags.label < unet.classes, command, ": --class: wanted 0 to ",
+               unet.classes - 1, ", the network's classes, got ", got);
+  }
+}
+
+// A table that ends before the process does would be noticed on the way.
+void check_learned_times(const std::filesystem::path& checkpoint, const ModelConfig& config) {
+  const int64_t times = config.unet.learned_times;
+  if (times == 0 || times >= config.schedule.T) return;
+  throw FormatError(concat(checkpoint.string(), ": the network has learned ", times,
+                           " times, wanted those of its schedule, ", config.schedule.T));
+}
+
 }  // namespace
 
 void declare_model_flags(Flags& flags, ModelFlags& values) {
@@ -20,6 +39,8 @@ void declare_model_flags(Flags& flags, ModelFlags& values) {
                "the averaged weights or those the optimiser left");
   flags.choice("--precision", values.precision, {"fp32", "bf16"}, "of the network's arithmetic");
   flags.text("--device", values.device, "auto|cpu|cuda[:N]", "where the network runs");
+  flags.optional_integer("--class", values.label,
+                         "which of its classes a network that has classes is to show", 0);
   flags.integer("--threads", values.threads, "0: one for each core", 0, 4096);
 }
 
@@ -27,7 +48,8 @@ ExecutorOptions executor_options(const ModelFlags& flags) {
   return {.ema = flags.weights == "ema",
           .device = flags.device,
           .precision = flags.precision,
-          .threads = flags.threads};
+          .threads = flags.threads,
+          .label = flags.label.value_or(-1)};
 }
 
 Model open_model(const std::string& command, const ModelFlags& flags, const Backend& backend) {
@@ -35,10 +57,19 @@ Model open_model(const std::string& command, const ModelFlags& flags, const Back
              ": --checkpoint: ", flags.checkpoint, " does not exist");
   const auto checkpoint = resolve_checkpoint(flags.checkpoint);
   const ModelConfig config = read_model_config(checkpoint);
+  check_class(command, flags, config.unet);
+  check_learned_times(checkpoint, config);
   const Network network = backend.open_network(checkpoint, executor_options(flags));
   return {checkpoint, checkpoint_hash(checkpoint).substr(0, kHashDigits), config, network,
           NoisePredictor(network, make_schedule(config.schedule), config.prediction,
                          config.unet.learned_variance)};
+}
+
+void add_model_text(PngText& text, const Model& model, const ModelFlags& flags) {
+  text["weights"] = flags.weights;
+  text["precision"] = flags.precision;
+  text["checkpoint"] = model.hash;
+  if (flags.label) text["class"] = std::to_string(*flags.label);
 }
 
 std::string describe(const Model& model, const ModelFlags& flags) {
@@ -46,7 +77,8 @@ std::string describe(const Model& model, const ModelFlags& flags) {
   return concat("checkpoint ", model.checkpoint.filename().string(), " (", flags.weights,
                 " weights, ", with_thousands(count_parameters(unet)), " parameters, ", unet.height,
                 "x", unet.width, ", ", unet.image_channels,
-                unet.image_channels == 1 ? " channel)" : " channels)");
+                unet.image_channels == 1 ? " channel" : " channels",
+                flags.label ? concat(", class ", *flags.label) : "", ")");
 }
 
 void add_model_flags(NextCommand& next, const ModelFlags& flags) {
@@ -56,6 +88,7 @@ void add_model_flags(NextCommand& next, const ModelFlags& flags) {
       .flag_unless(defaults.precision, "--precision", flags.precision)
       .flag_unless(defaults.device, "--device", flags.device)
       .flag_unless(defaults.threads, "--threads", flags.threads);
+  if (flags.label) next.flag("--class", *flags.label);
 }
 
 }  // namespace ddpm

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct ModelFlags {
   std::string device = "auto";
   std::string precision = "fp32";
   int64_t threads = 0;
+  std::optional<int64_t> label;  // --class
 };
 
 void declare_model_flags(Flags& flags, ModelFlags& values);
@@ -77,14 +79,17 @@ struct Chain {
   PngText text;                            // what a PNG says of it: sampler, steps, eta, ..
 };
 
-// Throws InvalidArgument for a checkpoint that is not there, FormatError for one that cannot be
-// used.
 // How LibTorch is to run the network.
 ExecutorOptions executor_options(const ModelFlags& flags);
 
+// Throws InvalidArgument for a checkpoint that is not there or a class that its network does not
+// have, FormatError for a checkpoint that cannot be used.
 Model open_model(const std::string& command, const ModelFlags& flags, const Backend& backend);
 
 Chain chain_of(const std::string& command, const SamplerFlags& flags, const ModelConfig& model);
+
+// What a PNG says of the model: weights, precision, checkpoint, class.
+void add_model_text(PngText& text, const Model& model, const ModelFlags& flags);
 
 // "checkpoint 00003000 (ema weights, 1,112,801 parameters, 28x28, 1 channel)".
 std::string describe(const Model& model, const ModelFlags& flags);

@@ -37,13 +37,13 @@ Opened open(const std::filesystem::path& checkpoint, const ExecutorOptions& opti
 Network open_network_with_torch(const std::filesystem::path& checkpoint,
                                 const ExecutorOptions& options) {
   const Opened opened = open(checkpoint, options);
-  return make_torch_network(opened.network, opened.device, opened.precision);
+  return make_torch_network(opened.network, opened.device, opened.precision, options.label);
 }
 
 NetworkVjp open_vjp_with_torch(const std::filesystem::path& checkpoint,
                                const ExecutorOptions& options) {
   const Opened opened = open(checkpoint, options);
-  return make_torch_vjp(opened.network, opened.device, opened.precision);
+  return make_torch_vjp(opened.network, opened.device, opened.precision, options.label);
 }
 
 NormalDraws torch_normal_draws(uint64_t seed) {

@@ -13,6 +13,15 @@ namespace {
 constexpr const char* kPlainGroup = "Options";
 constexpr int kMostNumbers = 1000;  // of one flag
 
+int64_t integer_in(const std::string& who, const std::string& given, int64_t least, int64_t most) {
+  const auto number = parse_int(given);
+  const bool open = most == std::numeric_limits<int64_t>::max();
+  DDPM_CHECK(number && *number >= least && *number <= most, who, " must be a whole number ",
+             open ? concat("of at least ", least) : concat("in [", least, ", ", most, "]"),
+             ", got '", given, "'");
+  return *number;
+}
+
 }  // namespace
 
 Flags::Flags(CLI::App& app, std::string command) : app_(app), command_(std::move(command)) {}
@@ -46,13 +55,15 @@ void Flags::integer(const std::string& name, int64_t& value, const std::string& 
                     int64_t most) {
   custom(name, "N", help, std::to_string(value), kPlainGroup,
          [&value, least, most, who = command_ + ": " + name](const std::string& given) {
-           const auto number = parse_int(given);
-           const bool open = most == std::numeric_limits<int64_t>::max();
-           DDPM_CHECK(number && *number >= least && *number <= most, who,
-                      " must be a whole number ",
-                      open ? concat("of at least ", least) : concat("in [", least, ", ", most, "]"),
-                      ", got '", given, "'");
-           value = *number;
+           value = integer_in(who, given, least, most);
+         });
+}
+
+void Flags::optional_integer(const std::string& name, std::optional<int64_t>& value,
+                             const std::string& help, int64_t least) {
+  custom(name, "N", help, "", kPlainGroup,
+         [&value, least, who = command_ + ": " + name](const std::string& given) {
+           value = integer_in(who, given, least, std::numeric_limits<int64_t>::max());
          });
 }
 

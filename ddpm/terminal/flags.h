@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ class Flags {
             const std::string& help);
   void integer(const std::string& name, int64_t& value, const std::string& help, int64_t least,
                int64_t most = std::numeric_limits<int64_t>::max());
+  // The same without a default: the value stays empty unless one is given.
+  void optional_integer(const std::string& name, std::optional<int64_t>& value,
+                        const std::string& help, int64_t least);
   void number(const std::string& name, double& value, const std::string& help, double least,
               double most);
   void choice(const std::string& name, std::string& value, const std::vector<std::string>& choices,
