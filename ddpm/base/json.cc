@@ -1,5 +1,6 @@
 #include "ddpm/base/json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -105,6 +106,14 @@ std::string json_shown(const Json& value) {
   constexpr size_t kMost = 100;
   const std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
   return text.size() <= kMost ? text : text.substr(0, kMost) + "..";
+}
+
+std::string name_shown(const std::string& name) {
+  constexpr size_t kMost = 100;
+  const bool plain =
+      !name.empty() && name.size() <= kMost &&
+      std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c <= '~'; });
+  return plain ? name : json_shown(Json(name));
 }
 
 }  // namespace ddpm

@@ -26,4 +26,7 @@ std::string json_line(const Json& value);
 // As an error message shows a value that came from a file: one line of ASCII, cut short.
 std::string json_shown(const Json& value);
 
+// The same of a name that came from a file: without quotes where it is short and plain.
+std::string name_shown(const std::string& name);
+
 }  // namespace ddpm
