@@ -1,49 +1,21 @@
 #include "ddpm/checkpoints/parameters.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
-#include <set>
 #include <utility>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/text.h"
+#include "ddpm/base/finite.h"
+#include "ddpm/checkpoints/mismatch.h"
+#include "ddpm/checkpoints/weights.h"
 #include "ddpm/formats/safetensors.h"
 
 namespace ddpm {
 
 namespace {
 
-constexpr size_t kMostFaultsTold = 10;
-
 bool starts_with(const std::string& text, const std::string& prefix) {
   return text.compare(0, prefix.size(), prefix) == 0;
-}
-
-// What is wrong with the names and shapes of a file, a phrase a tensor.
-std::vector<std::string> faults_of(const SafetensorsFile& file,
-                                   const std::vector<NamedShape>& wanted, const std::string& prefix,
-                                   std::span<const std::string> other_prefixes) {
-  std::vector<std::string> faults;
-  std::set<std::string> known;
-  for (const NamedShape& parameter : wanted) {
-    const std::string name = prefix + parameter.name;
-    known.insert(name);
-    const auto found = file.tensors().find(name);
-    if (found == file.tensors().end()) {
-      faults.push_back("no " + name);
-    } else if (found->second.shape != parameter.shape) {
-      faults.push_back(concat(name, " wanted ", shape_text(parameter.shape), ", got ",
-                              shape_text(found->second.shape)));
-    }
-  }
-  for (const auto& entry : file.tensors()) {
-    const std::string& name = entry.first;
-    const bool others = std::any_of(other_prefixes.begin(), other_prefixes.end(),
-                                    [&](const auto& other) { return starts_with(name, other); });
-    if (!others && known.count(name) == 0) faults.push_back(name + " left over");
-  }
-  return faults;
 }
 
 }  // namespace
@@ -59,8 +31,7 @@ void check_parameters(const UNetConfig& unet, const ParameterViews& values,
     const NamedShape& parameter = parameters[i];
     DDPM_CHECK(std::ssize(values[i]) == parameter.count(), who, ": ", parameter.name, " wanted ",
                parameter.count(), " values, got ", values[i].size());
-    const auto bad = std::count_if(values[i].begin(), values[i].end(),
-                                   [](float value) { return !std::isfinite(value); });
+    const int64_t bad = count_not_finite(values[i]);
     if (bad > 0) {
       throw NotFinite(concat(who, ": ", parameter.name, " has ", bad, " of ", values[i].size(),
                              " values that are not finite"));
@@ -88,19 +59,21 @@ ParameterValues read_parameters(const std::filesystem::path& path, const UNetCon
                                 const std::string& prefix,
                                 std::span<const std::string> other_prefixes) {
   const SafetensorsFile file(path);
-  const std::vector<NamedShape> parameters = unet_parameters(unet);
-  std::vector<std::string> faults = faults_of(file, parameters, prefix, other_prefixes);
-  if (!faults.empty()) {
-    const size_t count = faults.size();
-    if (count > kMostFaultsTold) faults.resize(kMostFaultsTold);
-    throw FormatError(concat(path.string(), ": not the tensors of this network, ", count,
-                             count == 1 ? " difference: " : " differences: ", join(faults, "; "),
-                             count > kMostFaultsTold ? "; .." : ""));
+  std::vector<NamedShape> wanted = unet_parameters(unet);
+  for (NamedShape& parameter : wanted) parameter.name = prefix + parameter.name;
+  ShapesByName shapes;
+  for (const auto& [name, tensor] : file.tensors()) {
+    const bool others =
+        std::any_of(other_prefixes.begin(), other_prefixes.end(),
+                    [&name = name](const auto& other) { return starts_with(name, other); });
+    if (!others) shapes[name] = tensor.shape;
   }
+  const std::string report = mismatch_report(wanted, shapes);
+  if (!report.empty()) throw FormatError(concat(path.string(), ": ", report));
   ParameterValues values;
-  for (const NamedShape& parameter : parameters) {
-    const std::string name = prefix + parameter.name;
-    values.push_back(as_floats(file.tensors().at(name), concat(path.string(), ": ", name)));
+  for (const NamedShape& parameter : wanted) {
+    values.push_back(finite_floats(file.tensors().at(parameter.name),
+                                   concat(path.string(), ": ", parameter.name)));
   }
   return values;
 }

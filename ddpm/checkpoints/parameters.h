@@ -35,9 +35,8 @@ std::string encode_parameters(const UNetConfig& unet,
                               const std::map<std::string, std::string>& metadata = {});
 
 // The set whose names begin with `prefix`, as float32 (F16, BF16 and F64 are converted). Throws
-// IoError; FormatError that lists at most ten tensors that are missing, left over or of another
-// shape, and says how many there are. Names that begin with one of `other_prefixes` are not left
-// over.
+// IoError; FormatError for tensors that are missing, left over or of another shape (mismatch.h) and
+// for numbers that are not finite. Names that begin with one of `other_prefixes` are not left over.
 ParameterValues read_parameters(const std::filesystem::path& file, const UNetConfig& unet,
                                 const std::string& prefix = "",
                                 std::span<const std::string> other_prefixes = {});
