@@ -8,7 +8,7 @@
 #include "ddpm/base/sha256.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/manifest.h"
-#include "ddpm/formats/safetensors.h"
+#include "ddpm/checkpoints/weights.h"
 
 namespace ddpm {
 
@@ -42,19 +42,6 @@ class Writer {
   FileLayer& files_;
   Manifest manifest_;
 };
-
-// The file of the averaged weights. Throws FormatError, saying how to convert it, if there is only
-// one of PyTorch's own in its place.
-fs::path weights_file(const fs::path& checkpoint) {
-  fs::path path = checkpoint / kDiffusersWeightsName;
-  if (fs::exists(path)) return path;
-  for (const char* ending : {".bin", ".pt", ".pth", ".ckpt"}) {
-    fs::path other = path;
-    other.replace_extension(ending);
-    if (fs::exists(other)) refuse_pickle(MappedFile(other).bytes(), other.string());
-  }
-  throw FormatError(concat(path.string(), ": missing; the weights are wanted there"));
-}
 
 }  // namespace
 
@@ -102,9 +89,10 @@ void verify_checkpoint(const fs::path& checkpoint) {
   }
 }
 
-std::string checkpoint_hash(const fs::path& checkpoint) {
+std::string checkpoint_hash(const fs::path& checkpoint, const WeightsChoice& choice) {
   const fs::path manifest = checkpoint / kManifestName;
-  return sha256_of_file(fs::exists(manifest) ? manifest : weights_file(checkpoint));
+  if (fs::exists(manifest)) return sha256_of_file(manifest);
+  return hash_of(find_weights(find_model_folder(checkpoint, choice.ema), choice));
 }
 
 bool has_training_state(const fs::path& checkpoint) { return fs::exists(checkpoint / kStateName); }
@@ -118,11 +106,15 @@ TrainingState read_training_state(const fs::path& checkpoint) {
 }
 
 ParameterValues read_arrays(const fs::path& checkpoint, const UNetConfig& unet, ArraySet set) {
-  if (set == ArraySet::kEma) return read_parameters(weights_file(checkpoint), unet);
-  const fs::path path = checkpoint / (set == ArraySet::kRaw ? kRawName : kOptimizerName);
-  DDPM_CHECK(fs::exists(path), checkpoint.string(), ": has only averaged weights: no ",
-             path.filename().string());
-  if (set == ArraySet::kRaw) return read_parameters(path, unet);
+  const bool ema = set == ArraySet::kEma;
+  if (ema || set == ArraySet::kRaw) {
+    ParameterValues values;
+    Weights(find_weights(find_model_folder(checkpoint, ema), {.ema = ema, .variant = ""}))
+        .read(unet, [&](size_t, std::vector<float> one) { values.push_back(std::move(one)); });
+    return values;
+  }
+  const fs::path path = checkpoint / kOptimizerName;
+  DDPM_CHECK(fs::exists(path), checkpoint.string(), ": has no ", kOptimizerName);
   const bool first = set == ArraySet::kFirstMoment;
   const std::string& other = first ? kSecondMomentPrefix : kFirstMomentPrefix;
   return read_parameters(path, unet, first ? kFirstMomentPrefix : kSecondMomentPrefix,

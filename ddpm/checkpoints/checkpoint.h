@@ -13,6 +13,7 @@
 #include <string>
 
 #include "ddpm/base/file.h"
+#include "ddpm/checkpoints/model_folder.h"
 #include "ddpm/checkpoints/parameters.h"
 #include "ddpm/checkpoints/state.h"
 
@@ -35,8 +36,10 @@ void write_checkpoint(const std::filesystem::path& path, const TrainingState& st
 void verify_checkpoint(const std::filesystem::path& checkpoint);
 
 // SHA-256 of the manifest, and so of all that is in the checkpoint. Of a folder without a manifest,
-// as other programs write them, that of the weights' file.
-std::string checkpoint_hash(const std::filesystem::path& checkpoint);
+// as other programs write them, that of the chosen weights: see hash_of. Throws what find_weights
+// throws.
+std::string checkpoint_hash(const std::filesystem::path& checkpoint,
+                            const WeightsChoice& choice = {});
 
 // False for a folder that has only diffusers' part.
 bool has_training_state(const std::filesystem::path& checkpoint);

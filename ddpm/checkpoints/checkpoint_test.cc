@@ -200,7 +200,7 @@ TEST(Checkpoint, DiffusersPartAloneCanBeSampledFromButNotGoneOnWith) {
   const UNetConfig unet = read_model_config(path).unet;
   EXPECT_TRUE(same_bits(read_arrays(path, unet, ArraySet::kEma), toy.ema));
   expect_contains(complaint<InvalidArgument>([&] { read_arrays(path, unet, ArraySet::kRaw); }),
-                  "has only averaged weights");
+                  "has one set of weights");
   expect_contains(complaint<InvalidArgument>([&] { read_training_state(path); }),
                   "has no training state");
   EXPECT_EQ(checkpoint_hash(path).size(), 64u);

@@ -15,11 +15,29 @@ namespace {
 
 constexpr const char* kIndexName = "model_index.json";
 constexpr const char* kUNetName = "unet/config.json";
+constexpr const char* kConfigName = "config.json";
+constexpr const char* kDefaultScheduler = R"({"_class_name": "DDPMScheduler"})";
 constexpr const char* kVersionKey = "_diffusers_version";
 constexpr int64_t kMaxBytes = 1 << 23;  // 100,000 betas among them
 
 Json read_json(const fs::path& path) {
   return parse_json(read_file(path, kMaxBytes), path.string());
+}
+
+std::string who_of_scheduler(const ModelFolder& folder) {
+  return folder.scheduler.empty()
+             ? concat(folder.root.string(), ": the default of a folder without a scheduler")
+             : folder.scheduler.string();
+}
+
+ModelConfig read_process(const ModelFolder& folder) {
+  const std::string who = who_of_scheduler(folder);
+  if (folder.scheduler.empty()) return parse_scheduler(kDefaultScheduler, who);
+  const std::string text = read_file(folder.scheduler, kMaxBytes);
+  if (!folder.scheduler_class.empty()) {
+    expect_class(parse_json(text, who), folder.scheduler_class.c_str(), who);
+  }
+  return parse_scheduler(text, who);
 }
 
 }  // namespace
@@ -43,19 +61,29 @@ std::map<std::string, std::string> diffusers_texts(const ModelConfig& model) {
           {kDiffusersSchedulerName, json_text(scheduler_json(model, version))}};
 }
 
-ModelConfig read_model_config(const fs::path& folder) {
-  const fs::path index = folder / kIndexName;
-  expect_class(read_json(index), "DDPMPipeline", index.string());
-  const fs::path unet = folder / kUNetName;
-  const fs::path scheduler = folder / kDiffusersSchedulerName;
-  ModelConfig model = parse_scheduler(read_file(scheduler, kMaxBytes), scheduler.string());
-  model.unet = unet_config_from_json(read_json(unet), unet.string());
+ModelConfig read_model_config(const ModelFolder& folder) {
+  const fs::path config = folder.network / kConfigName;
+  ModelConfig model = read_process(folder);
+  model.unet = unet_config_from_json(read_json(config), config.string());
   if (model.unet.learned_variance != is_learned(model.variance)) {
-    throw FormatError(concat(scheduler.string(), ": variance_type: ", to_string(model.variance),
+    throw FormatError(concat(who_of_scheduler(folder),
+                             ": variance_type: ", to_string(model.variance),
                              " does not go with a network of ", model.unet.image_channels,
                              " input and ", model.unet.output_channels(), " output channels"));
   }
   return model;
+}
+
+ModelConfig read_model_config(const fs::path& folder) {
+  return read_model_config(find_model_folder(folder));
+}
+
+std::vector<std::string> defaults_of_network(const ModelFolder& folder) {
+  const fs::path config = folder.network / kConfigName;
+  std::vector<std::string> keys;
+  const Json complete = completed_unet_json(read_json(config), config.string(), &keys);
+  for (std::string& key : keys) key = concat(key, " = ", complete.at(key).dump());
+  return keys;
 }
 
 }  // namespace ddpm

@@ -1,4 +1,5 @@
-// diffusers' description of a network and its process: what DDPMPipeline.from_pretrained opens.
+// diffusers' description of a network and its process: what DDPMPipeline.from_pretrained opens. It
+// is written so, and read from every folder of model_folder.h.
 //
 //   model_index.json                 that it is a DDPMPipeline
 //   unet/config.json                 UNet2DModel, see formats/unet_config.h
@@ -12,8 +13,10 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "ddpm/checkpoints/model_config.h"
+#include "ddpm/checkpoints/model_folder.h"
 #include "ddpm/checkpoints/train_config.h"
 #include "ddpm/formats/unet_config.h"
 
@@ -28,10 +31,17 @@ ModelConfig model_config_of(const TrainConfig& config, const UNetConfig& unet);
 // described is this library's own: x_0 clipped to [-1, 1], times that begin at T ("trailing").
 std::map<std::string, std::string> diffusers_texts(const ModelConfig& model);
 
-// Reads the three files of a folder. Throws IoError; FormatError that names the file and the key
-// for what this library cannot do as it is described. As in diffusers, a key that the scheduler
-// lacks has diffusers' default, and keys that start with '_' say nothing; see scheduler_config.h
-// for the four classes of schedulers.
+// Reads what a folder says of its network and its process; without a scheduler_config.json the
+// process is a DDPMScheduler's with nothing said. Throws IoError; FormatError that names the file
+// and the key for what this library cannot do as it is described, and for a scheduler of another
+// class than model_index.json says. As in diffusers, a key that a file lacks has diffusers'
+// default, and keys that start with '_' say nothing; see scheduler_config.h for the four classes of
+// schedulers.
+ModelConfig read_model_config(const ModelFolder& folder);
 ModelConfig read_model_config(const std::filesystem::path& folder);
+
+// The keys that the network's config.json leaves out, with diffusers' defaults for them, each as
+// "key = value".
+std::vector<std::string> defaults_of_network(const ModelFolder& folder);
 
 }  // namespace ddpm

@@ -7,6 +7,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/manifest.h"
+#include "ddpm/checkpoints/model_folder.h"
 #include "ddpm/formats/safetensors.h"
 
 namespace ddpm {
@@ -124,10 +125,11 @@ fs::path resolve_checkpoint(const fs::path& path, std::vector<std::string>* pass
     verify_checkpoint(path);
     return path;
   }
-  if (fs::exists(path / "model_index.json")) return path;
-  DDPM_CHECK(fs::is_directory(path / "checkpoints"), path.string(),
+  const bool is_run = fs::is_directory(path / "checkpoints");  // which has a config.json, too
+  if (fs::exists(path / "model_index.json") || (!is_run && is_model_folder(path))) return path;
+  DDPM_CHECK(is_run, path.string(),
              ": wanted a run or a checkpoint, got a folder with neither checkpoints/ nor "
-             "model_index.json");
+             "model_index.json, nor a network's config.json");
   std::vector<std::string> damaged;
   const std::optional<fs::path> newest = CheckpointStore(path).newest_valid(&damaged);
   if (passed_over != nullptr) {

@@ -64,10 +64,10 @@ class CheckpointStore {
   FreeBytes free_bytes_;
 };
 
-// What a person means by `path`: of a run its newest valid checkpoint, and a checkpoint's folder
-// itself, verified if it has a manifest. Throws InvalidArgument if it is neither or the run has no
-// checkpoint yet; FormatError if the checkpoint, or every one of the run, is damaged, and for a
-// file of PyTorch's, saying how to convert it.
+// What a person means by `path`: of a run its newest valid checkpoint, and a checkpoint's folder,
+// or another of model_folder.h, itself, verified if it has a manifest. Throws InvalidArgument if it
+// is neither or the run has no checkpoint yet; FormatError if the checkpoint, or every one of the
+// run, is damaged, and for a file of PyTorch's, saying how to convert it.
 std::filesystem::path resolve_checkpoint(const std::filesystem::path& path,
                                          std::vector<std::string>* passed_over = nullptr);
 

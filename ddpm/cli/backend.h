@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "ddpm/checkpoints/model_folder.h"
 #include "ddpm/checkpoints/train_config.h"
 #include "ddpm/diffusion/network.h"
 
@@ -19,7 +20,7 @@ namespace ddpm {
 
 // How a network is run.
 struct ExecutorOptions {
-  bool ema = true;             // the averaged weights; false: the raw ones
+  WeightsChoice weights;
   std::string device = "cpu";  // "cpu", "auto", "cuda", "cuda:N"
   std::string precision = "fp32";
   int64_t threads = 0;  // 0: one for each core

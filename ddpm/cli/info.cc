@@ -10,6 +10,7 @@
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/cli/chain.h"
+#include "ddpm/checkpoints/weights.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/schedule_flags.h"
 #include "ddpm/terminal/next_command.h"
@@ -105,26 +106,71 @@ void print_training(const fs::path& checkpoint) {
   line("data fingerprint", state.data_fingerprint);
 }
 
-int run_info(const std::string& path, const std::string& program) {
+std::string dtypes_text(const Weights& weights) {
+  std::vector<std::string> names;
+  for (const DType dtype : weights.dtypes()) names.emplace_back(name_of(dtype));
+  return join(names, ", ");
+}
+
+// Opens the weights' files, so far as to know that they are this network's.
+void print_folder(const ModelFolder& folder, const WeightsFiles& files, const UNetConfig& unet) {
+  const Weights weights(files);
+  weights.check(unet);
+  line("layout", layout_text(folder));
+  std::vector<std::string> names;
+  for (const fs::path& file : weights.files()) {
+    names.push_back(file.lexically_relative(folder.root).string());
+  }
+  const bool plain = files.index.empty();
+  line("files", concat(plain ? "" : counted(std::ssize(names), "shard") + ": ", join(names, ", ")));
+  line("dtype", dtypes_text(weights));
+  if (!files.variant.empty()) line("variant", files.variant);
+  if (!files.variants.empty()) line("variants there", join(files.variants, ", "));
+  const std::vector<std::string> defaults = defaults_of_network(folder);
+  if (!defaults.empty()) line("not in config.json", join(defaults, ", "));
+  if (folder.scheduler.empty()) {
+    line("no scheduler", "the process is a DDPMScheduler's with nothing said");
+  }
+}
+
+std::string weights_text(const ModelFolder& folder) {
+  if (folder.kind != FolderKind::kTraining) return "one set; which one the folder does not say";
+  const bool ema = fs::exists(folder.root / "unet_ema");
+  const bool raw = fs::exists(folder.root / "unet");
+  return ema && raw ? "ema, raw" : ema ? "ema" : "one set, unet/";
+}
+
+struct InfoFlags {
+  std::string path;
+  std::string variant;
+};
+
+int run_info(const InfoFlags& flags, const std::string& program) {
+  const std::string& path = flags.path;
   require_given("info", "PATH", path, "a run or a checkpoint folder");
   DDPM_CHECK(fs::exists(path), "info: ", path, " does not exist");
   std::vector<std::string> passed_over;
   const fs::path checkpoint = resolve_checkpoint(path, &passed_over);
-  const ModelConfig model = read_model_config(checkpoint);
-  const std::string hash = checkpoint_hash(checkpoint);
+  const WeightsChoice choice{.ema = true, .variant = flags.variant};
+  const ModelFolder folder = find_model_folder(checkpoint);
+  const ModelConfig model = read_model_config(folder);
+  const WeightsFiles files = find_weights(folder, choice);
+  const std::string hash = checkpoint_hash(checkpoint, choice);
   line("checkpoint", absolute_text(checkpoint));
   for (const std::string& reason : passed_over) line("passed over", reason);
+  print_folder(folder, files, model.unet);
   print_network(model.unet);
   print_process(model);
   if (has_training_state(checkpoint)) {
     print_training(checkpoint);
     line("weights", "ema, raw");
   } else {
-    line("weights", "one set; which one the folder does not say");
+    line("weights", weights_text(folder));
   }
   line("hash", hash);
   NextCommand next(program, "sample");
-  std::cout << next.flag("--checkpoint", path).flag("--out", "samples").line() << std::endl;
+  next.flag("--checkpoint", path).flag_unless(std::string(), "--variant", flags.variant);
+  std::cout << next.flag("--out", "samples").line() << std::endl;
   return 0;
 }
 
@@ -136,10 +182,11 @@ Command info_command() {
           .example = "ddpm info runs/clothes",
           .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
-            auto path = std::make_shared<std::string>();
-            flags.text("path,--checkpoint", *path, "PATH",
-                       "a run (its newest checkpoint) or a checkpoint folder");
-            return [path](const Backend& backend) { return run_info(*path, backend.program); };
+            auto values = std::make_shared<InfoFlags>();
+            flags.text("path,--checkpoint", values->path, "PATH",
+                       "a run (its newest checkpoint), a checkpoint or a folder of diffusers'");
+            flags.text("--variant", values->variant, "NAME", "of the weights, such as fp16");
+            return [values](const Backend& backend) { return run_info(*values, backend.program); };
           }};
 }
 

@@ -30,13 +30,36 @@ void check_learned_times(const std::filesystem::path& checkpoint, const ModelCon
                            " times, wanted those of its schedule, ", config.schedule.T));
 }
 
+// Of a folder its own name, however the path is written.
+std::string name_of(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder.lexically_normal();
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
+// "ema weights"; of a folder that does not say which they are, "weights".
+std::string weights_text(const Model& model, const ModelFlags& flags) {
+  std::string which = has_training_state(model.checkpoint) ? flags.weights + " " : "";
+  if (model.folder.kind == FolderKind::kTraining) which = name_of(model.folder.network) + " ";
+  return concat(which, "weights",
+                model.weights.variant.empty() ? "" : " of variant " + model.weights.variant);
+}
+
+std::string process_text(const ModelConfig& model) {
+  const ScheduleConfig& schedule = model.schedule;
+  return concat(to_string(schedule.kind), ", T = ", schedule.T, ", beta from ",
+                shortest(schedule.beta_1), " to ", shortest(schedule.beta_T), ", ",
+                to_string(model.prediction), ", ", to_string(model.variance));
+}
+
 }  // namespace
 
 void declare_model_flags(Flags& flags, ModelFlags& values) {
   flags.text("--checkpoint", values.checkpoint, "RUN|CHECKPOINT",
-             "a run (its newest checkpoint) or a checkpoint folder");
+             "a run (its newest checkpoint), a checkpoint or a folder of diffusers'");
   flags.choice("--weights", values.weights, {"ema", "raw"},
                "the averaged weights or those the optimiser left");
+  flags.text("--variant", values.variant, "NAME",
+             "of diffusers' folders: the weights in diffusion_pytorch_model.NAME.safetensors");
   flags.choice("--precision", values.precision, {"fp32", "bf16"}, "of the network's arithmetic");
   flags.text("--device", values.device, "auto|cpu|cuda[:N]", "where the network runs");
   flags.optional_integer("--class", values.label,
@@ -45,7 +68,7 @@ void declare_model_flags(Flags& flags, ModelFlags& values) {
 }
 
 ExecutorOptions executor_options(const ModelFlags& flags) {
-  return {.ema = flags.weights == "ema",
+  return {.weights = {.ema = flags.weights == "ema", .variant = flags.variant},
           .device = flags.device,
           .precision = flags.precision,
           .threads = flags.threads,
@@ -56,11 +79,19 @@ Model open_model(const std::string& command, const ModelFlags& flags, const Back
   DDPM_CHECK(std::filesystem::exists(flags.checkpoint), command,
              ": --checkpoint: ", flags.checkpoint, " does not exist");
   const auto checkpoint = resolve_checkpoint(flags.checkpoint);
-  const ModelConfig config = read_model_config(checkpoint);
+  const ExecutorOptions options = executor_options(flags);
+  const ModelFolder folder = find_model_folder(checkpoint, options.weights.ema);
+  const WeightsFiles weights = find_weights(folder, options.weights);
+  const ModelConfig config = read_model_config(folder);
   check_class(command, flags, config.unet);
   check_learned_times(checkpoint, config);
-  const Network network = backend.open_network(checkpoint, executor_options(flags));
-  return {checkpoint, checkpoint_hash(checkpoint).substr(0, kHashDigits), config, network,
+  const Network network = backend.open_network(checkpoint, options);
+  return {checkpoint,
+          folder,
+          weights,
+          checkpoint_hash(checkpoint, options.weights).substr(0, kHashDigits),
+          config,
+          network,
           NoisePredictor(network, make_schedule(config.schedule), config.prediction,
                          config.unet.learned_variance)};
 }
@@ -74,17 +105,26 @@ void add_model_text(PngText& text, const Model& model, const ModelFlags& flags) 
 
 std::string describe(const Model& model, const ModelFlags& flags) {
   const UNetConfig& unet = model.config.unet;
-  return concat("checkpoint ", model.checkpoint.filename().string(), " (", flags.weights,
-                " weights, ", with_thousands(count_parameters(unet)), " parameters, ", unet.height,
-                "x", unet.width, ", ", unet.image_channels,
-                unet.image_channels == 1 ? " channel" : " channels",
-                flags.label ? concat(", class ", *flags.label) : "", ")");
+  std::string text =
+      concat("checkpoint ", name_of(model.checkpoint), " (", weights_text(model, flags), ", ",
+             with_thousands(count_parameters(unet)), " parameters, ", unet.height, "x", unet.width,
+             ", ", unet.image_channels, unet.image_channels == 1 ? " channel" : " channels",
+             flags.label ? concat(", class ", *flags.label) : "", ")");
+  if (model.folder.scheduler.empty()) {
+    text += "\nno scheduler_config.json: the process is a DDPMScheduler's with nothing said: " +
+            process_text(model.config);
+  }
+  if (model.weights.only_variant) {
+    text += concat("\nonly the weights of the variant ", model.weights.variant, " are there");
+  }
+  return text;
 }
 
 void add_model_flags(NextCommand& next, const ModelFlags& flags) {
   const ModelFlags defaults;
   next.flag("--checkpoint", flags.checkpoint)
       .flag_unless(defaults.weights, "--weights", flags.weights)
+      .flag_unless(defaults.variant, "--variant", flags.variant)
       .flag_unless(defaults.precision, "--precision", flags.precision)
       .flag_unless(defaults.device, "--device", flags.device)
       .flag_unless(defaults.threads, "--threads", flags.threads);

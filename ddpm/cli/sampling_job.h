@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ddpm/checkpoints/diffusers.h"
+#include "ddpm/checkpoints/model_folder.h"
 #include "ddpm/cli/backend.h"
 #include "ddpm/data/transform.h"
 #include "ddpm/diffusion/noise_predictor.h"
@@ -23,6 +24,7 @@ namespace ddpm {
 struct ModelFlags {
   std::string checkpoint;
   std::string weights = "ema";
+  std::string variant;
   std::string device = "auto";
   std::string precision = "fp32";
   int64_t threads = 0;
@@ -61,6 +63,8 @@ void declare_sampler_flags(Flags& flags, SamplerFlags& values,
 // A checkpoint whose network can be called.
 struct Model {
   std::filesystem::path checkpoint;
+  ModelFolder folder;
+  WeightsFiles weights;
   std::string hash;  // of the checkpoint, short
   ModelConfig config;
   Network network;
@@ -91,7 +95,8 @@ Chain chain_of(const std::string& command, const SamplerFlags& flags, const Mode
 // What a PNG says of the model: weights, precision, checkpoint, class.
 void add_model_text(PngText& text, const Model& model, const ModelFlags& flags);
 
-// "checkpoint 00003000 (ema weights, 1,112,801 parameters, 28x28, 1 channel)".
+// "checkpoint 00003000 (ema weights, 1,112,801 parameters, 28x28, 1 channel)", and a line more for
+// each thing that nothing said: the process of a folder without a scheduler, the only variant.
 std::string describe(const Model& model, const ModelFlags& flags);
 
 // The flags that differ from their defaults, put behind a command that is suggested.

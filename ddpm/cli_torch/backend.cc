@@ -6,7 +6,8 @@
 #include <algorithm>
 
 #include "ddpm/checkpoints/diffusers.h"
-#include "ddpm/checkpoints/store.h"
+#include "ddpm/checkpoints/model_folder.h"
+#include "ddpm/checkpoints/weights.h"
 #include "ddpm/cli_torch/device.h"
 #include "ddpm/models/torch_network.h"
 
@@ -23,10 +24,14 @@ struct Opened {
 Opened open(const std::filesystem::path& checkpoint, const ExecutorOptions& options) {
   set_threads(options.threads);
   const at::Device device = open_device("ddpm", options.device);
-  const UNetConfig config = read_model_config(checkpoint).unet;
+  const ModelFolder folder = find_model_folder(checkpoint, options.weights.ema);
+  const UNetConfig config = read_model_config(folder).unet;
+  const Weights weights(find_weights(folder, options.weights));
+  weights.check(config);  // before memory is taken for them
   auto network = std::make_shared<UNet>(config);
-  network->parameters().copy_from(
-      read_arrays(checkpoint, config, options.ema ? ArraySet::kEma : ArraySet::kRaw));
+  weights.read(config, [&](size_t k, const std::vector<float>& values) {
+    network->parameters().copy_one(k, values);
+  });
   network->to(device);
   return {network, device,
           options.precision == "bf16" ? Precision::kBFloat16 : Precision::kFloat32};

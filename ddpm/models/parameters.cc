@@ -42,14 +42,17 @@ void ParameterSet::use_channels_last(bool on) {
 }
 
 void ParameterSet::copy_from(const ParameterValues& values) {
-  const at::NoGradGuard no_grad;
   DDPM_ASSERT(values.size() == all_.size());
-  for (size_t i = 0; i < values.size(); ++i) {
-    Tensor host = at::empty(all_[i].value.sizes(), at::kFloat);
-    DDPM_ASSERT(host.numel() == static_cast<int64_t>(values[i].size()));
-    std::copy(values[i].begin(), values[i].end(), host.mutable_data_ptr<float>());
-    all_[i].value.detach().copy_(host);
-  }
+  for (size_t i = 0; i < values.size(); ++i) copy_one(i, values[i]);
+}
+
+void ParameterSet::copy_one(size_t number, std::span<const float> values) {
+  const at::NoGradGuard no_grad;
+  const Tensor& tensor = all_.at(number).value;
+  Tensor host = at::empty(tensor.sizes(), at::kFloat);
+  DDPM_ASSERT(host.numel() == std::ssize(values));
+  std::copy(values.begin(), values.end(), host.mutable_data_ptr<float>());
+  tensor.detach().copy_(host);
 }
 
 }  // namespace ddpm

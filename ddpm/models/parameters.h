@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -37,6 +38,8 @@ class ParameterSet {
 
   // Writes these numbers, in the order of all(), whatever device and layout the tensors have.
   void copy_from(const ParameterValues& values);
+  // The same of one of them alone.
+  void copy_one(size_t number, std::span<const float> values);
 
  private:
   std::vector<NamedTensor> all_;
