@@ -301,9 +301,7 @@ void refuse_pickle(std::span<const std::byte> bytes, const std::string& who) {
   throw FormatError(concat(
       who, ": ", zip ? "a zip archive" : "a pickle",
       ", wanted safetensors; PyTorch's own files can run code when they are read, so convert it "
-      "where it is trusted: python3 -c \"import sys, torch; from safetensors.torch import "
-      "save_file; "
-      "save_file(torch.load(sys.argv[1], map_location='cpu', weights_only=True), sys.argv[2])\" ",
+      "where it is trusted: python3 tools/convert_pickle.py ",
       shell_word(who), " ", shell_word(converted.string())));
 }
 

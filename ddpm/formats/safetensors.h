@@ -34,7 +34,7 @@ class SafetensorsFile {
  public:
   // Maps and checks the whole header before anything is believed: docs/formats.md lists the rules.
   // Throws IoError; FormatError names the rule and the tensor. A zip or pickle file is refused with
-  // the line of Python that converts it.
+  // the command that converts it.
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }
@@ -52,8 +52,8 @@ std::map<std::string, TensorView> parse_safetensors(std::span<const std::byte> b
                                                     std::map<std::string, std::string>* metadata);
 
 // Throws FormatError if these are the bytes of a file that torch.save wrote: a zip archive, or a
-// bare pickle in its early form. Its message starts with `who`, the file's path, and has the line
-// of Python that converts it.
+// bare pickle in its early form. Its message starts with `who`, the file's path, and has the
+// command that converts it.
 void refuse_pickle(std::span<const std::byte> bytes, const std::string& who);
 
 // The values as float32. F64, F32, F16 and BF16 only; FormatError for another dtype.
