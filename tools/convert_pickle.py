@@ -9,6 +9,7 @@ not exist; it appears whole or not at all. Wanted are the Python packages torch 
 
 import argparse
 import os
+import pickle
 import sys
 import tempfile
 
@@ -49,9 +50,11 @@ def load(torch, path):
         raise Refused(f"{path}: no such file")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise Refused(f"{path}: holds more than tensors and plain values, or is damaged")
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0]
-        raise Refused(f"{path}: cannot be read as tensors alone: {type(error).__name__}: {first}")
+        raise Refused(f"{path}: cannot be read: {type(error).__name__}: {first}")
 
 
 def shown(names):

@@ -117,12 +117,13 @@ void print_folder(const ModelFolder& folder, const WeightsFiles& files, const UN
   const Weights weights(files);
   weights.check(unet);
   line("layout", layout_text(folder));
-  std::vector<std::string> names;
-  for (const fs::path& file : weights.files()) {
-    names.push_back(file.lexically_relative(folder.root).string());
-  }
-  const bool plain = files.index.empty();
-  line("files", concat(plain ? "" : counted(std::ssize(names), "shard") + ": ", join(names, ", ")));
+  const auto told = [&](const fs::path& file) {
+    return file.lexically_relative(folder.root).string();
+  };
+  const std::string first = told(weights.files().front());
+  const auto count = std::ssize(weights.files());
+  line("files",
+       files.index.empty() ? first : concat(counted(count, "shard"), " of ", told(files.index)));
   line("dtype", dtypes_text(weights));
   if (!files.variant.empty()) line("variant", files.variant);
   if (!files.variants.empty()) line("variants there", join(files.variants, ", "));

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,14 @@ struct BadInput {
 const std::vector<BadInput>& bad_inputs_of_training();
 // Checkpoints, samples, predictions, likelihoods.
 const std::vector<BadInput>& bad_inputs_of_models();
+// Folders of diffusers' that are damaged, hostile or of something else.
+std::vector<BadInput> bad_inputs_of_checkpoints();
 // The commands that make a picture of a model.
 const std::vector<BadInput>& bad_inputs_of_pictures();
+
+// Writes the folders of bad_inputs_of_checkpoints into `folder`/bad, each from this checkpoint.
+void write_bad_checkpoints(const std::filesystem::path& folder,
+                           const std::filesystem::path& checkpoint);
 
 // `ddpm evaluate KIND` of the fixture's run, with what is wrong behind.
 std::vector<std::string> evaluate_with(const std::string& kind,

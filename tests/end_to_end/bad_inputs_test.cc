@@ -23,9 +23,9 @@ constexpr const char* kPickle = "\x80\x02}q\x01.";
 
 std::vector<BadInput> bad_inputs() {
   std::vector<BadInput> all;
-  for (const auto* list :
-       {&bad_inputs_of_training(), &bad_inputs_of_models(), &bad_inputs_of_pictures()}) {
-    all.insert(all.end(), list->begin(), list->end());
+  for (const auto& list : {bad_inputs_of_training(), bad_inputs_of_models(),
+                           bad_inputs_of_checkpoints(), bad_inputs_of_pictures()}) {
+    all.insert(all.end(), list.begin(), list.end());
   }
   return all;
 }
@@ -78,6 +78,7 @@ class BadInputs : public EndToEnd {
     write_model("pickled", "diffusion_pytorch_model.safetensors", kPickle);
     write_model("zipped", "diffusion_pytorch_model.bin", "PK\3\4 and so on");
     write_model("weightless", "notes.txt", "");
+    write_bad_checkpoints(folder_, folder_ / "run" / "checkpoints" / "00000020");
   }
 
   // A diffusers folder with this in the place of its weights.
@@ -93,7 +94,7 @@ class BadInputs : public EndToEnd {
 };
 
 TEST_F(BadInputs, EachGetsItsOneLineItsExitCodeAndWritesNothing) {
-  EXPECT_GE(bad_inputs().size(), 140U);
+  EXPECT_GE(bad_inputs().size(), 190U);
   const std::set<fs::path> before = everything_below(folder_);
   for (const BadInput& input : bad_inputs()) {
     SCOPED_TRACE(input.name);
