@@ -207,5 +207,18 @@ TEST(ModelIndex, WhatIsNoDdpmIsRefusedByName) {
   }
 }
 
+// The files that the fuzzer starts from: each is named after the rule that it breaks.
+TEST(ModelIndex, KeptFilesAreRefusedAndTheWholeOneIsRead) {
+  int files = 0;
+  for (const auto& file :
+       fs::directory_iterator(fs::path(DDPM_SOURCE_DIR) / "tests/hostile/formats/model_index")) {
+    const std::string text = read_file(file.path(), 1 << 20);
+    const std::string said = complaint<FormatError>([&] { parse_model_index(text, "index"); });
+    EXPECT_EQ(said.empty(), file.path().filename() == "whole") << file.path() << said;
+    ++files;
+  }
+  EXPECT_GE(files, 5);
+}
+
 }  // namespace
 }  // namespace ddpm

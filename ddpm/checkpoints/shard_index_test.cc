@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
 
 namespace ddpm {
 namespace {
@@ -59,6 +62,18 @@ TEST(ShardIndex, WhatIsNoIndexIsRefused) {
        R"({"weight_map": {"a": "x.safetensors"}, "metadata": {"total_size": 9223372036854775808}})"}) {
     EXPECT_EQ(complaint(text).rfind("index", 0), 0U) << text << ": " << complaint(text);
   }
+}
+
+// The files that the fuzzer starts from: each is named after the rule that it breaks.
+TEST(ShardIndex, KeptFilesAreRefusedAndTheWholeOneIsRead) {
+  int files = 0;
+  for (const auto& file : std::filesystem::directory_iterator(
+           std::filesystem::path(DDPM_SOURCE_DIR) / "tests/hostile/formats/shard_index")) {
+    const std::string said = complaint(read_file(file.path(), 1 << 20));
+    EXPECT_EQ(said.empty(), file.path().filename() == "whole") << file.path() << said;
+    ++files;
+  }
+  EXPECT_GE(files, 6);
 }
 
 }  // namespace

@@ -171,7 +171,7 @@ TEST_F(Layouts, WhatConfigLeavesOutIsToldWithItsDefault) {
   json.erase("act_fn");
   write_text(unet / "config.json", json_text(json));
   EXPECT_EQ(answer("short"), plain_);
-  expect_within(info("short"), "not in config.json  act_fn = \"silu\"");
+  expect_within(info("short"), "not in config.json act_fn = \"silu\"");
 }
 
 // Only where python3 has the packages.
