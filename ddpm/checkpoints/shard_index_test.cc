@@ -50,16 +50,16 @@ TEST(ShardIndex, AFileThatIsNotBesideItIsRefused) {
 }
 
 TEST(ShardIndex, WhatIsNoIndexIsRefused) {
-  for (
-      const char* text :
-      {"", "[]", "{}", "3", R"({"weight_map": []})", R"({"weight_map": {}})",
-       R"({"weight_map": {"a": 3}})", R"({"weight_map": {"a": "x.safetensors"}, "more": 1})",
-       R"({"weight_map": {"a": "x.safetensors", "a": "y.safetensors"}})",
-       R"({"weight_map": {"a": "x.safetensors"}, "metadata": 8})",
-       R"({"weight_map": {"a": "x.safetensors"}, "metadata": {"total_size": -8}})",
-       R"({"weight_map": {"a": "x.safetensors"}, "metadata": {"total_size": 8.5}})",
-       R"({"weight_map": {"a": "x.safetensors"}, "metadata": {"total_size": "8"}})",
-       R"({"weight_map": {"a": "x.safetensors"}, "metadata": {"total_size": 9223372036854775808}})"}) {
+  for (const char* text :
+       {"", "[]", "{}", "3", R"({"weight_map": []})", R"({"weight_map": {}})",
+        R"({"weight_map": {"a": 3}})", R"({"weight_map": {"a": "x.safetensors"}, "more": 1})",
+        R"({"weight_map": {"a": "x.safetensors", "a": "y.safetensors"}})",
+        R"({"weight_map": {"a": "x.safetensors"}, "metadata": 8})",
+        R"({"weight_map": {"a": "x.safetensors"}, "metadata": {"total_size": -8}})",
+        R"({"weight_map": {"a": "x.safetensors"}, "metadata": {"total_size": 8.5}})",
+        R"({"weight_map": {"a": "x.safetensors"}, "metadata": {"total_size": "8"}})",
+        R"({"weight_map": {"a": "x.safetensors"},)"
+        R"("metadata": {"total_size": 9223372036854775808}})"}) {
     EXPECT_EQ(complaint(text).rfind("index", 0), 0U) << text << ": " << complaint(text);
   }
 }
