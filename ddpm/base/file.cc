@@ -81,6 +81,17 @@ fs::path temporary_beside(const fs::path& path) {
   return parent_of(path) / concat(".tmp-", ::getpid(), "-", fs::absolute(path).filename().string());
 }
 
+bool is_empty_folder(const fs::path& path) { return fs::is_directory(path) && fs::is_empty(path); }
+
+// For what is of no more use: an error here would hide the one that made it so.
+void remove_if_possible(const fs::path& path, FileLayer& files) {
+  try {
+    files.remove_all(path);
+  } catch (const Error&) {
+    return;
+  }
+}
+
 void sync_tree(const fs::path& folder, FileLayer& files) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) files.sync(entry.path());
   files.sync(folder);
@@ -121,13 +132,19 @@ void write_files_whole(const std::vector<FileInParts>& together, FileLayer& file
 
 void write_folder_whole(const fs::path& path,
                         const std::function<void(const fs::path& folder)>& fill, FileLayer& files) {
-  DDPM_CHECK(!fs::exists(path), "write_folder_whole: ", path.string(), " must not exist yet");
+  DDPM_CHECK(!fs::exists(path) || is_empty_folder(path), "write_folder_whole: ", path.string(),
+             " must not exist yet");
   const fs::path temporary = temporary_beside(path);
   files.remove_all(temporary);
   files.make_folder(temporary);
-  fill(temporary);
-  sync_tree(temporary, files);
-  files.rename(temporary, path);
+  try {
+    fill(temporary);
+    sync_tree(temporary, files);
+    files.rename(temporary, path);
+  } catch (const Error&) {
+    remove_if_possible(temporary, files);
+    throw;
+  }
   files.sync(parent_of(path));
 }
 

@@ -49,11 +49,11 @@ struct FileInParts {
 // was before, with the others as they were; or missing; or complete, with the others complete.
 void write_files_whole(const std::vector<FileInParts>& together, FileLayer& files = real_files());
 
-// Makes the folder `path`, which must not exist, appear with all that `fill` writes into the
-// temporary folder that it is given (through `files`; write and make_folder, no syncing needed).
-// After a crash at any point `path` is complete or missing; a leftover temporary folder has a name
-// that starts with
-// ".tmp-" and may be removed.
+// Makes the folder `path`, which must not exist or be empty, appear with all that `fill` writes
+// into the temporary folder that it is given (through `files`; write, append and make_folder, no
+// syncing needed). After a crash at any point `path` is complete or as it was; a leftover temporary
+// folder has a name that starts with ".tmp-" and may be removed. An Error of `fill` or of the disk
+// leaves none.
 void write_folder_whole(const std::filesystem::path& path,
                         const std::function<void(const std::filesystem::path& folder)>& fill,
                         FileLayer& files = real_files());

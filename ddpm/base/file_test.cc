@@ -86,6 +86,21 @@ TEST_F(FileTest, AnExceptionWhileAFolderIsFilledLeavesItsNameFree) {
   EXPECT_THROW(write_folder_whole(folder_ / "f", [](const fs::path&) { throw IoError("full"); }),
                IoError);
   EXPECT_FALSE(fs::exists(folder_ / "f"));
+  EXPECT_EQ(entries_of(folder_), 0);  // nor a temporary one
+}
+
+TEST_F(FileTest, AnEmptyFolderIsFilledWholeAndAFullOneIsRefused) {
+  const auto fill = [](const fs::path& inside) { real_files().write(inside / "x", as_bytes("1")); };
+  fs::create_directories(folder_ / "f");
+  write_folder_whole(folder_ / "f", fill);
+  EXPECT_EQ(read_file(folder_ / "f" / "x", 10), "1");
+  EXPECT_EQ(entries_of(folder_), 1);
+  fs::create_directories(folder_ / "g");
+  EXPECT_THROW(write_folder_whole(folder_ / "g", [](const fs::path&) { throw IoError("full"); }),
+               IoError);
+  EXPECT_TRUE(fs::is_empty(folder_ / "g"));
+  write_file_whole(folder_ / "h", "a file");
+  EXPECT_THROW(write_folder_whole(folder_ / "h", fill), InvalidArgument);
 }
 
 TEST_F(FileTest, ReadingNamesThePathAndTheReason) {
