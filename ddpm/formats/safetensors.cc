@@ -12,6 +12,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/json.h"
 #include "ddpm/base/text.h"
+#include "ddpm/formats/half.h"
 
 namespace ddpm {
 
@@ -214,23 +215,6 @@ class Parser {
   std::span<const std::byte> data_;
 };
 
-float float_of_half(uint16_t bits) {
-  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16;
-  const uint32_t exponent = (bits >> 10) & 0x1f;
-  const uint32_t fraction = bits & 0x3ff;
-  if (exponent == 0) {  // zero or subnormal: fraction * 2^-24, exact in float32
-    const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
-    return sign == 0 ? magnitude : -magnitude;
-  }
-  constexpr uint32_t kBias = 127 - 15;
-  const uint32_t wide = exponent == 0x1f ? 0xff : exponent + kBias;
-  return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
-}
-
-float float_of_bfloat16(uint16_t bits) {
-  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
-}
-
 // Each value of `bytes`, which need not be aligned, through `to_float`.
 template <typename Stored, typename ToFloat>
 std::vector<float> converted(std::span<const std::byte> bytes, ToFloat to_float) {
@@ -245,27 +229,35 @@ std::vector<float> converted(std::span<const std::byte> bytes, ToFloat to_float)
   return values;
 }
 
-void check_to_write(const TensorToWrite& tensor) {
+int64_t checked_byte_count(const TensorHeader& tensor) {
   const bool legal = tensor.shape.size() <= kMostExtents &&
                      std::all_of(tensor.shape.begin(), tensor.shape.end(),
                                  [](int64_t extent) { return extent >= 0; });
-  DDPM_CHECK(legal && byte_count(tensor.shape, tensor.dtype) == std::ssize(tensor.bytes),
-             "encode_safetensors: tensor ", json_shown(tensor.name), " of shape ",
-             json_shown(tensor.shape), " and ", name_of(tensor.dtype), " does not fit its ",
-             tensor.bytes.size(), " bytes");
+  const std::optional<int64_t> bytes = byte_count(tensor.shape, tensor.dtype);
+  DDPM_CHECK(legal && bytes, "encode_safetensors: tensor ", json_shown(tensor.name),
+             " cannot have the shape ", json_shown(tensor.shape));
+  return *bytes;
 }
 
-Json header_of(const std::vector<TensorToWrite>& tensors,
+void check_to_write(const TensorToWrite& tensor) {
+  DDPM_CHECK(
+      checked_byte_count({tensor.name, tensor.dtype, tensor.shape}) == std::ssize(tensor.bytes),
+      "encode_safetensors: tensor ", json_shown(tensor.name), " of shape ",
+      json_shown(tensor.shape), " and ", name_of(tensor.dtype), " does not fit its ",
+      tensor.bytes.size(), " bytes");
+}
+
+// `tensors` in the order of their names.
+Json header_of(const std::vector<TensorHeader>& tensors,
                const std::map<std::string, std::string>& metadata) {
   Json header;
   header[kMetadata] = metadata;
   header[kMetadata].emplace("format", "pt");
   int64_t begin = 0;
-  for (const TensorToWrite& tensor : tensors) {
-    check_to_write(tensor);
+  for (const TensorHeader& tensor : tensors) {
     DDPM_CHECK(!header.contains(tensor.name), "encode_safetensors: the name ",
                json_shown(tensor.name), " is taken");
-    const int64_t end = begin + std::ssize(tensor.bytes);
+    const int64_t end = begin + checked_byte_count(tensor);
     header[tensor.name] = {
         {"dtype", name_of(tensor.dtype)}, {"shape", tensor.shape}, {"data_offsets", {begin, end}}};
     begin = end;
@@ -339,15 +331,27 @@ std::vector<float> as_floats(const TensorView& tensor, const std::string& who) {
   }
 }
 
+std::string encode_safetensors_header(std::vector<TensorHeader> tensors,
+                                      const std::map<std::string, std::string>& metadata) {
+  std::sort(tensors.begin(), tensors.end(),
+            [](const TensorHeader& a, const TensorHeader& b) { return a.name < b.name; });
+  const std::string header = header_text(header_of(tensors, metadata));
+  const uint64_t length = header.size();
+  std::string bytes(kLengthBytes, '\0');
+  std::memcpy(bytes.data(), &length, sizeof(length));
+  return bytes + header;
+}
+
 std::string encode_safetensors(std::vector<TensorToWrite> tensors,
                                const std::map<std::string, std::string>& metadata) {
   std::sort(tensors.begin(), tensors.end(),
             [](const TensorToWrite& a, const TensorToWrite& b) { return a.name < b.name; });
-  const std::string header = header_text(header_of(tensors, metadata));
-  const uint64_t length = header.size();
-  std::string file(kLengthBytes, '\0');
-  std::memcpy(file.data(), &length, sizeof(length));
-  file += header;
+  std::vector<TensorHeader> headers;
+  for (const TensorToWrite& tensor : tensors) {
+    check_to_write(tensor);
+    headers.push_back({tensor.name, tensor.dtype, tensor.shape});
+  }
+  std::string file = encode_safetensors_header(std::move(headers), metadata);
   for (const TensorToWrite& tensor : tensors) file += as_text(tensor.bytes);
   return file;
 }

@@ -59,7 +59,21 @@ void refuse_pickle(std::span<const std::byte> bytes, const std::string& who);
 // The values as float32. F64, F32, F16 and BF16 only; FormatError for another dtype.
 std::vector<float> as_floats(const TensorView& tensor, const std::string& who);
 
-// A tensor to be written: `values` must outlive the call.
+// What a header says of a tensor.
+struct TensorHeader {
+  std::string name;
+  DType dtype;
+  std::vector<int64_t> shape;
+};
+
+// Everything of a file in front of its data, which are then the tensors' bytes in the order of
+// their names: for whoever writes a file piece by piece. With metadata {"format": "pt"} and
+// whatever is given; a multiple of 8 bytes. Throws InvalidArgument for a name given twice and for
+// a shape that no tensor has.
+std::string encode_safetensors_header(std::vector<TensorHeader> tensors,
+                                      const std::map<std::string, std::string>& metadata = {});
+
+// A tensor to be written: `bytes` must outlive the call.
 struct TensorToWrite {
   std::string name;
   DType dtype;

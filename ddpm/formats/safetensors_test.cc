@@ -327,5 +327,25 @@ TEST(DTypes, HaveTheirNamesAndSizes) {
   EXPECT_EQ(size_of(DType::kU8), 1);
 }
 
+// What is written piece by piece is the file that is written at once.
+TEST(Safetensors, AHeaderAndTheDataInTheOrderOfTheNamesAreTheFile) {
+  const std::vector<float> values = {1.0f, -2.0f, 3.0f};
+  const auto bytes = std::as_bytes(std::span<const float>(values));
+  const std::map<std::string, std::string> metadata = {{"weights", "ema"}};
+  const std::string whole = encode_safetensors(
+      {{"b", DType::kF32, {1, 2}, bytes.first(8)}, {"a", DType::kF16, {2}, bytes.last(4)}},
+      metadata);
+  std::string pieces =
+      encode_safetensors_header({{"b", DType::kF32, {1, 2}}, {"a", DType::kF16, {2}}}, metadata);
+  pieces += as_text(bytes.last(4));
+  pieces += as_text(bytes.first(8));
+  EXPECT_EQ(pieces, whole);
+  EXPECT_THROW(encode_safetensors_header({{"a", DType::kF32, {1}}, {"a", DType::kF32, {1}}}),
+               InvalidArgument);
+  EXPECT_THROW(encode_safetensors_header({{"a", DType::kF32, {-1}}}), InvalidArgument);
+  EXPECT_THROW(encode_safetensors_header({{"a", DType::kF32, {int64_t{1} << 62, 4}}}),
+               InvalidArgument);
+}
+
 }  // namespace
 }  // namespace ddpm
