@@ -16,6 +16,11 @@ std::string absolute_text(const std::filesystem::path& path);
 void check_output_file(const std::string& command, const std::string& flag,
                        const std::filesystem::path& path);
 
+// The same for a folder that is to be made: it throws if there is something at `path` but an empty
+// folder. Returns the path, absolute and without a slash at its end.
+std::filesystem::path check_output_folder(const std::string& command, const std::string& flag,
+                                          const std::filesystem::path& path);
+
 // Makes the folders on the way where they are missing, and the file whole or not at all. Throws
 // IoError.
 void write_output_file(const std::filesystem::path& path, std::string_view bytes);

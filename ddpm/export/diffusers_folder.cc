@@ -1,0 +1,173 @@
+#include "ddpm/export/diffusers_folder.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/json.h"
+#include "ddpm/base/version.h"
+#include "ddpm/checkpoints/checkpoint.h"
+#include "ddpm/checkpoints/diffusers.h"
+#include "ddpm/checkpoints/scheduler_config.h"
+#include "ddpm/export/legacy.h"
+#include "ddpm/export/model_card.h"
+#include "ddpm/export/origin.h"
+#include "ddpm/export/pipeline_limits.h"
+#include "ddpm/report/run_log.h"
+
+namespace ddpm {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kIndexName = "model_index.json";
+constexpr const char* kUNetName = "unet/config.json";
+constexpr const char* kSchedulerName = "scheduler/scheduler_config.json";
+constexpr const char* kCardName = "README.md";
+constexpr int64_t kMaxBytes = 1 << 23;  // 100,000 betas among them
+
+Json read_json(const fs::path& path) {
+  return parse_json(read_file(path, kMaxBytes), path.string());
+}
+
+// All that is read of a checkpoint but its weights.
+struct Source {
+  ModelConfig model;
+  Json unet;       // config.json, every field
+  Json scheduler;  // scheduler_config.json, every field
+  std::optional<TrainingState> training;
+  std::optional<ExportOrigin> origin;  // of a folder that was exported itself
+};
+
+Source read_source(const fs::path& checkpoint) {
+  Source source;
+  source.model = read_model_config(checkpoint);
+  const fs::path unet = checkpoint / kUNetName;
+  source.unet = completed_unet_json(read_json(unet), unet.string());
+  const fs::path scheduler = checkpoint / kSchedulerName;
+  source.scheduler = completed_scheduler_json(read_json(scheduler), scheduler.string());
+  if (has_training_state(checkpoint)) source.training = read_training_state(checkpoint);
+  source.origin = read_origin(checkpoint);
+  return source;
+}
+
+// Which of the sets is written: "" for a single one of which nothing is known.
+std::string weights_of(const Source& source, const fs::path& checkpoint, bool ema) {
+  if (source.training) return ema ? "ema" : "raw";
+  const std::string only = source.origin ? source.origin->weights : "";
+  DDPM_CHECK(ema || only == "raw", "export: --weights raw: ", checkpoint.string(),
+             " has one set of weights, ", only.empty() ? "of unknown kind" : "the averaged ones");
+  return only;
+}
+
+ExportOrigin origin_of(const Source& source, const fs::path& checkpoint, const std::string& weights,
+                       DType dtype) {
+  ExportOrigin origin;
+  origin.weights = weights;
+  origin.dtype = weights_dtype_name(dtype);
+  origin.source = checkpoint_hash(checkpoint);
+  if (source.training) {
+    origin.step = source.training->step;
+  } else if (source.origin) {
+    origin.step = source.origin->step;
+  }
+  origin.version = kVersion;
+  return origin;
+}
+
+// The log's last line that the checkpoint knows of, if it lies in a run.
+std::optional<MetricsRow> last_log_line(const Source& source, const fs::path& checkpoint) {
+  if (!source.training) return std::nullopt;
+  const fs::path folder = fs::absolute(checkpoint).lexically_normal().parent_path();
+  if (folder.filename() != "checkpoints") return std::nullopt;
+  std::optional<MetricsRow> last;
+  for (const MetricsRow& row : read_run_log(folder.parent_path() / "metrics.jsonl").metrics) {
+    if (row.step <= source.training->step) last = row;
+  }
+  return last;
+}
+
+Json index_json(const Json& unet, const Json& scheduler) {
+  return {{"_class_name", "DDPMPipeline"},
+          {"_diffusers_version", unet.at("_diffusers_version")},
+          {"scheduler", {"diffusers", scheduler.at("_class_name")}},
+          {"unet", {"diffusers", unet.at("_class_name")}}};
+}
+
+std::string card_of(const Source& source, const ExportOrigin& origin, const fs::path& checkpoint,
+                    const fs::path& out, const DiffusersExport& request) {
+  return model_card({.name = fs::absolute(out).lexically_normal().filename().string(),
+                     .license = request.license,
+                     .old_form = request.form == DiffusersForm::k0_2_4,
+                     .model = source.model,
+                     .origin = origin,
+                     .training = source.training,
+                     .last_log_line = last_log_line(source, checkpoint),
+                     .command = request.command});
+}
+
+// The files but the weights, by their names.
+std::map<std::string, std::string> texts_of(const Source& source, const ExportOrigin& origin,
+                                            const fs::path& checkpoint, const fs::path& out,
+                                            const DiffusersExport& request) {
+  Json unet = source.unet;
+  Json scheduler = source.scheduler;
+  if (request.form == DiffusersForm::k0_2_4) {
+    unet = old_unet_json(unet, "export: unet");
+    scheduler = old_scheduler_json(scheduler, source.model.schedule, "export: scheduler");
+    DDPM_CHECK(request.max_shard_bytes == kDefaultShardBytes,
+               "export: --max-shard-size: diffusers ", old_diffusers_version(),
+               " wants the weights in one file");
+  }
+  return {{kIndexName, json_text(index_json(unet, scheduler))},
+          {kUNetName, json_text(unet)},
+          {kSchedulerName, json_text(scheduler)},
+          {kOriginName, json_text(origin_json(origin))},
+          {kCardName, card_of(source, origin, checkpoint, out, request)}};
+}
+
+std::vector<ExportedFile> files_below(const fs::path& folder) {
+  std::vector<ExportedFile> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
+    files.push_back({entry.path().lexically_relative(folder).string(),
+                     static_cast<int64_t>(entry.file_size())});
+  }
+  std::sort(files.begin(), files.end(),
+            [](const ExportedFile& a, const ExportedFile& b) { return a.name < b.name; });
+  return files;
+}
+
+}  // namespace
+
+Exported export_to_diffusers(const fs::path& checkpoint, const fs::path& out,
+                             const DiffusersExport& request, FileLayer& files) {
+  const Source source = read_source(checkpoint);
+  if (!request.allow_log_variance) refuse_wrong_samples(source.model, "export");
+  const std::string weights = weights_of(source, checkpoint, request.ema);
+  const ExportOrigin origin = origin_of(source, checkpoint, weights, request.dtype);
+  const auto texts = texts_of(source, origin, checkpoint, out, request);
+  const bool raw = source.training && !request.ema;
+  const UNetConfig& unet = source.model.unet;
+  const ParameterValues values =
+      read_arrays(checkpoint, unet, raw ? ArraySet::kRaw : ArraySet::kEma);
+  check_representable(unet, views_of(values), request.dtype, "export");
+  const WeightsForm form{.dtype = request.dtype,
+                         .old_names = request.form == DiffusersForm::k0_2_4,
+                         .max_shard_bytes = request.max_shard_bytes};
+  std::map<std::string, std::string> metadata;
+  if (!weights.empty()) metadata["weights"] = weights;
+  const auto fill = [&](const fs::path& folder) {
+    files.make_folder(folder / "unet");
+    files.make_folder(folder / "scheduler");
+    write_weights(folder / "unet", unet, views_of(values), form, metadata, files);
+    for (const auto& [name, text] : texts) files.write(folder / name, as_bytes(text));
+  };
+  write_folder_whole(out, fill, files);
+  return {files_below(out), weights, pipeline_limits(source.model)};
+}
+
+}  // namespace ddpm

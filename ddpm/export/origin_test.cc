@@ -1,0 +1,76 @@
+#include "ddpm/export/origin.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
+
+namespace ddpm {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Origin : public testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string complaint_of(const std::string& text) const {
+    write_file_whole(folder_ / kOriginName, text);
+    try {
+      read_origin(folder_);
+    } catch (const FormatError& error) {
+      return error.what();
+    }
+    return "";
+  }
+
+  const fs::path folder_ = fs::temp_directory_path() / concat("ddpm_origin_", ::getpid());
+  const ExportOrigin whole_{"raw", "bf16", std::string(64, 'a'), 3000, "0.1.0"};
+};
+
+TEST_F(Origin, WhatIsWrittenIsRead) {
+  EXPECT_FALSE(read_origin(folder_).has_value());
+  for (const ExportOrigin& origin :
+       {whole_, ExportOrigin{"", "fp32", std::string(64, '0'), std::nullopt, ""}}) {
+    write_file_whole(folder_ / kOriginName, json_text(origin_json(origin)));
+    EXPECT_EQ(read_origin(folder_), origin);
+  }
+}
+
+TEST_F(Origin, AFileThatIsNotOursIsRefusedByItsKey) {
+  const std::vector<std::pair<std::string, Json>> wrong = {{"format", "other"},
+                                                           {"version", 2},
+                                                           {"weights", "both"},
+                                                           {"weights", 1},
+                                                           {"dtype", nullptr},
+                                                           {"dtype", "F16"},
+                                                           {"source_sha256", "abc"},
+                                                           {"source_sha256", std::string(64, 'G')},
+                                                           {"step", -1},
+                                                           {"step", 0.5},
+                                                           {"step", UINT64_MAX},
+                                                           {"ddpm_version", 1},
+                                                           {"more", 1}};
+  for (const auto& [key, value] : wrong) {
+    Json json = origin_json(whole_);
+    json[key] = value;
+    const std::string said = complaint_of(json_text(json));
+    EXPECT_NE(said.find(kOriginName), std::string::npos) << key << ": '" << said << "'";
+    EXPECT_NE(said.find(key), std::string::npos) << key << ": '" << said << "'";
+  }
+  const Json whole = origin_json(whole_);
+  for (const auto& [key, value] : whole.items()) {
+    Json json = whole;
+    json.erase(key);
+    EXPECT_NE(complaint_of(json_text(json)).find("no key '" + key + "'"), std::string::npos) << key;
+  }
+  EXPECT_NE(complaint_of("[]").find("wanted a JSON object"), std::string::npos);
+  EXPECT_NE(complaint_of("{").find(kOriginName), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ddpm

@@ -1,0 +1,89 @@
+// For tests: a small network with attention, a checkpoint of it, and a folder for them.
+
+#pragma once
+
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <string>
+
+#include "ddpm/base/check.h"
+#include "ddpm/checkpoints/checkpoint.h"
+#include "ddpm/checkpoints/state.h"
+
+namespace ddpm {
+
+// A folder of this process and test, removed at the end.
+class ToyFolder {
+ public:
+  explicit ToyFolder(const std::string& name)
+      : path_(std::filesystem::temp_directory_path() / concat("ddpm_export_", ::getpid(), name)) {
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
+  }
+  ~ToyFolder() { std::filesystem::remove_all(path_); }
+  ToyFolder(const ToyFolder&) = delete;
+  ToyFolder& operator=(const ToyFolder&) = delete;
+
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// As small as release 0.2.4 of diffusers allows: 32 groups.
+inline TrainConfig toy_config() {
+  TrainConfig config;
+  config.data = "/home/somebody/toys";
+  config.height = config.width = 8;
+  config.channels = 1;
+  config.base_channels = 32;
+  config.channel_multipliers = {1, 1};
+  config.blocks_per_level = 1;
+  config.attention_resolutions = {4};
+  config.T = 20;
+  config.seed = 11;
+  return config;
+}
+
+inline UNetConfig toy_unet() { return unet_config_of(toy_config(), 1, 8, 8); }
+
+// Numbers that use all their bits and differ from place to place; all are below 4.
+inline ParameterValues toy_values(const UNetConfig& unet, double seed) {
+  ParameterValues values;
+  double k = seed;
+  for (const NamedShape& parameter : unet_parameters(unet)) {
+    values.emplace_back(static_cast<size_t>(parameter.count()));
+    for (float& value : values.back()) {
+      k += 1.0;
+      value = static_cast<float>(4.0 * std::sin(k) * std::exp(-std::fmod(k, 60.0)));
+    }
+  }
+  return values;
+}
+
+struct ToyCheckpoint {
+  ToyCheckpoint() {
+    state.config = toy_config();
+    state.unet = toy_unet();
+    state.step = 30;
+    state.images_seen = 3840;
+    state.ema_updates = 29;
+    state.data_fingerprint = "f00d";
+    state.data_images = 60;
+    fill();
+  }
+  void fill() {
+    ema = toy_values(state.unet, 0.0);
+    raw = toy_values(state.unet, 0.5);
+  }
+  void write(const std::filesystem::path& path) const {
+    write_checkpoint(path, state, {views_of(ema), views_of(raw), views_of(raw), views_of(raw)});
+  }
+
+  TrainingState state;
+  ParameterValues ema, raw;
+};
+
+}  // namespace ddpm
