@@ -37,6 +37,7 @@ Command schedule_command();
 Command evaluate_bpd_command();
 Command evaluate_rate_distortion_command();
 Command evaluate_ode_command();
+Command export_command();
 Command info_command();
 Command export_command();
 

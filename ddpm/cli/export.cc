@@ -1,91 +1,74 @@
-// `ddpm export`: a checkpoint in the form that another program reads.
+// `ddpm export`: a checkpoint in the form that another program opens.
 
-#include <filesystem>
-#include <iostream>
-#include <map>
 #include <memory>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/text.h"
-#include "ddpm/checkpoints/diffusers.h"
-#include "ddpm/checkpoints/store.h"
 #include "ddpm/cli/commands.h"
-#include "ddpm/cli/schedule_flags.h"
-#include "ddpm/onnx/unet_graph.h"
-#include "ddpm/onnx/write.h"
-#include "ddpm/terminal/next_command.h"
+#include "ddpm/cli/export_job.h"
 #include "ddpm/terminal/output.h"
 
 namespace ddpm {
 
 namespace {
 
-namespace fs = std::filesystem;
-
-struct ExportFlags {
-  std::string checkpoint;
-  std::string out;
-  std::string format = "onnx";
-  std::string weights = "ema";
-  bool external_data = false;
-};
+constexpr const char* kOnnx = "onnx";
 
 std::shared_ptr<ExportFlags> declare(Flags& flags) {
   auto values = std::make_shared<ExportFlags>();
   flags.text("--checkpoint", values->checkpoint, "RUN|CHECKPOINT",
-             "a run (its newest checkpoint) or a checkpoint folder");
-  flags.text("--out", values->out, "FILE.onnx", "the file to write");
-  flags.choice("--format", values->format, {"onnx"}, "onnx: the network for any ONNX runtime");
+             "a run (its newest checkpoint), a checkpoint or a folder of diffusers'");
+  flags.text("--out", values->out, "DIR|FILE.onnx",
+             "the folder to make, new or empty; of onnx the file");
+  flags.choice("--format", values->format, {"diffusers", "diffusers-legacy", kOnnx},
+               "what DDPMPipeline.from_pretrained opens; -legacy: with the names of attention and "
+               "the settings that its first releases had (0.2.4); onnx: the network for any ONNX "
+               "runtime");
   flags.choice("--weights", values->weights, {"ema", "raw"},
                "the averaged weights or those the optimiser left");
+  flags.choice("--dtype", values->dtype, {"fp32", "fp16", "bf16"},
+               "of the weights in diffusers' files, rounded to the nearest");
+  flags.text("--max-shard-size", values->max_shard_size, "SIZE",
+             "more weights than this go into several of diffusers' files; bytes, or such as 500MB");
+  flags.text("--license", values->license, "NAME",
+             "for diffusers' model card, such as mit or cc-by-4.0");
+  flags.toggle("--allow-log-variance", values->allow_log_variance,
+               "export a network of variance 'learned' to diffusers, too, though it takes the "
+               "logarithm for the variance and samples wrongly");
   flags.toggle("--external-data", values->external_data,
-               "the weights in FILE.onnx.data, as is done in any case from 2 GiB on");
+               "of onnx: the weights in FILE.onnx.data, as is done in any case from 2 GiB on");
   return values;
 }
 
-// What tells a program that has only the file how to sample with it.
-std::map<std::string, std::string> metadata_of(const ModelConfig& model, const fs::path& checkpoint,
-                                               const std::string& weights) {
-  return {{"prediction", to_string(model.prediction)},
-          {"variance", to_string(model.variance)},
-          {"schedule", schedule_text(model.schedule)},
-          {"scheduler_config", diffusers_texts(model).at(kDiffusersSchedulerName)},
-          {"weights", has_training_state(checkpoint) ? weights : "the one set of its folder"},
-          {"checkpoint_sha256", checkpoint_hash(checkpoint)}};
+// Flags that only other formats have.
+void check_format(const ExportFlags& flags) {
+  const ExportFlags defaults;
+  const bool onnx = flags.format == kOnnx;
+  const auto belongs = [&flags](bool given, const char* flag, const char* format) {
+    DDPM_CHECK(!given, "export: ", flag, " belongs to --format ", format, ", got --format ",
+               flags.format);
+  };
+  belongs(!onnx && flags.external_data, "--external-data", "onnx");
+  const char* folders = "diffusers or diffusers-legacy";
+  belongs(onnx && flags.dtype != defaults.dtype, "--dtype", folders);
+  belongs(onnx && flags.max_shard_size != defaults.max_shard_size, "--max-shard-size", folders);
+  belongs(onnx && !flags.license.empty(), "--license", folders);
+  belongs(onnx && flags.allow_log_variance, "--allow-log-variance", folders);
 }
 
 int run_export(const ExportFlags& flags, const std::string& program) {
   require_given("export", "--checkpoint", flags.checkpoint, "a run or a checkpoint folder");
-  require_given("export", "--out", flags.out, "the file to write");
-  check_output_file("export", "--out", flags.out);
-  DDPM_CHECK(fs::exists(flags.checkpoint), "export: --checkpoint: ", flags.checkpoint,
-             " does not exist");
-  const fs::path checkpoint = resolve_checkpoint(flags.checkpoint);
-  const ModelConfig model = read_model_config(checkpoint);
-  const ParameterValues values =
-      read_arrays(checkpoint, model.unet, flags.weights == "raw" ? ArraySet::kRaw : ArraySet::kEma);
-  const OnnxModel onnx{unet_graph(model.unet, views_of(values)),
-                       "a denoising diffusion model's network, written by ddpm",
-                       metadata_of(model, checkpoint, flags.weights)};
-  std::cout << absolute_text(flags.out) << std::endl;
-  const fs::path out = fs::absolute(flags.out).lexically_normal();
-  real_files().make_folder(out.parent_path());
-  for (const fs::path& file : write_onnx(out, onnx, {.external_data = flags.external_data})) {
-    std::cout << file.filename().string() << ": "
-              << readable_bytes(static_cast<int64_t>(fs::file_size(file))) << '\n';
-  }
-  std::cout << "checkpoint " << checkpoint.filename().string() << " (" << flags.weights
-            << " weights, " << with_thousands(count_parameters(model.unet)) << " parameters)\n"
-            << NextCommand(program, "info").word(flags.checkpoint).line() << std::endl;
-  return 0;
+  require_given("export", "--out", flags.out, "the folder or file to make");
+  check_format(flags);
+  return flags.format == kOnnx ? export_as_onnx(flags, program)
+                               : export_as_diffusers(flags, program);
 }
 
 }  // namespace
 
 Command export_command() {
   return {.name = "export",
-          .summary = "a checkpoint in another program's form",
-          .example = "ddpm export --checkpoint runs/clothes --out clothes.onnx --format onnx",
+          .summary = "a checkpoint in the form that another program opens",
+          .example = "ddpm export --checkpoint runs/clothes --out clothes --dtype fp16",
           .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
             return [values = declare(flags)](const Backend& backend) {

@@ -9,10 +9,11 @@
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/store.h"
-#include "ddpm/cli/chain.h"
 #include "ddpm/checkpoints/weights.h"
+#include "ddpm/cli/chain.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/schedule_flags.h"
+#include "ddpm/export/origin.h"
 #include "ddpm/terminal/next_command.h"
 #include "ddpm/terminal/output.h"
 
@@ -166,7 +167,12 @@ int run_info(const InfoFlags& flags, const std::string& program) {
     print_training(checkpoint);
     line("weights", "ema, raw");
   } else {
-    line("weights", weights_text(folder));
+    const auto origin = read_origin(checkpoint);
+    const std::string known = origin ? origin->weights : "";
+    line("weights", known.empty() ? weights_text(folder)
+                                  : concat("one set, ", known, ", as ", kOriginName, " says"));
+    if (origin && origin->step) line("step", with_thousands(*origin->step));
+    if (origin) line("exported from", origin->source);
   }
   line("hash", hash);
   NextCommand next(program, "sample");

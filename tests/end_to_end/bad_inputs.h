@@ -21,6 +21,8 @@ const std::vector<BadInput>& bad_inputs_of_training();
 const std::vector<BadInput>& bad_inputs_of_models();
 // Folders of diffusers' that are damaged, hostile or of something else.
 std::vector<BadInput> bad_inputs_of_checkpoints();
+// `ddpm export`.
+const std::vector<BadInput>& bad_inputs_of_export();
 // The commands that make a picture of a model.
 const std::vector<BadInput>& bad_inputs_of_pictures();
 

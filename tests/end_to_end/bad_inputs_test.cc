@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <cstring>
 #include <set>
 #include <thread>
 
@@ -23,8 +24,9 @@ constexpr const char* kPickle = "\x80\x02}q\x01.";
 
 std::vector<BadInput> bad_inputs() {
   std::vector<BadInput> all;
-  for (const auto& list : {bad_inputs_of_training(), bad_inputs_of_models(),
-                           bad_inputs_of_checkpoints(), bad_inputs_of_pictures()}) {
+  for (const auto& list :
+       {bad_inputs_of_training(), bad_inputs_of_models(), bad_inputs_of_checkpoints(),
+        bad_inputs_of_pictures(), bad_inputs_of_export()}) {
     all.insert(all.end(), list.begin(), list.end());
   }
   return all;
@@ -44,6 +46,15 @@ std::string npy_of_floats(const std::vector<int64_t>& shape) {
 
 std::string npy_of_integer(int64_t value) {
   return encode_npy({"<i8", {1}, {reinterpret_cast<const char*>(&value), sizeof(value)}});
+}
+
+// The same weights, but the first number of the first tensor is one that half cannot hold.
+std::string with_a_large_number(std::string weights) {
+  uint64_t header = 0;
+  std::memcpy(&header, weights.data(), sizeof(header));
+  const float large = 1e6f;
+  std::memcpy(weights.data() + sizeof(header) + header, &large, sizeof(large));
+  return weights;
 }
 
 class BadInputs : public EndToEnd {
@@ -79,6 +90,10 @@ class BadInputs : public EndToEnd {
     write_model("zipped", "diffusion_pytorch_model.bin", "PK\3\4 and so on");
     write_model("weightless", "notes.txt", "");
     write_bad_checkpoints(folder_, folder_ / "run" / "checkpoints" / "00000020");
+    const fs::path weights = "unet/diffusion_pytorch_model.safetensors";
+    const std::string bytes = read_file(folder_ / "run/checkpoints/00000020" / weights, 1 << 24);
+    write_model("single", weights.filename(), bytes);
+    write_model("large", weights.filename(), with_a_large_number(bytes));
   }
 
   // A diffusers folder with this in the place of its weights.
@@ -94,7 +109,7 @@ class BadInputs : public EndToEnd {
 };
 
 TEST_F(BadInputs, EachGetsItsOneLineItsExitCodeAndWritesNothing) {
-  EXPECT_GE(bad_inputs().size(), 190U);
+  EXPECT_GE(bad_inputs().size(), 210U);
   const std::set<fs::path> before = everything_below(folder_);
   for (const BadInput& input : bad_inputs()) {
     SCOPED_TRACE(input.name);

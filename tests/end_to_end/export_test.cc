@@ -1,6 +1,9 @@
-// What was trained here goes to other programs.
+// What is exported is the model that was trained.
+
+#include <nlohmann/json.hpp>
 
 #include "ddpm/base/file.h"
+#include "ddpm/base/json.h"
 #include "program.h"
 
 namespace ddpm {
@@ -12,71 +15,81 @@ class Export : public EndToEnd {
  protected:
   void SetUp() override {
     EndToEnd::SetUp();
-    train_tiny("run", {"--steps", "20"});
+    train_tiny("run", {"--steps", "40"});
   }
 
-  std::string exported(const std::string& out, const std::vector<std::string>& more) const {
+  Outcome exported(const std::string& out, const std::vector<std::string>& more = {}) const {
     std::vector<std::string> arguments = {"export", "--checkpoint", "run", "--out", out};
     arguments.insert(arguments.end(), more.begin(), more.end());
     const Outcome outcome = ddpm(arguments);
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-    EXPECT_EQ(lines_of(outcome.out).at(0), (folder_ / out).string());
-    EXPECT_NE(outcome.out.find("next: "), std::string::npos) << outcome.out;
-    return read_file(folder_ / out, 1 << 24);
+    return outcome;
   }
-  static bool has(const std::string& bytes, const std::string& word) {
-    return bytes.find(word) != std::string::npos;
+
+  // The pixels of two images, as the grid of PNG files has them.
+  std::string sampled(const std::string& checkpoint, const std::string& out,
+                      const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments = {
+        "sample", "--checkpoint", checkpoint, "--out", out,         "--count", "2", "--seed",
+        "7",      "--steps",      "12",       "--npz", out + ".npz"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome outcome = ddpm(arguments);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return read_file(folder_ / (out + ".npz"), 1 << 24);
   }
 };
 
-TEST_F(Export, AnOnnxFileHasTheWeightsAskedForAndSaysSo) {
-  const fs::path checkpoint = folder_ / "run" / "checkpoints" / "00000020";
-  const auto conv_in = [](const std::string& safetensors) {  // conv_in.bias is the first tensor
-    const std::string name = "\"conv_in.bias\":{\"data_offsets\":[0,";
-    const size_t found = safetensors.find(name);
-    EXPECT_NE(found, std::string::npos);
-    const size_t bytes = std::stoul(safetensors.substr(found + name.size()));
-    uint64_t header = 0;
-    std::copy_n(safetensors.data(), sizeof(header), reinterpret_cast<char*>(&header));
-    return safetensors.substr(sizeof(header) + header, bytes);
-  };
-  const std::string ema =
-      conv_in(read_file(checkpoint / "unet/diffusion_pytorch_model.safetensors", 1 << 24));
-  const std::string raw = conv_in(read_file(checkpoint / "training/raw.safetensors", 1 << 24));
-  ASSERT_NE(ema, raw);
-
-  const std::string averaged = exported("a.onnx", {"--format", "onnx"});
-  EXPECT_TRUE(has(averaged, ema) && !has(averaged, raw));
-  const std::string bare = exported("deep/r.onnx", {"--format", "onnx", "--weights", "raw"});
-  EXPECT_TRUE(has(bare, raw) && !has(bare, ema));
-  for (const char* word : {"prediction", "eps", "DDPMScheduler", "out_sample", "linear, T = "}) {
-    EXPECT_TRUE(has(averaged, word)) << word;
-  }
-  EXPECT_EQ(exported("again.onnx", {}), averaged);
+TEST_F(Export, SamplesOfAnExportAreThoseOfItsRun) {
+  exported("ema");
+  exported("raw", {"--weights", "raw"});
+  const std::string of_run = sampled("run", "a");
+  EXPECT_EQ(sampled("ema", "b"), of_run);
+  EXPECT_NE(sampled("raw", "c"), of_run);
+  EXPECT_EQ(sampled("raw", "d"), sampled("run", "e", {"--weights", "raw"}));
 }
 
-TEST_F(Export, TheWeightsLieBesideWhereThatIsAskedFor) {
-  exported("all.onnx", {});
-  const std::string model = exported("m.onnx", {"--external-data"});
-  EXPECT_TRUE(has(model, "m.onnx.data"));
-  EXPECT_LT(fs::file_size(folder_ / "m.onnx"), fs::file_size(folder_ / "all.onnx") / 2);
-  EXPECT_GT(fs::file_size(folder_ / "m.onnx.data"), fs::file_size(folder_ / "all.onnx") / 2);
+TEST_F(Export, TheFirstLineIsTheFolderAndTheLastSamplesFromIt) {
+  const Outcome outcome = exported("out/deep/");
+  const auto lines = lines_of(outcome.out);
+  EXPECT_EQ(lines.front(), (folder_ / "out/deep").string());
+  EXPECT_NE(lines.back().find("sample --checkpoint out/deep/ --out samples"), std::string::npos);
+  EXPECT_NE(outcome.out.find("00000040, ema weights, fp32"), std::string::npos) << outcome.out;
+  EXPECT_EQ(run_shell(folder_, lines.back().substr(lines.back().find(' ')) + " --count 1 --steps 2")
+                .exit_code,
+            0);
 }
 
-TEST_F(Export, AFolderOfDiffusersAloneHasOneSetOfWeights) {
-  fs::create_directories(folder_ / "plain");
-  for (const char* part : {"model_index.json", "unet", "scheduler"}) {
-    fs::copy(folder_ / "run" / "checkpoints" / "00000020" / part, folder_ / "plain" / part,
-             fs::copy_options::recursive);
+TEST_F(Export, TheSameExportTwiceIsTheSameBytes) {
+  exported("a/model");
+  exported("b/model");
+  for (const char* name :
+       {"model_index.json", "unet/config.json", "ddpm.json",
+        "unet/diffusion_pytorch_model.safetensors", "scheduler/scheduler_config.json"}) {
+    EXPECT_EQ(read_file(folder_ / "a/model" / name, 1 << 24),
+              read_file(folder_ / "b/model" / name, 1 << 24))
+        << name;
   }
-  const Outcome outcome = ddpm({"export", "--checkpoint", "plain", "--out", "p.onnx"});
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_TRUE(has(read_file(folder_ / "p.onnx", 1 << 24), "the one set of its folder"));
-  const Outcome raw =
-      ddpm({"export", "--checkpoint", "plain", "--out", "r.onnx", "--weights", "raw"});
-  EXPECT_EQ(raw.exit_code, 2) << raw.err;
-  EXPECT_NE(raw.err.find("export:"), std::string::npos) << raw.err;
-  EXPECT_FALSE(fs::exists(folder_ / "r.onnx"));
+}
+
+TEST_F(Export, InfoSaysWhichWeightsAnExportHas) {
+  exported("out", {"--weights", "raw", "--dtype", "bf16"});
+  const Outcome outcome = ddpm({"info", "out"});
+  EXPECT_NE(outcome.out.find("one set, raw, as ddpm.json says"), std::string::npos) << outcome.out;
+  const Json origin = parse_json(read_file(folder_ / "out/ddpm.json", 1 << 16), "ddpm.json");
+  EXPECT_EQ(origin["step"], 40);
+  EXPECT_EQ(origin["dtype"], "bf16");
+  EXPECT_NE(ddpm({"info", "run"}).out.find(origin["source_sha256"].get<std::string>()),
+            std::string::npos);
+}
+
+TEST_F(Export, ASmallShardSizeGivesSeveralFilesAndAnIndex) {
+  const Outcome outcome = exported("out", {"--max-shard-size", "50KB"});
+  EXPECT_NE(outcome.out.find("diffusion_pytorch_model-00001-of-0000"), std::string::npos);
+  EXPECT_TRUE(fs::exists(folder_ / "out/unet/diffusion_pytorch_model.safetensors.index.json"));
+  const std::string card = read_file(folder_ / "out/README.md", 1 << 20);
+  EXPECT_NE(card.find("ddpm export --checkpoint run --out out --max-shard-size 50KB\n"),
+            std::string::npos)
+      << card;
 }
 
 }  // namespace

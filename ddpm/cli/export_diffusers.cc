@@ -1,0 +1,91 @@
+// `ddpm export --format diffusers` and `diffusers-legacy`.
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <iostream>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/names.h"
+#include "ddpm/base/text.h"
+#include "ddpm/checkpoints/store.h"
+#include "ddpm/cli/export_job.h"
+#include "ddpm/export/diffusers_folder.h"
+#include "ddpm/export/shards.h"
+#include "ddpm/terminal/next_command.h"
+#include "ddpm/terminal/output.h"
+
+namespace ddpm {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<Named<DiffusersForm>, 2> kForms = {
+    {{DiffusersForm::kToday, "diffusers"}, {DiffusersForm::k0_2_4, "diffusers-legacy"}}};
+constexpr const char* kLicenseCharacters = "abcdefghijklmnopqrstuvwxyz0123456789.-";
+
+// A path as the card may show it: where an absolute one leads is nobody else's business.
+std::string shown(const std::string& path) {
+  const fs::path clean = fs::path(path).lexically_normal();
+  return clean.is_absolute() ? clean.filename().string() : path;
+}
+
+std::string command_of(const ExportFlags& flags) {
+  const ExportFlags defaults;
+  NextCommand command("ddpm", "export");
+  command.flag("--checkpoint", shown(flags.checkpoint))
+      .flag("--out", shown(flags.out))
+      .flag_unless(defaults.format, "--format", flags.format)
+      .flag_unless(defaults.weights, "--weights", flags.weights)
+      .flag_unless(defaults.dtype, "--dtype", flags.dtype)
+      .flag_unless(defaults.max_shard_size, "--max-shard-size", flags.max_shard_size)
+      .flag_unless(defaults.license, "--license", flags.license);
+  if (flags.allow_log_variance) command.word("--allow-log-variance");
+  const std::string line = command.line();
+  return line.substr(line.find(' ') + 1);  // without "next:"
+}
+
+DiffusersExport request_of(const ExportFlags& flags) {
+  DDPM_CHECK(flags.license.find_first_not_of(kLicenseCharacters) == std::string::npos,
+             "export: --license: wanted small letters, digits, '-' and '.', got '", flags.license,
+             "'");
+  return {.form = value_named(kForms, "export: --format", flags.format),
+          .ema = flags.weights == "ema",
+          .dtype = weights_dtype_from(flags.dtype, "export: --dtype"),
+          .max_shard_bytes = parse_byte_count(flags.max_shard_size, "export: --max-shard-size"),
+          .license = flags.license,
+          .allow_log_variance = flags.allow_log_variance,
+          .command = command_of(flags)};
+}
+
+void print_exported(const Exported& exported, const ExportFlags& flags,
+                    const fs::path& checkpoint) {
+  size_t width = 0;
+  for (const ExportedFile& file : exported.files) width = std::max(width, file.name.size());
+  for (const ExportedFile& file : exported.files) {
+    std::cout << file.name << std::string(width + 2 - file.name.size(), ' ')
+              << readable_bytes(file.bytes) << '\n';
+  }
+  std::cout << "checkpoint " << checkpoint.filename().string() << ", "
+            << (exported.weights.empty() ? "its one set of" : exported.weights) << " weights, "
+            << flags.dtype << '\n';
+  for (const std::string& note : exported.notes) std::cout << "note: " << note << '\n';
+}
+
+}  // namespace
+
+int export_as_diffusers(const ExportFlags& flags, const std::string& program) {
+  const DiffusersExport request = request_of(flags);
+  DDPM_CHECK(fs::exists(flags.checkpoint), "export: --checkpoint: ", flags.checkpoint,
+             " does not exist");
+  const fs::path out = check_output_folder("export", "--out", flags.out);
+  const fs::path checkpoint = resolve_checkpoint(flags.checkpoint);
+  std::cout << out.string() << std::endl;
+  print_exported(export_to_diffusers(checkpoint, out, request), flags, checkpoint);
+  NextCommand next(program, "sample");
+  std::cout << next.flag("--checkpoint", flags.out).flag("--out", "samples").line() << std::endl;
+  return 0;
+}
+
+}  // namespace ddpm

@@ -1,0 +1,61 @@
+// `ddpm export --format onnx`.
+
+#include <filesystem>
+#include <iostream>
+#include <map>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
+#include "ddpm/checkpoints/diffusers.h"
+#include "ddpm/checkpoints/store.h"
+#include "ddpm/cli/export_job.h"
+#include "ddpm/cli/schedule_flags.h"
+#include "ddpm/onnx/unet_graph.h"
+#include "ddpm/onnx/write.h"
+#include "ddpm/terminal/next_command.h"
+#include "ddpm/terminal/output.h"
+
+namespace ddpm {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// What tells a program that has only the file how to sample with it.
+std::map<std::string, std::string> metadata_of(const ModelConfig& model, const fs::path& checkpoint,
+                                               const std::string& weights) {
+  return {{"prediction", to_string(model.prediction)},
+          {"variance", to_string(model.variance)},
+          {"schedule", schedule_text(model.schedule)},
+          {"scheduler_config", diffusers_texts(model).at(kDiffusersSchedulerName)},
+          {"weights", has_training_state(checkpoint) ? weights : "the one set of its folder"},
+          {"checkpoint_sha256", checkpoint_hash(checkpoint)}};
+}
+
+}  // namespace
+
+int export_as_onnx(const ExportFlags& flags, const std::string& program) {
+  check_output_file("export", "--out", flags.out);
+  DDPM_CHECK(fs::exists(flags.checkpoint), "export: --checkpoint: ", flags.checkpoint,
+             " does not exist");
+  const fs::path checkpoint = resolve_checkpoint(flags.checkpoint);
+  const ModelConfig model = read_model_config(checkpoint);
+  const ParameterValues values =
+      read_arrays(checkpoint, model.unet, flags.weights == "raw" ? ArraySet::kRaw : ArraySet::kEma);
+  const OnnxModel onnx{unet_graph(model.unet, views_of(values)),
+                       "a denoising diffusion model's network, written by ddpm",
+                       metadata_of(model, checkpoint, flags.weights)};
+  std::cout << absolute_text(flags.out) << std::endl;
+  const fs::path out = fs::absolute(flags.out).lexically_normal();
+  real_files().make_folder(out.parent_path());
+  for (const fs::path& file : write_onnx(out, onnx, {.external_data = flags.external_data})) {
+    std::cout << file.filename().string() << ": "
+              << readable_bytes(static_cast<int64_t>(fs::file_size(file))) << '\n';
+  }
+  std::cout << "checkpoint " << checkpoint.filename().string() << " (" << flags.weights
+            << " weights, " << with_thousands(count_parameters(model.unet)) << " parameters)\n"
+            << NextCommand(program, "info").word(flags.checkpoint).line() << std::endl;
+  return 0;
+}
+
+}  // namespace ddpm
