@@ -31,9 +31,9 @@ struct DiffusersExport {
   bool ema = true;  // the averaged weights; false: the raw ones. Of a single set it says nothing
   DType dtype = DType::kF32;                     // kF32, kF16 or kBF16
   int64_t max_shard_bytes = kDefaultShardBytes;  // of tensors in one file
-  std::string license;                           // for the card; "" for none
+  std::string license = {};                      // for the card; "" for none
   bool allow_log_variance = false;               // export what diffusers would sample wrongly from
-  std::string command;                           // for the card: what a person typed
+  std::string command = {};                      // for the card: what a person typed
 };
 
 struct ExportedFile {

@@ -115,14 +115,14 @@ TEST(Legacy, TheSchedulersDescriptionHasTheKeysOfThatTime) {
 
 TEST(Legacy, AScheduleWithoutAWordThenIsWrittenAsItsBetas) {
   for (const ScheduleKind kind : {ScheduleKind::kSigmoid, ScheduleKind::kLaplace}) {
-    const ModelConfig model{.schedule = {.kind = kind, .T = 20}};
+    const ModelConfig model{.unet = {}, .schedule = {.kind = kind, .T = 20}};
     const Json old = old_scheduler_json(scheduler_json(model, "0.42.1"), model.schedule, "test");
     const Schedule wanted = make_schedule(model.schedule);
     const Schedule got = make_schedule(parse_scheduler(old.dump(), "test").schedule);
     ASSERT_EQ(old["trained_betas"].size(), 20U);
     for (int64_t t = 1; t <= 20; ++t) EXPECT_EQ(got.beta(t), wanted.beta(t)) << t;
   }
-  const ModelConfig cosine{.schedule = {.kind = ScheduleKind::kCosine}};
+  const ModelConfig cosine{.unet = {}, .schedule = {.kind = ScheduleKind::kCosine}};
   const Json word = old_scheduler_json(scheduler_json(cosine, "0.42.1"), cosine.schedule, "test");
   EXPECT_EQ(word["beta_schedule"], "squaredcos_cap_v2");
   EXPECT_TRUE(word["trained_betas"].is_null());

@@ -15,14 +15,14 @@ namespace ddpm {
 
 // All that is known of an export; what is not is absent from the card.
 struct CardFacts {
-  std::string name;       // of the folder
-  std::string license;    // as Hugging Face spells it; "" for none
-  bool old_form = false;  // written for diffusers 0.2.4
+  std::string name;          // of the folder
+  std::string license = {};  // as Hugging Face spells it; "" for none
+  bool old_form = false;     // written for diffusers 0.2.4
   ModelConfig model;
   ExportOrigin origin;
   std::optional<TrainingState> training;
   std::optional<MetricsRow> last_log_line;  // up to that training's step
-  std::string command;                      // that exported it, as a shell reads it
+  std::string command = {};                 // that exported it, as a shell reads it
 };
 
 // `ddpm train ..` with every setting that is not the default's and changes a number of the run;

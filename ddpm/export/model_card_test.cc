@@ -79,7 +79,10 @@ TEST(ModelCard, OfTheOldFormSaysHowTheWeightsBecomeATorchFile) {
 }
 
 TEST(ModelCard, OfAFolderWithoutItsTrainingSaysOnlyWhatIsKnown) {
-  const CardFacts facts{.name = "toys", .model = {.unet = toy_unet()}, .origin = {.dtype = "fp32"}};
+  CardFacts facts;
+  facts.name = "toys";
+  facts.model.unet = toy_unet();
+  facts.origin.dtype = "fp32";
   const std::string card = model_card(facts);
   for (const char* part :
        {"license", "## Training", "log's last line", "EMA", "| step |", "| seed"}) {

@@ -35,8 +35,10 @@ TEST(Half, EveryHalfIsReadAsItsDefinitionSaysAndComesBack) {
     if ((bits & 0x7c00) == 0x7c00) {
       EXPECT_EQ(std::isnan(value), (bits & 0x3ff) != 0);
       EXPECT_EQ(std::isinf(value), (bits & 0x3ff) == 0);
-      if (std::isnan(value)) EXPECT_TRUE(std::isnan(float_of_half(half_of_float(value))));
-      if (std::isnan(value)) continue;
+      if (std::isnan(value)) {
+        EXPECT_TRUE(std::isnan(float_of_half(half_of_float(value))));
+        continue;
+      }
     } else {
       ASSERT_EQ(static_cast<double>(value), half_by_definition(half)) << bits;
     }
