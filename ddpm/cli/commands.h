@@ -39,7 +39,7 @@ Command evaluate_rate_distortion_command();
 Command evaluate_ode_command();
 Command export_command();
 Command info_command();
-Command export_command();
+Command convert_command();
 
 std::vector<Command> all_commands();
 

@@ -139,7 +139,7 @@ std::vector<Command> all_commands() {
           family_command(),       interpolate_command(),
           reconstruct_command(),  inpaint_command(),
           predict_command(),      plan_command(),
-          export_command(),       info_command(),
+          export_command(),       convert_command(),      info_command(),
           evaluate_bpd_command(), evaluate_rate_distortion_command(),
           evaluate_ode_command()};
 }
