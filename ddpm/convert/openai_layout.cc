@@ -5,6 +5,8 @@
 // with the lowest resolution and has n + 1 blocks a level; the last of them holds what makes the
 // next size.
 
+#include <algorithm>
+
 #include "ddpm/base/text.h"
 #include "ddpm/convert/source_layout.h"
 
@@ -138,8 +140,10 @@ class Reader {
     UNetLevel level{.channels = names_.shape(first + ".0.out_layers.3.weight", 4)[0],
                     .attention_down = is_attention(first + ".1"),
                     .attention_up = is_attention(output(up) + ".1")};
-    if (i < levels_ - 1) level.down = how(input((i + 1) * per_level()) + ".0");
-    if (i > 0) level.up = how(upsampler(up + blocks_));
+    if (levels_ == 1) return level;
+    // where there is nothing to resample the same is said, because one word holds for all levels
+    level.down = how(input(std::min(i + 1, levels_ - 1) * per_level()) + ".0");
+    level.up = how(upsampler(i > 0 ? up + blocks_ : blocks_));
     return level;
   }
 

@@ -15,16 +15,16 @@ namespace ddpm {
 
 // As a person gave them; nothing stands for the system's own default.
 struct ConvertSettings {
-  std::optional<int64_t> image_size;        // pixels a side
-  std::optional<int64_t> heads;             // of every attention; OpenAI's systems only
-  std::optional<int64_t> head_channels;     // of a head; openai-guided only
-  std::optional<QkvOrder> attention_order;  // openai-guided only
-  std::optional<bool> rescale_timesteps;    // OpenAI's systems only
-  std::optional<ScheduleConfig> schedule;   // all of it but T
-  std::optional<int64_t> T;                 // of a list it is the length of betas
-  std::optional<Prediction> prediction;
-  std::optional<Variance> variance;
-  std::optional<double> dropout;  // in [0, 1); only further training would notice
+  std::optional<int64_t> image_size = {};        // pixels a side
+  std::optional<int64_t> heads = {};             // of every attention; OpenAI's systems only
+  std::optional<int64_t> head_channels = {};     // of a head; openai-guided only
+  std::optional<QkvOrder> attention_order = {};  // openai-guided only
+  std::optional<bool> rescale_timesteps = {};    // OpenAI's systems only
+  std::optional<ScheduleConfig> schedule = {};   // all of it but T
+  std::optional<int64_t> T = {};                 // of a list it is the length of betas
+  std::optional<Prediction> prediction = {};
+  std::optional<Variance> variance = {};
+  std::optional<double> dropout = {};  // in [0, 1); only further training would notice
 };
 
 // A layout with all that it did not say.

@@ -25,6 +25,11 @@ std::vector<BadInput> bad_inputs_of_checkpoints();
 const std::vector<BadInput>& bad_inputs_of_export();
 // The commands that make a picture of a model.
 const std::vector<BadInput>& bad_inputs_of_pictures();
+// Weights of other systems, of the files that write_weights_to_convert makes.
+const std::vector<BadInput>& bad_inputs_of_conversion();
+
+// Small files of other systems' names, most of them with something wrong.
+void write_weights_to_convert(const std::filesystem::path& folder);
 
 // Writes the folders of bad_inputs_of_checkpoints into `folder`/bad, each from this checkpoint.
 void write_bad_checkpoints(const std::filesystem::path& folder,

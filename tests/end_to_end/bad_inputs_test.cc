@@ -26,7 +26,7 @@ std::vector<BadInput> bad_inputs() {
   std::vector<BadInput> all;
   for (const auto& list :
        {bad_inputs_of_training(), bad_inputs_of_models(), bad_inputs_of_checkpoints(),
-        bad_inputs_of_pictures(), bad_inputs_of_export()}) {
+        bad_inputs_of_pictures(), bad_inputs_of_export(), bad_inputs_of_conversion()}) {
     all.insert(all.end(), list.begin(), list.end());
   }
   return all;
@@ -86,6 +86,7 @@ class BadInputs : public EndToEnd {
     write_file_whole(folder_ / "mixed" / "large.png", encode_png(blob_image(16, 16, 1, 8, 1)));
     write_blobs(folder_ / "odd", 4, 25, 25, 1);
     write_file_whole(folder_ / "old.pt", kPickle);
+    write_weights_to_convert(folder_);
     write_model("pickled", "diffusion_pytorch_model.safetensors", kPickle);
     write_model("zipped", "diffusion_pytorch_model.bin", "PK\3\4 and so on");
     write_model("weightless", "notes.txt", "");
@@ -109,7 +110,7 @@ class BadInputs : public EndToEnd {
 };
 
 TEST_F(BadInputs, EachGetsItsOneLineItsExitCodeAndWritesNothing) {
-  EXPECT_GE(bad_inputs().size(), 210U);
+  EXPECT_GE(bad_inputs().size(), 250U);
   const std::set<fs::path> before = everything_below(folder_);
   for (const BadInput& input : bad_inputs()) {
     SCOPED_TRACE(input.name);
