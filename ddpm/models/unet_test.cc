@@ -257,6 +257,12 @@ TEST(TimeEmbedding, HasTheKnownValues) {
   EXPECT_EQ(sinusoidal_embedding(times({3}), 9)[0][8].item<double>(), 0.0);
 }
 
+TEST(TimeEmbedding, RefusesTooFewChannelsAndAShiftThatLeavesNoFrequency) {
+  EXPECT_THROW(sinusoidal_embedding(times({3}), 3), InvalidArgument);
+  EXPECT_THROW(sinusoidal_embedding(times({3}), 8, /*frequency_shift=*/4), InvalidArgument);
+  EXPECT_THROW(sinusoidal_embedding(times({3}), 8, /*frequency_shift=*/-1), InvalidArgument);
+}
+
 TEST(Initialise, DrawsFromTheStatedBoundsAndBeginsBlocksAsTheIdentity) {
   UNet network{UNetConfig{}};
   network.initialise(1);
