@@ -105,13 +105,18 @@ TrainingState read_training_state(const fs::path& checkpoint) {
   return state_from_json(json, read_model_config(checkpoint).unet, path.string());
 }
 
+ParameterValues read_weights(const fs::path& checkpoint, const UNetConfig& unet,
+                             const WeightsChoice& choice) {
+  ParameterValues values;
+  Weights(find_weights(find_model_folder(checkpoint, choice.ema), choice))
+      .read(unet, [&](size_t, std::vector<float> one) { values.push_back(std::move(one)); });
+  return values;
+}
+
 ParameterValues read_arrays(const fs::path& checkpoint, const UNetConfig& unet, ArraySet set) {
   const bool ema = set == ArraySet::kEma;
   if (ema || set == ArraySet::kRaw) {
-    ParameterValues values;
-    Weights(find_weights(find_model_folder(checkpoint, ema), {.ema = ema, .variant = ""}))
-        .read(unet, [&](size_t, std::vector<float> one) { values.push_back(std::move(one)); });
-    return values;
+    return read_weights(checkpoint, unet, {.ema = ema, .variant = ""});
   }
   const fs::path path = checkpoint / kOptimizerName;
   DDPM_CHECK(fs::exists(path), checkpoint.string(), ": has no ", kOptimizerName);

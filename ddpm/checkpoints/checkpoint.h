@@ -47,6 +47,11 @@ bool has_training_state(const std::filesystem::path& checkpoint);
 // Throws InvalidArgument if the checkpoint has no training state; FormatError.
 TrainingState read_training_state(const std::filesystem::path& checkpoint);
 
+// The weights of any folder that find_model_folder takes, as float32, checked against `unet`.
+// Throws as find_weights and Weights do.
+ParameterValues read_weights(const std::filesystem::path& checkpoint, const UNetConfig& unet,
+                             const WeightsChoice& choice);
+
 enum class ArraySet { kEma, kRaw, kFirstMoment, kSecondMoment };
 
 // One set, checked against `unet`, as bits as they were written. Every checkpoint has kEma, the

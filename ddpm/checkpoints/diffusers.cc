@@ -34,8 +34,11 @@ ModelConfig read_process(const ModelFolder& folder) {
   const std::string who = who_of_scheduler(folder);
   if (folder.scheduler.empty()) return parse_scheduler(kDefaultScheduler, who);
   const std::string text = read_file(folder.scheduler, kMaxBytes);
-  if (!folder.scheduler_class.empty()) {
-    expect_class(parse_json(text, who), folder.scheduler_class.c_str(), who);
+  const Json json = scheduler_value(text, who);
+  const Json name = json.is_object() ? json.value("_class_name", Json()) : Json();
+  if (!folder.scheduler_class.empty() && name != folder.scheduler_class) {
+    throw FormatError(concat(who, ": _class_name: wanted ", folder.scheduler_class, ", as ",
+                             kIndexName, " says, got ", json_shown(name)));
   }
   return parse_scheduler(text, who);
 }

@@ -25,6 +25,8 @@ std::shared_ptr<ExportFlags> declare(Flags& flags) {
                "runtime");
   flags.choice("--weights", values->weights, {"ema", "raw"},
                "the averaged weights or those the optimiser left");
+  flags.text("--variant", values->variant, "NAME",
+             "of diffusers' folders: the weights in diffusion_pytorch_model.NAME.safetensors");
   flags.choice("--dtype", values->dtype, {"fp32", "fp16", "bf16"},
                "of the weights in diffusers' files, rounded to the nearest");
   flags.text("--max-shard-size", values->max_shard_size, "SIZE",

@@ -38,6 +38,7 @@ std::string command_of(const ExportFlags& flags) {
       .flag("--out", shown(flags.out))
       .flag_unless(defaults.format, "--format", flags.format)
       .flag_unless(defaults.weights, "--weights", flags.weights)
+      .flag_unless(defaults.variant, "--variant", flags.variant)
       .flag_unless(defaults.dtype, "--dtype", flags.dtype)
       .flag_unless(defaults.max_shard_size, "--max-shard-size", flags.max_shard_size)
       .flag_unless(defaults.license, "--license", flags.license);
@@ -51,7 +52,7 @@ DiffusersExport request_of(const ExportFlags& flags) {
              "export: --license: wanted small letters, digits, '-' and '.', got '", flags.license,
              "'");
   return {.form = value_named(kForms, "export: --format", flags.format),
-          .ema = flags.weights == "ema",
+          .weights = {.ema = flags.weights == "ema", .variant = flags.variant},
           .dtype = weights_dtype_from(flags.dtype, "export: --dtype"),
           .max_shard_bytes = parse_byte_count(flags.max_shard_size, "export: --max-shard-size"),
           .license = flags.license,

@@ -11,6 +11,7 @@ struct ExportFlags {
   std::string out;
   std::string format = "diffusers";
   std::string weights = "ema";
+  std::string variant;
   // of diffusers' folders
   std::string dtype = "fp32";
   std::string max_shard_size = "10GB";

@@ -23,13 +23,14 @@ namespace fs = std::filesystem;
 
 // What tells a program that has only the file how to sample with it.
 std::map<std::string, std::string> metadata_of(const ModelConfig& model, const fs::path& checkpoint,
-                                               const std::string& weights) {
+                                               const WeightsChoice& choice) {
   return {{"prediction", to_string(model.prediction)},
           {"variance", to_string(model.variance)},
           {"schedule", schedule_text(model.schedule)},
           {"scheduler_config", diffusers_texts(model).at(kDiffusersSchedulerName)},
-          {"weights", has_training_state(checkpoint) ? weights : "the one set of its folder"},
-          {"checkpoint_sha256", checkpoint_hash(checkpoint)}};
+          {"weights", has_training_state(checkpoint) ? (choice.ema ? "ema" : "raw")
+                                                     : "the one set of its folder"},
+          {"checkpoint_sha256", checkpoint_hash(checkpoint, choice)}};
 }
 
 }  // namespace
@@ -39,12 +40,12 @@ int export_as_onnx(const ExportFlags& flags, const std::string& program) {
   DDPM_CHECK(fs::exists(flags.checkpoint), "export: --checkpoint: ", flags.checkpoint,
              " does not exist");
   const fs::path checkpoint = resolve_checkpoint(flags.checkpoint);
-  const ModelConfig model = read_model_config(checkpoint);
-  const ParameterValues values =
-      read_arrays(checkpoint, model.unet, flags.weights == "raw" ? ArraySet::kRaw : ArraySet::kEma);
+  const WeightsChoice choice{.ema = flags.weights == "ema", .variant = flags.variant};
+  const ModelConfig model = read_model_config(find_model_folder(checkpoint, choice.ema));
+  const ParameterValues values = read_weights(checkpoint, model.unet, choice);
   const OnnxModel onnx{unet_graph(model.unet, views_of(values)),
                        "a denoising diffusion model's network, written by ddpm",
-                       metadata_of(model, checkpoint, flags.weights)};
+                       metadata_of(model, checkpoint, choice)};
   std::cout << absolute_text(flags.out) << std::endl;
   const fs::path out = fs::absolute(flags.out).lexically_normal();
   real_files().make_folder(out.parent_path());

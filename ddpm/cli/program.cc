@@ -133,14 +133,23 @@ int parse_and_run(int argc, char** argv, const Backend& backend) {
 }  // namespace
 
 std::vector<Command> all_commands() {
-  return {train_command(),        sample_command(),
-          forward_command(),      schedule_command(),
-          denoise_command(),      progressive_command(),
-          family_command(),       interpolate_command(),
-          reconstruct_command(),  inpaint_command(),
-          predict_command(),      plan_command(),
-          export_command(),       convert_command(),      info_command(),
-          evaluate_bpd_command(), evaluate_rate_distortion_command(),
+  return {train_command(),
+          sample_command(),
+          forward_command(),
+          schedule_command(),
+          denoise_command(),
+          progressive_command(),
+          family_command(),
+          interpolate_command(),
+          reconstruct_command(),
+          inpaint_command(),
+          predict_command(),
+          plan_command(),
+          export_command(),
+          convert_command(),
+          info_command(),
+          evaluate_bpd_command(),
+          evaluate_rate_distortion_command(),
           evaluate_ode_command()};
 }
 

@@ -141,9 +141,8 @@ class Reader {
                     .attention_down = is_attention(first + ".1"),
                     .attention_up = is_attention(output(up) + ".1")};
     if (levels_ == 1) return level;
-    // where there is nothing to resample the same is said, because one word holds for all levels
-    level.down = how(input(std::min(i + 1, levels_ - 1) * per_level()) + ".0");
-    level.up = how(upsampler(i > 0 ? up + blocks_ : blocks_));
+    if (i + 1 < levels_) level.down = how(input((i + 1) * per_level()) + ".0");
+    if (i > 0) level.up = how(upsampler(up + blocks_));
     return level;
   }
 

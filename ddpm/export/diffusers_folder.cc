@@ -29,12 +29,9 @@ constexpr const char* kSchedulerName = "scheduler/scheduler_config.json";
 constexpr const char* kCardName = "README.md";
 constexpr int64_t kMaxBytes = 1 << 23;  // 100,000 betas among them
 
-Json read_json(const fs::path& path) {
-  return parse_json(read_file(path, kMaxBytes), path.string());
-}
-
 // All that is read of a checkpoint but its weights.
 struct Source {
+  ModelFolder folder;
   ModelConfig model;
   Json unet;       // config.json, every field
   Json scheduler;  // scheduler_config.json, every field
@@ -42,13 +39,21 @@ struct Source {
   std::optional<ExportOrigin> origin;  // of a folder that was exported itself
 };
 
-Source read_source(const fs::path& checkpoint) {
+// As its file says it; of a folder without one it is diffusers' own default.
+Json read_scheduler(const ModelFolder& folder) {
+  if (folder.scheduler.empty()) return {{"_class_name", "DDPMScheduler"}};
+  return scheduler_value(read_file(folder.scheduler, kMaxBytes), folder.scheduler.string());
+}
+
+Source read_source(const fs::path& checkpoint, bool ema) {
   Source source;
-  source.model = read_model_config(checkpoint);
-  const fs::path unet = checkpoint / kUNetName;
-  source.unet = completed_unet_json(read_json(unet), unet.string());
-  const fs::path scheduler = checkpoint / kSchedulerName;
-  source.scheduler = completed_scheduler_json(read_json(scheduler), scheduler.string());
+  source.folder = find_model_folder(checkpoint, ema);
+  source.model = read_model_config(source.folder);
+  const fs::path unet = source.folder.network / "config.json";
+  source.unet =
+      completed_unet_json(parse_json(read_file(unet, kMaxBytes), unet.string()), unet.string());
+  source.scheduler =
+      completed_scheduler_json(read_scheduler(source.folder), source.folder.scheduler.string());
   if (has_training_state(checkpoint)) source.training = read_training_state(checkpoint);
   source.origin = read_origin(checkpoint);
   return source;
@@ -57,6 +62,8 @@ Source read_source(const fs::path& checkpoint) {
 // Which of the sets is written: "" for a single one of which nothing is known.
 std::string weights_of(const Source& source, const fs::path& checkpoint, bool ema) {
   if (source.training) return ema ? "ema" : "raw";
+  // a folder that tells them apart by their names, or has one set
+  if (source.folder.kind == FolderKind::kTraining) return ema ? "ema" : "raw";
   const std::string only = source.origin ? source.origin->weights : "";
   DDPM_CHECK(ema || only == "raw", "export: --weights raw: ", checkpoint.string(),
              " has one set of weights, ", only.empty() ? "of unknown kind" : "the averaged ones");
@@ -64,11 +71,11 @@ std::string weights_of(const Source& source, const fs::path& checkpoint, bool em
 }
 
 ExportOrigin origin_of(const Source& source, const fs::path& checkpoint, const std::string& weights,
-                       DType dtype) {
+                       const DiffusersExport& request) {
   ExportOrigin origin;
   origin.weights = weights;
-  origin.dtype = weights_dtype_name(dtype);
-  origin.source = checkpoint_hash(checkpoint);
+  origin.dtype = weights_dtype_name(request.dtype);
+  origin.source = checkpoint_hash(checkpoint, request.weights);
   if (source.training) {
     origin.step = source.training->step;
   } else if (source.origin) {
@@ -90,8 +97,8 @@ std::optional<MetricsRow> last_log_line(const Source& source, const fs::path& ch
   return last;
 }
 
-Json index_json(const Json& unet, const Json& scheduler) {
-  return {{"_class_name", "DDPMPipeline"},
+Json index_json(const std::string& pipeline, const Json& unet, const Json& scheduler) {
+  return {{"_class_name", pipeline.empty() ? "DDPMPipeline" : pipeline},
           {"_diffusers_version", unet.at("_diffusers_version")},
           {"scheduler", {"diffusers", scheduler.at("_class_name")}},
           {"unet", {"diffusers", unet.at("_class_name")}}};
@@ -122,9 +129,9 @@ std::map<std::string, std::string> texts_of(const Source& source, const ExportOr
                "export: --max-shard-size: diffusers ", old_diffusers_version(),
                " wants the weights in one file");
   }
-  return {{kIndexName, json_text(index_json(unet, scheduler))},
+  return {{kIndexName, json_text(index_json(source.folder.pipeline, unet, scheduler))},
           {kUNetName, json_text(unet)},
-          {kSchedulerName, json_text(scheduler)},
+          {kSchedulerName, scheduler_text(scheduler)},
           {kOriginName, json_text(origin_json(origin))},
           {kCardName, card_of(source, origin, checkpoint, out, request)}};
 }
@@ -145,15 +152,17 @@ std::vector<ExportedFile> files_below(const fs::path& folder) {
 
 Exported export_to_diffusers(const fs::path& checkpoint, const fs::path& out,
                              const DiffusersExport& request, FileLayer& files) {
-  const Source source = read_source(checkpoint);
+  const bool ema = request.weights.ema;
+  const Source source = read_source(checkpoint, ema);
   if (!request.allow_log_variance) refuse_wrong_samples(source.model, "export");
-  const std::string weights = weights_of(source, checkpoint, request.ema);
-  const ExportOrigin origin = origin_of(source, checkpoint, weights, request.dtype);
+  const std::string weights = weights_of(source, checkpoint, ema);
+  const ExportOrigin origin = origin_of(source, checkpoint, weights, request);
   const auto texts = texts_of(source, origin, checkpoint, out, request);
-  const bool raw = source.training && !request.ema;
   const UNetConfig& unet = source.model.unet;
+  // a single set is what it is, whatever it is asked for as
+  const bool several = source.training || source.folder.kind == FolderKind::kTraining;
   const ParameterValues values =
-      read_arrays(checkpoint, unet, raw ? ArraySet::kRaw : ArraySet::kEma);
+      read_weights(checkpoint, unet, {.ema = ema || !several, .variant = request.weights.variant});
   check_representable(unet, views_of(values), request.dtype, "export");
   const WeightsForm form{.dtype = request.dtype,
                          .old_names = request.form == DiffusersForm::k0_2_4,

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "ddpm/base/file.h"
+#include "ddpm/checkpoints/model_folder.h"
 #include "ddpm/export/weights.h"
 
 namespace ddpm {
@@ -28,7 +29,7 @@ enum class DiffusersForm {
 
 struct DiffusersExport {
   DiffusersForm form = DiffusersForm::kToday;
-  bool ema = true;  // the averaged weights; false: the raw ones. Of a single set it says nothing
+  WeightsChoice weights = {};                    // which; of a single set it says nothing
   DType dtype = DType::kF32;                     // kF32, kF16 or kBF16
   int64_t max_shard_bytes = kDefaultShardBytes;  // of tensors in one file
   std::string license = {};                      // for the card; "" for none

@@ -17,6 +17,8 @@
 namespace ddpm {
 namespace {
 
+DiffusersExport raw_weights() { return {.weights = {.ema = false, .variant = ""}}; }
+
 namespace fs = std::filesystem;
 
 constexpr const char* kWeights = "unet/diffusion_pytorch_model.safetensors";
@@ -81,7 +83,7 @@ TEST_F(DiffusersFolder, InFloat32EveryBitComesBack) {
 }
 
 TEST_F(DiffusersFolder, TheRawWeightsAreThoseOfTheOptimiser) {
-  EXPECT_EQ(exported({.ema = false}).weights, "raw");
+  EXPECT_EQ(exported(raw_weights()).weights, "raw");
   EXPECT_EQ(bits_of(read()), bits_of(toy_.raw));
   EXPECT_EQ(SafetensorsFile(folder_ / "out" / kWeights).metadata().at("weights"), "raw");
 }
@@ -243,14 +245,14 @@ TEST_F(DiffusersFolder, APredictionThatDiffusersHasNoWordForIsNoted) {
 }
 
 TEST_F(DiffusersFolder, AFolderWithOneSetOfWeightsSaysWhichAndGivesNoOther) {
-  exported({.ema = false});
+  exported(raw_weights());
   const Exported again = export_to_diffusers(folder_ / "out", folder_ / "again", {});
   EXPECT_EQ(again.weights, "raw");
   const auto origin = read_origin(folder_ / "again");
   EXPECT_EQ(origin->step, 30);
   EXPECT_EQ(origin->source, checkpoint_hash(folder_ / "out"));
   fs::remove(folder_ / "out" / kOriginName);
-  EXPECT_THROW(export_to_diffusers(folder_ / "out", folder_ / "more", {.ema = false}),
+  EXPECT_THROW(export_to_diffusers(folder_ / "out", folder_ / "more", raw_weights()),
                InvalidArgument);
   EXPECT_EQ(export_to_diffusers(folder_ / "out", folder_ / "more", {}).weights, "");
 }

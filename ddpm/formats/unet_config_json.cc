@@ -218,6 +218,9 @@ void read_levels(const Reader& reader, UNetConfig& config) {
     level.attention_up = upwards.attention;
     level.up = resampling_of(upwards, up_in_block);
   }
+  // where nothing follows there is nothing to say
+  config.levels.back().down = Resampling::kConvolution;
+  config.levels.front().up = Resampling::kConvolution;
 }
 
 void read_time(const Reader& reader, UNetConfig& config) {
@@ -264,12 +267,14 @@ std::string block_name(bool attention, Resampling resampling, const char* BlockK
   throw std::logic_error("unet: a block without a name");
 }
 
-// What downsample_type or upsample_type has to be: that of all levels with attention on this way.
+// What downsample_type or upsample_type has to be: that of all levels with attention on this way,
+// but for `last`, where the way ends.
 std::string type_of_attention(const UNetConfig& config, const char* key, bool UNetLevel::*attention,
-                              Resampling UNetLevel::*way) {
+                              Resampling UNetLevel::*way, int64_t last) {
   std::set<Resampling> kinds;
-  for (const UNetLevel& level : config.levels) {
-    if (level.*attention) kinds.insert(level.*way);
+  for (int64_t i = 0; i < config.level_count(); ++i) {
+    const UNetLevel& level = config.level(i);
+    if (level.*attention && i != last) kinds.insert(level.*way);
   }
   DDPM_CHECK(kinds.size() < 2, "unet: ", key,
              " is one for all levels with attention: some of this network resample in a block and "
@@ -307,10 +312,10 @@ Json unet_config_to_json(const UNetConfig& config) {
   json["time_embedding_type"] = config.learned_times > 0 ? "learned" : "positional";
   json["num_train_timesteps"] = none_if_zero(config.learned_times);
   json["num_class_embeds"] = none_if_zero(config.classes);
-  json["downsample_type"] =
-      type_of_attention(config, "downsample_type", &UNetLevel::attention_down, &UNetLevel::down);
+  json["downsample_type"] = type_of_attention(config, "downsample_type", &UNetLevel::attention_down,
+                                              &UNetLevel::down, config.level_count() - 1);
   json["upsample_type"] =
-      type_of_attention(config, "upsample_type", &UNetLevel::attention_up, &UNetLevel::up);
+      type_of_attention(config, "upsample_type", &UNetLevel::attention_up, &UNetLevel::up, 0);
   std::vector<int64_t> widths;
   std::vector<std::string> down;
   std::vector<std::string> up;

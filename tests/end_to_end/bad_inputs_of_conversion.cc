@@ -70,7 +70,7 @@ const std::vector<BadInput>& bad_inputs_of_conversion() {
       {"ConvertAPickle",
        convert_with("ddpm-torch", "old.pt"),
        1,
-       {"old.pt", "pickle", "weights_only=True"}},
+       {"old.pt", "pickle", "convert_pickle.py"}},
       {"ConvertAnotherFile", convert_with("ddpm-torch", "x.npy"), 1, {"x.npy"}},
       {"ConvertIntoAFolder",
        {"convert", "--from", "ddpm-torch", "--weights", kTorch, "--out", "data"},

@@ -28,6 +28,10 @@ class SchedulerOfACheckpoint : public EndToEnd {
     Json json = {{"_class_name", name}, {"num_train_timesteps", 20}, {"beta_end", 0.5}};
     json.update(keys);
     write_file_whole(file, json_text(json));
+    const fs::path index = folder_ / "theirs" / "model_index.json";
+    Json parts = parse_json(read_file(index, 1 << 16), "model_index.json");
+    parts["scheduler"] = {"diffusers", name};
+    write_file_whole(index, json_text(parts));
   }
 
   Outcome sample(const std::vector<std::string>& more) const {
