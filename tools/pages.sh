@@ -75,7 +75,7 @@ build_pages() {
 
 build_reference() {
   local headers
-  headers=$(find ddpm -name '*.h' ! -name '*_internal.h' ! -name faulty_files.h ! -name known_number.h | LC_ALL=C sort | tr '\n' ' ')
+  headers=$(find ddpm -name '*.h' ! -name '*_internal.h' ! -name complaint.h ! -name faulty_files.h ! -name known_number.h | LC_ALL=C sort | tr '\n' ' ')
   { cat "$needs/Doxyfile"; echo "INPUT = $headers"; } | doxygen -
 }
 

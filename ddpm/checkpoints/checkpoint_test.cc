@@ -7,6 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "ddpm/base/complaint.h"
 #include "ddpm/base/json.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/manifest.h"
@@ -17,20 +18,6 @@ namespace ddpm {
 namespace {
 
 namespace fs = std::filesystem;
-
-template <typename E, typename Act>
-std::string complaint(Act act) {
-  try {
-    act();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "(no error of this type)";
-}
-
-void expect_contains(const std::string& text, const std::string& part) {
-  EXPECT_NE(text.find(part), std::string::npos) << "'" << text << "' lacks '" << part << "'";
-}
 
 // Equal bits, not merely equal numbers: 0 and -0 differ.
 bool same_bits(const ParameterValues& a, const ParameterValues& b) {

@@ -43,6 +43,12 @@ ModelConfig read_process(const ModelFolder& folder) {
   return parse_scheduler(text, who);
 }
 
+// "key = value" of each.
+std::vector<std::string> with_values(std::vector<std::string> keys, const Json& json) {
+  for (std::string& key : keys) key = concat(key, " = ", json.at(key).dump());
+  return keys;
+}
+
 }  // namespace
 
 ModelConfig model_config_of(const TrainConfig& config, const UNetConfig& unet) {
@@ -68,6 +74,10 @@ ModelConfig read_model_config(const ModelFolder& folder) {
   const fs::path config = folder.network / kConfigName;
   ModelConfig model = read_process(folder);
   model.unet = unet_config_from_json(read_json(config), config.string());
+  // nothing says what its second half of outputs means; published networks mean this by it
+  if (folder.scheduler.empty() && model.unet.learned_variance) {
+    model.variance = Variance::kLearnedRange;
+  }
   if (model.unet.learned_variance != is_learned(model.variance)) {
     throw FormatError(concat(who_of_scheduler(folder),
                              ": variance_type: ", to_string(model.variance),
@@ -85,8 +95,16 @@ std::vector<std::string> defaults_of_network(const ModelFolder& folder) {
   const fs::path config = folder.network / kConfigName;
   std::vector<std::string> keys;
   const Json complete = completed_unet_json(read_json(config), config.string(), &keys);
-  for (std::string& key : keys) key = concat(key, " = ", complete.at(key).dump());
-  return keys;
+  return with_values(keys, complete);
+}
+
+std::vector<std::string> defaults_of_scheduler(const ModelFolder& folder) {
+  if (folder.scheduler.empty()) return {};
+  const std::string who = folder.scheduler.string();
+  std::vector<std::string> keys;
+  const Json complete = completed_scheduler_json(
+      scheduler_value(read_file(folder.scheduler, kMaxBytes), who), who, &keys);
+  return with_values(keys, complete);
 }
 
 }  // namespace ddpm

@@ -32,16 +32,18 @@ ModelConfig model_config_of(const TrainConfig& config, const UNetConfig& unet);
 std::map<std::string, std::string> diffusers_texts(const ModelConfig& model);
 
 // Reads what a folder says of its network and its process; without a scheduler_config.json the
-// process is a DDPMScheduler's with nothing said. Throws IoError; FormatError that names the file
-// and the key for what this library cannot do as it is described, and for a scheduler of another
-// class than model_index.json says. As in diffusers, a key that a file lacks has diffusers'
-// default, and keys that start with '_' say nothing; see scheduler_config.h for the four classes of
-// schedulers.
+// process is a DDPMScheduler's with nothing said, of variance learned_range for a network of twice
+// as many outputs. Throws IoError; FormatError that names the file and the key for what this
+// library cannot do as it is described, and for a scheduler of another class than model_index.json
+// says. As in diffusers, a key that a file lacks has diffusers' default, and keys that start with
+// '_' say nothing; see scheduler_config.h for the four classes of schedulers.
 ModelConfig read_model_config(const ModelFolder& folder);
 ModelConfig read_model_config(const std::filesystem::path& folder);
 
 // The keys that the network's config.json leaves out, with diffusers' defaults for them, each as
 // "key = value".
 std::vector<std::string> defaults_of_network(const ModelFolder& folder);
+// The same of the scheduler's file; none of a folder without one.
+std::vector<std::string> defaults_of_scheduler(const ModelFolder& folder);
 
 }  // namespace ddpm

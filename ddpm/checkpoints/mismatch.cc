@@ -182,10 +182,10 @@ std::string cause_of(const std::vector<NamedShape>& parameters, const ShapesByNa
   if (const std::string prefix = common_prefix(wanted, got); !prefix.empty()) {
     return concat("all names begin with ", name_shown(prefix));
   }
-  if (const std::string foreign = foreign_names(difference); !foreign.empty()) return foreign;
+  if (std::string foreign = foreign_names(difference); !foreign.empty()) return foreign;
   const bool names_differ = !difference.missing.empty() || !difference.left_over.empty();
   if (names_differ) {
-    if (const std::string count = other_count(wanted, got); !count.empty()) return count;
+    if (std::string count = other_count(wanted, got); !count.empty()) return count;
   }
   return other_shapes(difference);
 }

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "ddpm/base/check.h"
+#include "ddpm/base/complaint.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/diffusers_folder_internal.h"
 #include "ddpm/checkpoints/store.h"
@@ -12,20 +15,6 @@ namespace ddpm {
 namespace {
 
 namespace fs = std::filesystem;
-
-template <typename Thrown, typename Call>
-std::string complaint(Call call) {
-  try {
-    call();
-  } catch (const Thrown& error) {
-    return error.what();
-  }
-  return "";
-}
-
-void expect_within(const std::string& text, const std::string& part) {
-  EXPECT_NE(text.find(part), std::string::npos) << "'" << part << "' is not in: " << text;
-}
 
 std::map<std::string, std::string> toy_texts() {
   TrainConfig config;
@@ -97,8 +86,8 @@ TEST(ModelFolder, WithoutASchedulerTheProcessIsDiffusersDefault) {
 TEST(ModelFolder, APipelineWithoutItsSchedulerIsRefused) {
   const ScratchFolder scratch("no_scheduler");
   write_toy(scratch.path(), "model_index.json", "unet/config.json", "");
-  expect_within(complaint<IoError>([&] { read_model_config(scratch.path()); }),
-                "scheduler_config.json");
+  expect_contains(complaint<IoError>([&] { read_model_config(scratch.path()); }),
+                  "scheduler_config.json");
 }
 
 TEST(ModelFolder, ATrainingFolderGivesAveragedOrRawWeights) {
@@ -110,8 +99,8 @@ TEST(ModelFolder, ATrainingFolderGivesAveragedOrRawWeights) {
   EXPECT_EQ(find_model_folder(root, true).network, root / "unet_ema");
   EXPECT_EQ(find_model_folder(root, false).network, root / "unet");
   fs::remove_all(root / "unet");
-  expect_within(complaint<InvalidArgument>([&] { find_model_folder(root, false); }),
-                "has only averaged weights");
+  expect_contains(complaint<InvalidArgument>([&] { find_model_folder(root, false); }),
+                  "has only averaged weights");
 }
 
 // The trainer's average is described by keys of its own in the network's file.
@@ -133,7 +122,7 @@ TEST(ModelFolder, RawWeightsOfAFolderWithOneSetAreRefused) {
   const ScratchFolder scratch("raw");
   write_toy(scratch.path(), "", "config.json", "");
   const ModelFolder model = find_model_folder(scratch.path());
-  expect_within(
+  expect_contains(
       complaint<InvalidArgument>([&] { find_weights(model, {.ema = false, .variant = ""}); }),
       "has one set of weights");
 }
@@ -150,13 +139,23 @@ TEST(ModelFolder, DefaultsThatWereFilledInAreNamed) {
   EXPECT_EQ(defaults_of_network(find_model_folder(scratch.path())), wanted);
 }
 
+TEST(ModelFolder, ANetworkAloneOfTwiceTheOutputsSaysAVarianceBetweenTheTwo) {
+  const ScratchFolder scratch("alone");
+  UNetConfig unet = toy_unet();
+  write_text(scratch.path() / "config.json", json_text(unet_config_to_json(unet)));
+  EXPECT_EQ(read_model_config(scratch.path()).variance, Variance::kFixedSmall);
+  unet.learned_variance = true;
+  write_text(scratch.path() / "config.json", json_text(unet_config_to_json(unet)));
+  EXPECT_EQ(read_model_config(scratch.path()).variance, Variance::kLearnedRange);
+}
+
 TEST(ModelFolder, TheSchedulersClassIsThatOfTheIndex) {
   const ScratchFolder scratch("classes");
   write_toy(scratch.path(), "model_index.json", "config.json", "scheduler_config.json");
   write_text(scratch.path() / "model_index.json",
              R"({"_class_name": "DDPMPipeline", "unet": ["diffusers", "UNet2DModel"],
                  "scheduler": ["diffusers", "DDIMScheduler"]})");
-  expect_within(
+  expect_contains(
       complaint<FormatError>([&] { read_model_config(scratch.path()); }),
       "_class_name: wanted DDIMScheduler, as model_index.json says, got \"DDPMScheduler\"");
 }
@@ -204,7 +203,7 @@ TEST(ModelIndex, WhatIsNoDdpmIsRefusedByName) {
   for (const auto& [text, part] : said) {
     const std::string error = complaint<FormatError>([&] { parse_model_index(text, "index"); });
     EXPECT_EQ(error.rfind("index: ", 0), 0U) << text << ": " << error;
-    expect_within(error, part);
+    expect_contains(error, part);
   }
 }
 

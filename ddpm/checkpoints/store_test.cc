@@ -7,6 +7,7 @@
 #include <fstream>
 #include <limits>
 
+#include "ddpm/base/complaint.h"
 #include "ddpm/base/faulty_files.h"
 #include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/checkpoints/toy_checkpoint_internal.h"
@@ -18,20 +19,6 @@ namespace fs = std::filesystem;
 using Loss = FaultyFiles::Loss;
 
 constexpr KeepPolicy kKeepAll{.last = 0};
-
-template <typename E, typename Act>
-std::string complaint(Act act) {
-  try {
-    act();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "(no error of this type)";
-}
-
-void expect_contains(const std::string& text, const std::string& part) {
-  EXPECT_NE(text.find(part), std::string::npos) << "'" << text << "' lacks '" << part << "'";
-}
 
 fs::path save(CheckpointStore& store, int64_t step, const KeepPolicy& keep = kKeepAll) {
   const ToyCheckpoint toy(step);

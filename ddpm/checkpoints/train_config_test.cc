@@ -11,26 +11,12 @@
 #include <tuple>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/complaint.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
 
 namespace ddpm {
 namespace {
-
-// The message of the InvalidArgument that `act` throws; "" if it throws none.
-template <typename Act>
-std::string complaint(Act act) {
-  try {
-    act();
-  } catch (const InvalidArgument& error) {
-    return error.what();
-  }
-  return "";
-}
-
-void expect_contains(const std::string& text, const std::string& part) {
-  EXPECT_NE(text.find(part), std::string::npos) << "'" << text << "' lacks '" << part << "'";
-}
 
 // For each field a legal text that is not its default's.
 const std::map<std::string, std::string>& other_values() {
@@ -143,7 +129,7 @@ TEST(TrainConfig, AFileMaySayOnlyWhatDiffers) {
 
 TEST(TrainConfig, AnUnknownKeyNamesTheNearestOne) {
   expect_contains(
-      complaint([] {
+      complaint<InvalidArgument>([] {
         train_config_from_json({{"lerning_rate", 1e-3}}, "my.json");
       }),
       "my.json: \"lerning_rate\" is no key of a configuration; did you mean 'learning_rate'?");
@@ -151,7 +137,8 @@ TEST(TrainConfig, AnUnknownKeyNamesTheNearestOne) {
 
 TEST(TrainConfig, AnErrorIsOneLineWhateverAFileSays) {
   for (const Json& json : {Json{{"a\nb", 1}}, Json{{"data", "a\nb"}}, Json{{"fit", "a\nb"}}}) {
-    const std::string said = complaint([&] { train_config_from_json(json, "my.json"); });
+    const std::string said =
+        complaint<InvalidArgument>([&] { train_config_from_json(json, "my.json"); });
     EXPECT_FALSE(said.empty());
     EXPECT_EQ(said.find('\n'), std::string::npos) << said;
   }
@@ -195,7 +182,7 @@ TEST(TrainConfig, ValuesOutOfTheirRangeAreRefusedWithTheRange) {
   };
   for (const auto& [key, text] : wrong) {
     TrainConfig config;
-    const std::string said = complaint(
+    const std::string said = complaint<InvalidArgument>(
         [&, &key = key, &text = text] { train_config_field(key).set_text(config, text); });
     expect_contains(said, key + " must be ");
     expect_contains(said, ", got " + json_shown(Json(text)));
@@ -211,12 +198,13 @@ TEST(TrainConfig, BetasComeFromAFileToo) {
   train_config_field("betas").set_text(config, file.string());
   EXPECT_EQ(config.betas, (std::vector<double>{0.1, 0.25, 0.5, 1.0}));
   write_file_whole(file, "0.1 0.25\n0.5,one\n");
-  expect_contains(complaint([&] { train_config_field("betas").set_text(config, file.string()); }),
+  expect_contains(complaint<InvalidArgument>(
+                      [&] { train_config_field("betas").set_text(config, file.string()); }),
                   "ddpm-betas-");
   std::filesystem::remove(file);
   config.schedule = "list";
   config.sample_steps = 1;
-  expect_contains(complaint([&] { check_train_config(config, "train"); }),
+  expect_contains(complaint<InvalidArgument>([&] { check_train_config(config, "train"); }),
                   "wanted as many betas as T, 1000, got 4");
   config.T = 4;
   config.prediction = "x0";
@@ -233,9 +221,11 @@ TEST(TrainConfig, JsonOfAnotherKindIsRefused) {
                                    {{"image_size", {28, 28}}},
                                    {{"seed", 18446744073709551615u}}};
   for (const Json& json : wrong) {
-    expect_contains(complaint([&] { train_config_from_json(json, "f"); }), " must be ");
+    expect_contains(complaint<InvalidArgument>([&] { train_config_from_json(json, "f"); }),
+                    " must be ");
   }
-  expect_contains(complaint([] { train_config_from_json(Json::array(), "f"); }), "JSON object");
+  expect_contains(complaint<InvalidArgument>([] { train_config_from_json(Json::array(), "f"); }),
+                  "JSON object");
 }
 
 TEST(TrainConfig, ATimeLimitTakesSecondsMinutesAndHours) {
@@ -253,33 +243,34 @@ TEST(TrainConfig, FieldsThatDoNotFitTogetherAreRefused) {
   EXPECT_NO_THROW(check_train_config({}, "train"));
   TrainConfig groups;
   groups.norm_groups = 48;
-  expect_contains(complaint([&] { check_train_config(groups, "train"); }),
+  expect_contains(complaint<InvalidArgument>([&] { check_train_config(groups, "train"); }),
                   "train: base_channels must be a multiple of norm_groups, 48, got 128");
   TrainConfig betas;
   betas.T = 15;
   betas.schedule = "linear_scaled";
   betas.sample_steps = 1;
-  expect_contains(complaint([&] { check_train_config(betas, "train"); }),
+  expect_contains(complaint<InvalidArgument>([&] { check_train_config(betas, "train"); }),
                   "train: schedule: beta_12 must be in [0, 1], got");
   TrainConfig blind;
   blind.zero_terminal_snr = true;
   expect_contains(
-      complaint([&] { check_train_config(blind, "train"); }),
+      complaint<InvalidArgument>([&] { check_train_config(blind, "train"); }),
       "train: prediction: at t = 1000, where alpha_bar is 0 and beta 1, eps does not tell what "
       "x_0 is; predict v or x0");
   blind.prediction = "v";
   EXPECT_NO_THROW(check_train_config(blind, "train"));
   TrainConfig samples;
   samples.T = 10;
-  expect_contains(complaint([&] { check_train_config(samples, "train"); }),
+  expect_contains(complaint<InvalidArgument>([&] { check_train_config(samples, "train"); }),
                   "sample_steps must be at most T, 10, got 50");
   TrainConfig range;
   range.steps = -3;
-  expect_contains(complaint([&] { check_train_config(range, "train"); }),
+  expect_contains(complaint<InvalidArgument>([&] { check_train_config(range, "train"); }),
                   "train: steps must be a whole number of at least 1, got -3");
   TrainConfig nan;
   nan.dropout = std::nan("");
-  expect_contains(complaint([&] { check_train_config(nan, "train"); }), "dropout must be");
+  expect_contains(complaint<InvalidArgument>([&] { check_train_config(nan, "train"); }),
+                  "dropout must be");
 }
 
 TEST(TrainConfig, ASizeThatTheLevelsDoNotDivideIsRefusedBeforeAnyDataIsRead) {
@@ -287,7 +278,7 @@ TEST(TrainConfig, ASizeThatTheLevelsDoNotDivideIsRefusedBeforeAnyDataIsRead) {
   config.channel_multipliers = {1, 2, 2, 2};  // four levels: multiples of 8
   config.height = 28;
   config.width = 32;
-  EXPECT_FALSE(complaint([&] { check_train_config(config, "train"); }).empty());
+  EXPECT_FALSE(complaint<InvalidArgument>([&] { check_train_config(config, "train"); }).empty());
   config.height = 32;
   EXPECT_NO_THROW(check_train_config(config, "train"));
 }
@@ -314,7 +305,7 @@ TEST(CheckResume, RefusesOtherSettingsWithEachDifference) {
   asked.learning_rate = 1e-3;
   asked.batch_size = 64;
   const std::vector<std::string> given = {"learning_rate", "batch_size", "seed"};
-  const std::string said = complaint([&] { check_resume({}, asked, given); });
+  const std::string said = complaint<InvalidArgument>([&] { check_resume({}, asked, given); });
   expect_contains(said, "learning_rate: 0.0002 in the run, 0.001 asked for");
   expect_contains(said, "batch_size: 128 in the run, 64 asked for");
   EXPECT_EQ(said.find("seed"), std::string::npos) << said;
@@ -327,7 +318,7 @@ TEST(CheckResume, AnnealedRunsKeepTheirSteps) {
   TrainConfig asked = run;
   asked.steps = 900000;
   const std::vector<std::string> given = {"steps"};
-  expect_contains(complaint([&] { check_resume(run, asked, given); }),
+  expect_contains(complaint<InvalidArgument>([&] { check_resume(run, asked, given); }),
                   "steps: 800000 in the run, 900000 asked for");
 }
 
@@ -374,7 +365,8 @@ TEST(Network, LevelsLeftOpenSuitTheImages) {
 TEST(Network, ASizeThatCannotBeHalvedEnoughNamesItsNeighbours) {
   for (const auto& [side, lower, upper] :
        {std::tuple(25, "24x24", "32x32"), {50, "48x48", "56x56"}, {101, "96x96", "104x104"}}) {
-    const std::string said = complaint([side = side] { unet_config_of({}, 1, side, side); });
+    const std::string said =
+        complaint<InvalidArgument>([side = side] { unet_config_of({}, 1, side, side); });
     expect_contains(said, lower);
     expect_contains(said, upper);
     expect_contains(said, "--fit");

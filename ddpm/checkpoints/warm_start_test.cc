@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/complaint.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/toy_checkpoint_internal.h"
 
@@ -24,21 +25,6 @@ ModelConfig another_model() {
   model.prediction = Prediction::kV;
   model.variance = Variance::kFixedSmall;
   return model;
-}
-
-// The message of the InvalidArgument that `act` throws; "" if it throws none.
-template <typename Act>
-std::string complaint(Act act) {
-  try {
-    act();
-  } catch (const InvalidArgument& error) {
-    return error.what();
-  }
-  return "";
-}
-
-void expect_contains(const std::string& text, const std::string& part) {
-  EXPECT_NE(text.find(part), std::string::npos) << "'" << text << "' lacks '" << part << "'";
 }
 
 ParameterValues numbered(const UNetConfig& unet) {
@@ -141,8 +127,8 @@ TEST(WarmStart, OfNothingIsAnError) {
   UNetConfig wide = toy_unet();
   wide.levels[0].channels *= 2;
   wide.image_channels = 4;
-  const auto error =
-      complaint([&] { take_over(wide, toy_unet(), numbered(toy_unet()), "init_from: c"); });
+  const auto error = complaint<InvalidArgument>(
+      [&] { take_over(wide, toy_unet(), numbered(toy_unet()), "init_from: c"); });
   EXPECT_EQ(error.find("init_from: c: none of its "), 0U) << error;
 }
 
@@ -157,8 +143,9 @@ TEST(NetworkOfAConfiguration, IsReadFromJsonAndComesBack) {
   read.network.reset();
   field.set_json(read, field.get(config));
   EXPECT_EQ(read.network, config.network);
-  expect_contains(complaint([&] { field.set_text(read, "{\"a\": 1}"); }), "_class_name");
-  expect_contains(complaint([&] { field.set_text(read, "no-such-file"); }),
+  expect_contains(complaint<InvalidArgument>([&] { field.set_text(read, "{\"a\": 1}"); }),
+                  "_class_name");
+  expect_contains(complaint<InvalidArgument>([&] { field.set_text(read, "no-such-file"); }),
                   "network must be none or the config.json of a UNet2DModel");
 }
 

@@ -49,6 +49,8 @@ void check_format(const ExportFlags& flags) {
     DDPM_CHECK(!given, "export: ", flag, " belongs to --format ", format, ", got --format ",
                flags.format);
   };
+  DDPM_CHECK(onnx || !flags.out.ends_with(".onnx"), "export: --out: ", flags.out,
+             " has the ending of an ONNX file, wanted a folder or --format onnx");
   belongs(!onnx && flags.external_data, "--external-data", "onnx");
   const char* folders = "diffusers or diffusers-legacy";
   belongs(onnx && flags.dtype != defaults.dtype, "--dtype", folders);

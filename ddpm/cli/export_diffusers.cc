@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array<Named<DiffusersForm>, 2> kForms = {
-    {{DiffusersForm::kToday, "diffusers"}, {DiffusersForm::k0_2_4, "diffusers-legacy"}}};
+    {{DiffusersForm::kToday, "diffusers"}, {DiffusersForm::kRelease024, "diffusers-legacy"}}};
 constexpr const char* kLicenseCharacters = "abcdefghijklmnopqrstuvwxyz0123456789.-";
 
 // A path as the card may show it: where an absolute one leads is nobody else's business.

@@ -128,8 +128,10 @@ void print_folder(const ModelFolder& folder, const WeightsFiles& files, const UN
   line("dtype", dtypes_text(weights));
   if (!files.variant.empty()) line("variant", files.variant);
   if (!files.variants.empty()) line("variants there", join(files.variants, ", "));
-  const std::vector<std::string> defaults = defaults_of_network(folder);
-  if (!defaults.empty()) line("not in config.json", join(defaults, ", "));
+  const std::vector<std::string> of_network = defaults_of_network(folder);
+  if (!of_network.empty()) line("not in config.json", join(of_network, ", "));
+  const std::vector<std::string> of_scheduler = defaults_of_scheduler(folder);
+  if (!of_scheduler.empty()) line("not in the scheduler", join(of_scheduler, ", "));
   if (folder.scheduler.empty()) {
     line("no scheduler", "the process is a DDPMScheduler's with nothing said");
   }

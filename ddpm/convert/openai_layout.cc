@@ -98,7 +98,7 @@ class Reader {
       ++outputs;
     }
     if (ends == 0) blocks_ = outputs - 1;
-    if (blocks_ == 0) names_.fail("output_blocks.0 is the only block of its level, wanted more");
+    if (blocks_ < 1) names_.fail("output_blocks has no two blocks of a level, wanted them");
     levels_ = outputs / per_level();
     int64_t inputs = 1;
     while (is_residual(input(inputs) + ".0") || names_.has(input(inputs) + ".0.op.weight")) {

@@ -64,7 +64,7 @@ std::string weights_of(const Source& source, const fs::path& checkpoint, bool em
   if (source.training) return ema ? "ema" : "raw";
   // a folder that tells them apart by their names, or has one set
   if (source.folder.kind == FolderKind::kTraining) return ema ? "ema" : "raw";
-  const std::string only = source.origin ? source.origin->weights : "";
+  std::string only = source.origin ? source.origin->weights : "";
   DDPM_CHECK(ema || only == "raw", "export: --weights raw: ", checkpoint.string(),
              " has one set of weights, ", only.empty() ? "of unknown kind" : "the averaged ones");
   return only;
@@ -108,7 +108,7 @@ std::string card_of(const Source& source, const ExportOrigin& origin, const fs::
                     const fs::path& out, const DiffusersExport& request) {
   return model_card({.name = fs::absolute(out).lexically_normal().filename().string(),
                      .license = request.license,
-                     .old_form = request.form == DiffusersForm::k0_2_4,
+                     .old_form = request.form == DiffusersForm::kRelease024,
                      .model = source.model,
                      .origin = origin,
                      .training = source.training,
@@ -122,7 +122,7 @@ std::map<std::string, std::string> texts_of(const Source& source, const ExportOr
                                             const DiffusersExport& request) {
   Json unet = source.unet;
   Json scheduler = source.scheduler;
-  if (request.form == DiffusersForm::k0_2_4) {
+  if (request.form == DiffusersForm::kRelease024) {
     unet = old_unet_json(unet, "export: unet");
     scheduler = old_scheduler_json(scheduler, source.model.schedule, "export: scheduler");
     DDPM_CHECK(request.max_shard_bytes == kDefaultShardBytes,
@@ -165,7 +165,7 @@ Exported export_to_diffusers(const fs::path& checkpoint, const fs::path& out,
       read_weights(checkpoint, unet, {.ema = ema || !several, .variant = request.weights.variant});
   check_representable(unet, views_of(values), request.dtype, "export");
   const WeightsForm form{.dtype = request.dtype,
-                         .old_names = request.form == DiffusersForm::k0_2_4,
+                         .old_names = request.form == DiffusersForm::kRelease024,
                          .max_shard_bytes = request.max_shard_bytes};
   std::map<std::string, std::string> metadata;
   if (!weights.empty()) metadata["weights"] = weights;

@@ -23,8 +23,8 @@
 namespace ddpm {
 
 enum class DiffusersForm {
-  kToday,  // the three descriptions as save_pretrained of diffusers 0.42.1 writes them
-  k0_2_4,  // of the first releases: legacy.h
+  kToday,       // the three descriptions as save_pretrained of diffusers 0.42.1 writes them
+  kRelease024,  // of the first releases: legacy.h
 };
 
 struct DiffusersExport {

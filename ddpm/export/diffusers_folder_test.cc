@@ -191,7 +191,7 @@ TEST_F(DiffusersFolder, PiecesHoldEachTensorOnceAndTheIndexSaysWhere) {
 }
 
 TEST_F(DiffusersFolder, TheOldFormHasTheOldNamesAndTheSameNumbers) {
-  exported({.form = DiffusersForm::k0_2_4});
+  exported({.form = DiffusersForm::kRelease024});
   const SafetensorsFile file(folder_ / "out" / kWeights);
   const auto parameters = unet_parameters(toy_.state.unet);
   ASSERT_EQ(file.tensors().size(), parameters.size());
@@ -209,7 +209,7 @@ TEST_F(DiffusersFolder, TheOldFormHasTheOldNamesAndTheSameNumbers) {
 
 TEST_F(DiffusersFolder, TheOldFormInPiecesIsRefused) {
   const std::string said =
-      complaint_of<InvalidArgument>({.form = DiffusersForm::k0_2_4, .max_shard_bytes = 1000});
+      complaint_of<InvalidArgument>({.form = DiffusersForm::kRelease024, .max_shard_bytes = 1000});
   EXPECT_NE(said.find("--max-shard-size"), std::string::npos) << said;
 }
 

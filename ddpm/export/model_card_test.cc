@@ -72,7 +72,7 @@ TEST(ModelCard, OfNarrowNumbersSaysHowTheyAreKeptNarrow) {
 }
 
 TEST(ModelCard, OfTheOldFormSaysHowTheWeightsBecomeATorchFile) {
-  const std::string card = card_of_run({.form = DiffusersForm::k0_2_4});
+  const std::string card = card_of_run({.form = DiffusersForm::kRelease024});
   EXPECT_TRUE(has(card, "0.2.4"));
   EXPECT_TRUE(has(card, "torch.save(weights, \"unet/diffusion_pytorch_model.bin\")"));
   EXPECT_FALSE(has(card_of_run({}), "torch.save"));

@@ -58,7 +58,7 @@ class Builder {
   int64_t pixels(int64_t level) const { return height(level) * width(level); }
 
   std::string declare_inputs() {
-    const std::string sample =
+    std::string sample =
         graph_.input({"sample", OnnxType::kFloat, image_shape(config_.image_channels),
                       "x_t, of images in [-1, 1]"});
     graph_.input({"timestep", OnnxType::kInt64, {"N"}, "the time, counted from 0: t - 1"});
@@ -120,7 +120,7 @@ class Builder {
                               ? gather("time_proj", "time_proj.weight", "timestep")
                               : sinusoids();
     const std::string hidden = silu("time_embedding.act", linear("time_embedding.linear_1", e));
-    const std::string time = linear("time_embedding.linear_2", hidden);
+    std::string time = linear("time_embedding.linear_2", hidden);
     if (config_.classes == 0) return time;
     const std::string label = gather("class_embedding", "class_embedding.weight", "class_labels");
     return graph_.node("Add", "time_embedding.with_class", {time, label});
@@ -313,7 +313,8 @@ class Builder {
       const std::string name = concat(block, ".resnets.", j);
       const Skip skip = skips_.back();
       skips_.pop_back();
-      h = graph_.node("Concat", name + ".with_skip", {h, skip.value}, {{"axis", int64_t{1}}});
+      h = graph_.node("Concat", concat(name, ".with_skip"), {h, skip.value},
+                      {{"axis", int64_t{1}}});
       h = residual_block(name, h, width_ + skip.channels, level.channels, number);
       width_ = level.channels;
       if (level.attention_up) h = attention(concat(block, ".attentions.", j), h, number, 0);

@@ -1,5 +1,6 @@
 #include "ddpm/sampling/parity.h"
 
+#include <algorithm>
 #include <array>
 
 #include "ddpm/base/names.h"
@@ -32,19 +33,20 @@ constexpr std::array<ParitySwitch, 10> kSwitches = {{
      "images to 8 bits: to the nearest level, or to the one below in float32", &S::rounding},
 }};
 
-// A program is a row: which of the above it does, in their order.
+// A program is a row: a mark for each of the above in their order, 'x' where it does otherwise.
 struct Program {
   std::string_view name;
-  std::array<bool, kSwitches.size()> theirs;
+  std::string_view marks;
 };
-constexpr bool o = false;  // as we do
-constexpr bool x = true;
 constexpr std::array<Program, 4> kPrograms = {{
-    {"none", {o, o, o, o, o, o, o, o, o, o}},
-    {"diffusers", {x, x, x, x, x, x, x, x, o, o}},
-    {"official-tf", {o, o, o, o, o, o, o, o, x, x}},
-    {"improved-diffusion", {o, o, o, o, o, o, o, o, x, x}},
+    {"none", ".........."},
+    {"diffusers", "xxxxxxxx.."},
+    {"official-tf", "........xx"},
+    {"improved-diffusion", "........xx"},
 }};
+static_assert(std::all_of(kPrograms.begin(), kPrograms.end(), [](const Program& program) {
+  return program.marks.size() == kSwitches.size();
+}));
 
 }  // namespace
 
@@ -62,7 +64,7 @@ ParitySwitches parity_of(std::string_view program) {
   const Program& row = *value_named(names, "parity", program);
   ParitySwitches switches;
   for (size_t i = 0; i < kSwitches.size(); ++i) {
-    switches.*kSwitches[i].value = row.theirs[i] ? kSwitches[i].theirs : kSwitches[i].ours;
+    switches.*kSwitches[i].value = row.marks[i] == 'x' ? kSwitches[i].theirs : kSwitches[i].ours;
   }
   return switches;
 }

@@ -172,6 +172,13 @@ TEST_F(Layouts, WhatConfigLeavesOutIsToldWithItsDefault) {
   write_text(unet / "config.json", json_text(json));
   EXPECT_EQ(answer("short"), plain_);
   expect_within(info("short"), "not in config.json act_fn = \"silu\"");
+  const fs::path scheduler = folder_ / "short" / "scheduler" / "scheduler_config.json";
+  Json process = parse_json(read_file(scheduler, 1 << 20), "scheduler");
+  process.erase("clip_sample_range");
+  process.erase("steps_offset");
+  write_text(scheduler, json_text(process));
+  EXPECT_EQ(answer("short"), plain_);
+  expect_within(info("short"), "not in the scheduler clip_sample_range = 1.0, steps_offset = 0\n");
 }
 
 // Only where python3 has the packages.

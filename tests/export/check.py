@@ -35,6 +35,7 @@ from safetensors.torch import load_file
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+LABEL = 3  # of every image, where a network has classes
 TOLERANCE = 1e-5  # of an output in float32, relative to its largest value
 
 PAPER = dict(  # the network of the paper, small
@@ -176,7 +177,7 @@ def inputs_of(settings):
 
 def output_of(unet, settings, dtype):
     x, n = inputs_of(settings)
-    labels = torch.tensor([0, 1, 2, 4]) if settings.get("num_class_embeds") else None
+    labels = torch.full((4,), LABEL) if settings.get("num_class_embeds") else None
     with torch.no_grad():
         return unet.to(dtype)(x.to(dtype), n, class_labels=labels).sample.double()
 
@@ -189,7 +190,8 @@ def predicted(program, out, settings, work):
     x, n = inputs_of(settings)
     np.save(work / "x.npy", x.numpy())
     np.save(work / "n.npy", n.numpy())
-    done = program("predict", "--checkpoint", out, "--input", work / "x.npy", "--timesteps",
+    label = ["--class", LABEL] if settings.get("num_class_embeds") else []
+    done = program("predict", *label, "--checkpoint", out, "--input", work / "x.npy", "--timesteps",
                    work / "n.npy", "--output", work / "y.npy", must=False)
     if done.returncode != 0:
         return None, done.stderr.strip()

@@ -24,6 +24,8 @@ done
 [ ! -e "$folder" ] || { echo "run.sh: wanted a new folder, got $folder, which exists" >&2; exit 2; }
 ddpm=$root/build/release/ddpm
 [ -x "$ddpm" ] || { echo "run.sh: $ddpm is missing; ./quickstart.sh --build-only makes it" >&2; exit 2; }
+large=--large
+[ -z "$quick" ] || large=
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 if [ -z "$python" ]; then
@@ -43,8 +45,8 @@ part() {
   part "the other way: exports opened by diffusers" "$python" "$root/tests/export/check.py" --ddpm "$ddpm" --work "$folder/export"
   part "images, seed for seed" "$python" "$here/images.py" --ddpm "$ddpm" --work "$folder/images" $quick
   part "trained here, there, and here again" "$python" "$here/training.py" --ddpm "$ddpm" --work "$folder/training"
-  part "exports to ONNX, run by onnxruntime" "$python" "$root/tests/onnx/options.py" --ddpm "$ddpm" --work "$folder/onnx"
-  part "conversions" "$python" "$root/tests/convert/parity.py" --ddpm "$ddpm" --work "$folder/convert"
+  part "exports to ONNX, run by onnxruntime" "$python" "$root/tests/onnx/options.py" "$ddpm" --keep "$folder/onnx" $large
+  part "conversions" "$python" "$root/tests/convert/parity.py" "$ddpm"
   echo "== $([ "$code" -eq 0 ] && echo all parts hold || echo some parts FAILED)"
 } 2>&1 | tee "$folder/report.txt"
 grep -q '^== all parts hold$' "$folder/report.txt"

@@ -46,7 +46,7 @@ def train_there(checkpoint, images, out, steps):
     torch.manual_seed(0)
     pipeline = DDPMPipeline.from_pretrained(checkpoint)
     network, scheduler = pipeline.unet.train(), pipeline.scheduler
-    x0 = torch.stack([torch.from_numpy(np.asarray(Image.open(path))).float() / 127.5 - 1 for path in sorted(images.iterdir())])
+    x0 = torch.stack([torch.from_numpy(np.array(Image.open(path))).float() / 127.5 - 1 for path in sorted(images.iterdir())])
     x0 = x0.unsqueeze(1)
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-4)
     losses = []
