@@ -13,10 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kIndexName = "model_index.json";
-constexpr const char* kUNetName = "unet/config.json";
 constexpr const char* kConfigName = "config.json";
-constexpr const char* kDefaultScheduler = R"({"_class_name": "DDPMScheduler"})";
 constexpr const char* kVersionKey = "_diffusers_version";
 constexpr int64_t kMaxBytes = 1 << 23;  // 100,000 betas among them
 
@@ -30,15 +27,23 @@ std::string who_of_scheduler(const ModelFolder& folder) {
              : folder.scheduler.string();
 }
 
-ModelConfig read_process(const ModelFolder& folder) {
+// Of a folder without the file nothing is said but, of a network of twice the outputs, what the
+// second half means: published networks mean a variance between the two.
+std::string scheduler_text_of(const ModelFolder& folder, const UNetConfig& unet) {
+  if (!folder.scheduler.empty()) return read_file(folder.scheduler, kMaxBytes);
+  Json json = {{"_class_name", "DDPMScheduler"}};
+  if (unet.learned_variance) json["variance_type"] = to_string(Variance::kLearnedRange);
+  return json_text(json);
+}
+
+ModelConfig read_process(const ModelFolder& folder, const UNetConfig& unet) {
   const std::string who = who_of_scheduler(folder);
-  if (folder.scheduler.empty()) return parse_scheduler(kDefaultScheduler, who);
-  const std::string text = read_file(folder.scheduler, kMaxBytes);
+  const std::string text = scheduler_text_of(folder, unet);
   const Json json = scheduler_value(text, who);
   const Json name = json.is_object() ? json.value("_class_name", Json()) : Json();
   if (!folder.scheduler_class.empty() && name != folder.scheduler_class) {
     throw FormatError(concat(who, ": _class_name: wanted ", folder.scheduler_class, ", as ",
-                             kIndexName, " says, got ", json_shown(name)));
+                             kDiffusersIndexName, " says, got ", json_shown(name)));
   }
   return parse_scheduler(text, who);
 }
@@ -65,19 +70,16 @@ std::map<std::string, std::string> diffusers_texts(const ModelConfig& model) {
                       {kVersionKey, version},
                       {"scheduler", {"diffusers", "DDPMScheduler"}},
                       {"unet", {"diffusers", "UNet2DModel"}}};
-  return {{kIndexName, json_text(index)},
-          {kUNetName, json_text(unet)},
+  return {{kDiffusersIndexName, json_text(index)},
+          {kDiffusersUNetName, json_text(unet)},
           {kDiffusersSchedulerName, json_text(scheduler_json(model, version))}};
 }
 
 ModelConfig read_model_config(const ModelFolder& folder) {
   const fs::path config = folder.network / kConfigName;
-  ModelConfig model = read_process(folder);
-  model.unet = unet_config_from_json(read_json(config), config.string());
-  // nothing says what its second half of outputs means; published networks mean this by it
-  if (folder.scheduler.empty() && model.unet.learned_variance) {
-    model.variance = Variance::kLearnedRange;
-  }
+  const UNetConfig unet = unet_config_from_json(read_json(config), config.string());
+  ModelConfig model = read_process(folder, unet);
+  model.unet = unet;
   if (model.unet.learned_variance != is_learned(model.variance)) {
     throw FormatError(concat(who_of_scheduler(folder),
                              ": variance_type: ", to_string(model.variance),
@@ -91,19 +93,28 @@ ModelConfig read_model_config(const fs::path& folder) {
   return read_model_config(find_model_folder(folder));
 }
 
-std::vector<std::string> defaults_of_network(const ModelFolder& folder) {
+Json completed_network(const ModelFolder& folder, std::vector<std::string>* defaulted) {
   const fs::path config = folder.network / kConfigName;
+  return completed_unet_json(read_json(config), config.string(), defaulted);
+}
+
+Json completed_scheduler(const ModelFolder& folder, const UNetConfig& unet,
+                         std::vector<std::string>* defaulted) {
+  const std::string who = who_of_scheduler(folder);
+  return completed_scheduler_json(scheduler_value(scheduler_text_of(folder, unet), who), who,
+                                  defaulted);
+}
+
+std::vector<std::string> defaults_of_network(const ModelFolder& folder) {
   std::vector<std::string> keys;
-  const Json complete = completed_unet_json(read_json(config), config.string(), &keys);
+  const Json complete = completed_network(folder, &keys);
   return with_values(keys, complete);
 }
 
 std::vector<std::string> defaults_of_scheduler(const ModelFolder& folder) {
   if (folder.scheduler.empty()) return {};
-  const std::string who = folder.scheduler.string();
   std::vector<std::string> keys;
-  const Json complete = completed_scheduler_json(
-      scheduler_value(read_file(folder.scheduler, kMaxBytes), who), who, &keys);
+  const Json complete = completed_scheduler(folder, {}, &keys);
   return with_values(keys, complete);
 }
 

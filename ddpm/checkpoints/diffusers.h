@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "ddpm/base/json.h"
 #include "ddpm/checkpoints/model_config.h"
 #include "ddpm/checkpoints/model_folder.h"
 #include "ddpm/checkpoints/train_config.h"
@@ -22,6 +23,7 @@
 
 namespace ddpm {
 
+inline constexpr const char* kDiffusersUNetName = "unet/config.json";
 inline constexpr const char* kDiffusersWeightsName = "unet/diffusion_pytorch_model.safetensors";
 inline constexpr const char* kDiffusersSchedulerName = "scheduler/scheduler_config.json";
 
@@ -39,6 +41,15 @@ std::map<std::string, std::string> diffusers_texts(const ModelConfig& model);
 // '_' say nothing; see scheduler_config.h for the four classes of schedulers.
 ModelConfig read_model_config(const ModelFolder& folder);
 ModelConfig read_model_config(const std::filesystem::path& folder);
+
+// The two descriptions of a folder with every field written out, as diffusers itself would save
+// them; of a folder without a scheduler_config.json the one that read_model_config takes for it.
+//   unet       the folder's own network
+//   defaulted  the keys that were left out, if asked for
+// Throw as read_model_config does, but values are not looked at.
+Json completed_network(const ModelFolder& folder, std::vector<std::string>* defaulted = nullptr);
+Json completed_scheduler(const ModelFolder& folder, const UNetConfig& unet,
+                         std::vector<std::string>* defaulted = nullptr);
 
 // The keys that the network's config.json leaves out, with diffusers' defaults for them, each as
 // "key = value".

@@ -15,7 +15,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kIndexName = "model_index.json";
 constexpr const char* kConfigName = "config.json";
 constexpr const char* kSchedulerName = "scheduler_config.json";
 constexpr const char* kRawName = "training/raw.safetensors";
@@ -40,7 +39,7 @@ std::string component_class(const Json& json, const char* name, const std::strin
 }
 
 ModelFolder pipeline_folder(const fs::path& root) {
-  const fs::path path = root / kIndexName;
+  const fs::path path = root / kDiffusersIndexName;
   const ModelIndex index = parse_model_index(read_file(path, kMaxIndexBytes), path.string());
   return {.kind = FolderKind::kPipeline,
           .root = root,
@@ -84,12 +83,12 @@ ModelIndex parse_model_index(std::string_view text, const std::string& who) {
 }
 
 bool is_model_folder(const fs::path& folder) {
-  return fs::exists(folder / kIndexName) || has_network(folder) || has_network(folder / "unet") ||
-         has_network(folder / "unet_ema");
+  return fs::exists(folder / kDiffusersIndexName) || has_network(folder) ||
+         has_network(folder / "unet") || has_network(folder / "unet_ema");
 }
 
 ModelFolder find_model_folder(const fs::path& root, bool ema) {
-  if (fs::exists(root / kIndexName)) return pipeline_folder(root);
+  if (fs::exists(root / kDiffusersIndexName)) return pipeline_folder(root);
   ModelFolder model{.kind = FolderKind::kNetwork,
                     .root = root,
                     .network = root,
@@ -106,7 +105,7 @@ ModelFolder find_model_folder(const fs::path& root, bool ema) {
     return model;
   }
   DDPM_CHECK(has_network(root), root.string(), ": wanted a network, got a folder with none of ",
-             kIndexName, ", ", kConfigName, ", unet/ and unet_ema/");
+             kDiffusersIndexName, ", ", kConfigName, ", unet/ and unet_ema/");
   return model;
 }
 

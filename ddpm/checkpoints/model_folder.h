@@ -18,6 +18,8 @@
 
 namespace ddpm {
 
+inline constexpr const char* kDiffusersIndexName = "model_index.json";
+
 enum class FolderKind { kPipeline, kTraining, kNetwork };
 
 // Which weights are wanted, where a folder has several.

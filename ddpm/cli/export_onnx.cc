@@ -3,10 +3,12 @@
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/diffusers.h"
+#include "ddpm/checkpoints/scheduler_config.h"
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/cli/export_job.h"
 #include "ddpm/cli/schedule_flags.h"
@@ -22,12 +24,13 @@ namespace {
 namespace fs = std::filesystem;
 
 // What tells a program that has only the file how to sample with it.
-std::map<std::string, std::string> metadata_of(const ModelConfig& model, const fs::path& checkpoint,
+std::map<std::string, std::string> metadata_of(const ModelConfig& model, const ModelFolder& folder,
                                                const WeightsChoice& choice) {
+  const fs::path& checkpoint = folder.root;
   return {{"prediction", to_string(model.prediction)},
           {"variance", to_string(model.variance)},
           {"schedule", schedule_text(model.schedule)},
-          {"scheduler_config", diffusers_texts(model).at(kDiffusersSchedulerName)},
+          {"scheduler_config", scheduler_text(completed_scheduler(folder, model.unet))},
           {"weights", has_training_state(checkpoint) ? (choice.ema ? "ema" : "raw")
                                                      : "the one set of its folder"},
           {"checkpoint_sha256", checkpoint_hash(checkpoint, choice)}};
@@ -41,11 +44,12 @@ int export_as_onnx(const ExportFlags& flags, const std::string& program) {
              " does not exist");
   const fs::path checkpoint = resolve_checkpoint(flags.checkpoint);
   const WeightsChoice choice{.ema = flags.weights == "ema", .variant = flags.variant};
-  const ModelConfig model = read_model_config(find_model_folder(checkpoint, choice.ema));
+  const ModelFolder folder = find_model_folder(checkpoint, choice.ema);
+  const ModelConfig model = read_model_config(folder);
   const ParameterValues values = read_weights(checkpoint, model.unet, choice);
   const OnnxModel onnx{unet_graph(model.unet, views_of(values)),
                        "a denoising diffusion model's network, written by ddpm",
-                       metadata_of(model, checkpoint, choice)};
+                       metadata_of(model, folder, choice)};
   std::cout << absolute_text(flags.out) << std::endl;
   const fs::path out = fs::absolute(flags.out).lexically_normal();
   real_files().make_folder(out.parent_path());

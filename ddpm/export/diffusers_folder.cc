@@ -23,11 +23,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kIndexName = "model_index.json";
-constexpr const char* kUNetName = "unet/config.json";
-constexpr const char* kSchedulerName = "scheduler/scheduler_config.json";
 constexpr const char* kCardName = "README.md";
-constexpr int64_t kMaxBytes = 1 << 23;  // 100,000 betas among them
 
 // All that is read of a checkpoint but its weights.
 struct Source {
@@ -39,21 +35,12 @@ struct Source {
   std::optional<ExportOrigin> origin;  // of a folder that was exported itself
 };
 
-// As its file says it; of a folder without one it is diffusers' own default.
-Json read_scheduler(const ModelFolder& folder) {
-  if (folder.scheduler.empty()) return {{"_class_name", "DDPMScheduler"}};
-  return scheduler_value(read_file(folder.scheduler, kMaxBytes), folder.scheduler.string());
-}
-
 Source read_source(const fs::path& checkpoint, bool ema) {
   Source source;
   source.folder = find_model_folder(checkpoint, ema);
   source.model = read_model_config(source.folder);
-  const fs::path unet = source.folder.network / "config.json";
-  source.unet =
-      completed_unet_json(parse_json(read_file(unet, kMaxBytes), unet.string()), unet.string());
-  source.scheduler =
-      completed_scheduler_json(read_scheduler(source.folder), source.folder.scheduler.string());
+  source.unet = completed_network(source.folder);
+  source.scheduler = completed_scheduler(source.folder, source.model.unet);
   if (has_training_state(checkpoint)) source.training = read_training_state(checkpoint);
   source.origin = read_origin(checkpoint);
   return source;
@@ -129,9 +116,9 @@ std::map<std::string, std::string> texts_of(const Source& source, const ExportOr
                "export: --max-shard-size: diffusers ", old_diffusers_version(),
                " wants the weights in one file");
   }
-  return {{kIndexName, json_text(index_json(source.folder.pipeline, unet, scheduler))},
-          {kUNetName, json_text(unet)},
-          {kSchedulerName, scheduler_text(scheduler)},
+  return {{kDiffusersIndexName, json_text(index_json(source.folder.pipeline, unet, scheduler))},
+          {kDiffusersUNetName, json_text(unet)},
+          {kDiffusersSchedulerName, scheduler_text(scheduler)},
           {kOriginName, json_text(origin_json(origin))},
           {kCardName, card_of(source, origin, checkpoint, out, request)}};
 }

@@ -233,6 +233,20 @@ TEST_F(DiffusersFolder, ALearnedPlaceBetweenTheEndsNeedsNoPermission) {
   EXPECT_TRUE(exported().notes.empty());
 }
 
+// Of such a folder nothing says the variance; what is taken for it has to be in the export, or
+// neither program could sample from that.
+TEST_F(DiffusersFolder, ANetworkAloneIsExportedWithTheProcessThatIsTakenForIt) {
+  toy_.state.config.variance = "learned_range";
+  toy_.state.unet.learned_variance = true;
+  toy_.fill();
+  fs::rename(written() / "unet", folder_ / "alone");
+  export_to_diffusers(folder_ / "alone", folder_ / "out", {});
+  const ModelConfig model = read_model_config(folder_ / "out");
+  EXPECT_EQ(model.variance, Variance::kLearnedRange);
+  EXPECT_EQ(model.sampling, read_model_config(folder_ / "alone").sampling);
+  EXPECT_EQ(bits_of(read()), bits_of(toy_.ema));
+}
+
 TEST_F(DiffusersFolder, APredictionThatDiffusersHasNoWordForIsNoted) {
   toy_.state.config.prediction = "mean";
   const Exported result = exported();

@@ -74,6 +74,16 @@ TEST_F(ExportOnnx, AFolderOfDiffusersAloneHasOneSetOfWeights) {
       ddpm({"export", "--checkpoint", "plain", "--out", "p.onnx", "--format", "onnx"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_TRUE(has(read_file(folder_ / "p.onnx", 1 << 24), "the one set of its folder"));
+  // another program's scheduler is told as its file has it
+  for (const char* name : {"plain/model_index.json", "plain/scheduler/scheduler_config.json"}) {
+    std::string text = read_file(folder_ / name, 1 << 16);
+    text.replace(text.find("DDPMScheduler"), 13, "DDIMScheduler");
+    write_file_whole(folder_ / name, text);
+  }
+  ASSERT_EQ(ddpm({"export", "--checkpoint", "plain", "--out", "d.onnx", "--format", "onnx"}).err,
+            "");
+  const std::string ddim = read_file(folder_ / "d.onnx", 1 << 24);
+  EXPECT_TRUE(has(ddim, "DDIMScheduler") && !has(ddim, "DDPMScheduler"));
   const Outcome raw = ddpm({"export", "--checkpoint", "plain", "--out", "r.onnx", "--weights",
                             "raw", "--format", "onnx"});
   EXPECT_EQ(raw.exit_code, 2) << raw.err;
