@@ -36,7 +36,10 @@ std::string card_of_run(const DiffusersExport& request) {
 }
 
 TEST(ModelCard, SaysWhatTheRunKnows) {
-  const std::string card = card_of_run({.license = "mit", .command = "ddpm export --so --on"});
+  DiffusersExport request;
+  request.license = "mit";
+  request.command = "ddpm export --so --on";
+  const std::string card = card_of_run(request);
   for (const char* part : {"library_name: diffusers\nlicense: mit\n",
                            "- unconditional-image-generation\n- ddpm\n",
                            "# toys\n",
