@@ -19,6 +19,7 @@ set(ddpm_external_base OpenSSL::Crypto nlohmann_json::nlohmann_json)
 set(ddpm_external_formats PNG::PNG JPEG::JPEG LibArchive::LibArchive ZLIB::ZLIB PkgConfig::EXIF)
 set(ddpm_external_report PkgConfig::CAIRO)
 set(ddpm_external_data Threads::Threads)
+set(ddpm_external_engine Threads::Threads)
 set(ddpm_external_terminal CLI11::CLI11)
 set(ddpm_external_tensor LibTorch::cpu)
 

@@ -162,10 +162,13 @@ void Weights::read(const UNetConfig& unet,
                    const std::function<void(size_t, std::vector<float>)>& take) const {
   check(unet);
   size_t k = 0;
-  for (const NamedShape& parameter : unet_parameters(unet)) {
-    const Place& place = tensors_.at(parameter.name);
-    take(k++, finite_floats(view(place), told(place)));
-  }
+  for (const NamedShape& parameter : unet_parameters(unet)) take(k++, values(parameter.name));
+}
+
+std::vector<float> Weights::values(const std::string& name) const {
+  const auto found = tensors_.find(name);
+  DDPM_CHECK(found != tensors_.end(), who_, ": has no tensor ", name_shown(name));
+  return finite_floats(view(found->second), told(found->second));
 }
 
 std::string hash_of(const WeightsFiles& files) {

@@ -38,6 +38,10 @@ class Weights {
   void read(const UNetConfig& unet,
             const std::function<void(size_t k, std::vector<float> values)>& take) const;
 
+  // One tensor as float32 in row-major order, by its name of today; several threads may ask at
+  // once. Throws FormatError as read does; InvalidArgument if there is no such tensor.
+  std::vector<float> values(const std::string& name) const;
+
  private:
   struct Place {
     size_t file;       // of files_

@@ -5,12 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "ddpm/base/file.h"
 #include "ddpm/base/known_number.h"
+#include "ddpm/formats/golden_unet.h"
 #include "ddpm/formats/unet_config.h"
 #include "ddpm/models/unet.h"
 #include "ddpm/tensor/convert.h"
@@ -18,61 +17,12 @@
 namespace ddpm {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr int64_t kLargestFile = 1 << 22;
-
-// Number `index` of a name in [-1, 1), a multiple of 2^-23: the name's FNV-1a, xor the index times
-// 2654435769, through the last mixing of MurmurHash3. tests/golden/unet/make.py has the same.
-double number_of(const std::string& name, uint32_t index) {
-  uint32_t h = 2166136261U;
-  for (const char byte : name) h = (h ^ static_cast<uint8_t>(byte)) * 16777619U;
-  h ^= index * 2654435769U;
-  h = (h ^ (h >> 16)) * 0x85EBCA6BU;
-  h = (h ^ (h >> 13)) * 0xC2B2AE35U;
-  h ^= h >> 16;
-  return (h >> 8) * 0x1.0p-23 - 1.0;
-}
-
-// As make.py's `parameter`: computed in float64, rounded once.
-std::vector<float> parameter_values(const NamedTensor& parameter) {
-  const std::string& name = parameter.name;
-  const Tensor& value = parameter.value;
-  const bool table = name == "time_proj.weight" || name == "class_embedding.weight";
-  const bool weight = name.size() > 7 && name.substr(name.size() - 7) == ".weight";
-  double factor = 0.25;
-  double middle = 0.0;
-  if (table) {
-    factor = 1.0;
-  } else if (value.dim() > 1) {
-    factor = std::sqrt(3.0 / static_cast<double>(value.numel() / value.size(0)));
-  } else if (weight) {
-    middle = 1.0;
-  }
-  std::vector<float> values;
-  for (int64_t i = 0; i < value.numel(); ++i) {
-    values.push_back(
-        static_cast<float>(number_of(name, static_cast<uint32_t>(i)) * factor + middle));
-  }
-  return values;
-}
+std::map<std::string, Json> golden_files() { return golden_unet_files(DDPM_SOURCE_DIR); }
 
 Tensor input(const UNetConfig& config) {
   Batch x({2, config.image_channels, config.height, config.width});
-  uint32_t index = 0;
-  for (float& value : x.values()) value = static_cast<float>(2.0 * number_of("x", index++));
+  std::ranges::copy(golden_input(config), x.values().begin());
   return to_tensor(x, at::kCPU);
-}
-
-std::map<std::string, Json> golden_files() {
-  std::map<std::string, Json> files;
-  for (const auto& entry :
-       fs::directory_iterator(fs::path(DDPM_SOURCE_DIR) / "tests/golden/unet")) {
-    const fs::path& path = entry.path();
-    if (path.extension() != ".json") continue;
-    files[path.stem()] = parse_json(read_file(path, kLargestFile), path.string());
-  }
-  return files;
 }
 
 UNetConfig config_of(const Json& golden) {
@@ -112,7 +62,7 @@ void compare(const Json& golden, at::ScalarType type, double tolerance, Deviatio
   UNet network(config_of(golden));
   ParameterValues parameters;
   for (const NamedTensor& parameter : network.parameters().all()) {
-    parameters.push_back(parameter_values(parameter));
+    parameters.push_back(golden_parameter({parameter.name, parameter.value.sizes().vec()}));
   }
   network.parameters().copy_from(parameters);
   network.parameters().to(type);

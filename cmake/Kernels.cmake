@@ -1,0 +1,26 @@
+# The kernels' paths: each path_*.cc is compiled for its instructions, and optimised in every build type, so that
+# none of its functions is left for the linker to mix up with another path's, and tests of it are quick.
+
+set(ddpm_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 warns wrongly about its own intrinsics that begin with an undefined vector (GCC bug 105593)
+  list(APPEND ddpm_avx512 -Wno-maybe-uninitialized)
+endif()
+
+function(ddpm_kernel_path folder name)
+  set_source_files_properties(${folder}/path_${name}.cc PROPERTIES COMPILE_OPTIONS "-O3;${ARGN}")
+endfunction()
+
+function(ddpm_kernel_paths folder target)
+  ddpm_kernel_path(${folder} portable)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+    ddpm_kernel_path(${folder} avx2 -mavx2 -mfma)
+    ddpm_kernel_path(${folder} avx512 ${ddpm_avx512})
+    ddpm_kernel_path(${folder} avx512_bf16 ${ddpm_avx512} -mavx512bf16)
+    target_compile_definitions(${target} PRIVATE DDPM_KERNELS_X86)
+  else()
+    get_target_property(sources ${target} SOURCES)
+    list(FILTER sources EXCLUDE REGEX "/path_avx")
+    set_target_properties(${target} PROPERTIES SOURCES "${sources}")
+  endif()
+endfunction()

@@ -1,0 +1,280 @@
+// Attention: products into queries, keys and values, scores, softmax, mixture, the last layer.
+
+#include <algorithm>
+#include <utility>
+
+#include "ddpm/engine/attention_weights.h"
+#include "ddpm/engine/multiply.h"
+#include "ddpm/engine/steps_internal.h"
+
+namespace ddpm {
+
+namespace {
+
+// Rows of scores that are held at once: about 256 KiB of them.
+int64_t rows_at_once(int64_t positions) {
+  constexpr int64_t kScores = int64_t{1} << 16;
+  return std::clamp<int64_t>(kScores / (blocks_of(positions) * kLanes), 8, 64);
+}
+
+class AttentionStep : public Step {
+ public:
+  AttentionStep(const Engine& engine, AttentionOperation operation, const TensorSource& tensors)
+      : operation_(std::move(operation)),
+        shape_(engine.graph.value(operation_.y)),
+        positions_(shape_.pixels()),
+        max_batch_(engine.max_batch),
+        weights_(make_attention_weights(engine.precision, operation_.name, shape_.channels,
+                                        operation_.heads, operation_.head_channels, tensors)) {}
+
+  int64_t weight_bytes() const override { return weights_.into.bytes() + weights_.out.bytes(); }
+
+  ScratchNeed scratch() const override {
+    const int64_t images = max_batch_;
+    ScratchNeed need = scratch_of_product(weights_.into, 0);
+    need.shared = Scratch::size_of<float>(into_size(images)) +
+                  Scratch::size_of<float>(images * operation_.heads * keys_size()) +
+                  Scratch::size_of<float>(images * operation_.heads * values_size()) +
+                  Scratch::size_of<float>(mixed_size(images));
+    if (!weights_.merged) {
+      need.per_worker = std::max(need.per_worker, scratch_of_product(weights_.out, 0).per_worker);
+    }
+    need.per_worker = std::max(need.per_worker, scores_scratch());
+    return need;
+  }
+
+  void run(const Pass& pass) const override {
+    Scratch scratch(pass.shared);
+    const Places places{.into = scratch.take<float>(into_size(pass.n)),
+                        .keys = scratch.take<float>(pass.n * operation_.heads * keys_size()),
+                        .values = scratch.take<float>(pass.n * operation_.heads * values_size()),
+                        .mixed = scratch.take<float>(mixed_size(pass.n))};
+    project(pass, places);
+    const int64_t pairs = pass.n * operation_.heads;
+    pass.workers.run(pairs, [&](int64_t pair, int64_t) { pack(pass, places, pair); });
+    const int64_t at_once = rows_at_once(positions_);
+    const int64_t parts = (positions_ + at_once - 1) / at_once;
+    pass.workers.run(pairs * parts, [&](int64_t part, int64_t worker) {
+      const int64_t first = part % parts * at_once;
+      mix(pass, places, part / parts, first, std::min(at_once, positions_ - first),
+          Scratch(pass.scratch_of(worker)));
+    });
+    if (!weights_.merged) finish(pass, places);
+  }
+
+ private:
+  // Arrays of one call, shared by all workers. `keys` and `values` hold numbers of the precision.
+  struct Places {
+    float* into;    // [blocks of into][n * positions][16]
+    float* keys;    // [n][heads]: panels [channels of a head][positions]
+    float* values;  // [n][heads]: panels [positions][channels of a head]
+    float* mixed;   // [heads * blocks of a head][n * positions][16]
+  };
+
+  bool narrow() const { return weights_.into.precision() == EnginePrecision::kBFloat16; }
+  int64_t head_lanes() const { return weights_.head_blocks * kLanes; }
+  int64_t filled_positions() const { return blocks_of(positions_) * kLanes; }
+  int64_t into_size(int64_t n) const {
+    return blocks_of(weights_.into.columns()) * n * positions_ * kLanes;
+  }
+  int64_t keys_size() const { return packed_size(head_lanes(), positions_); }
+  int64_t values_size() const { return packed_size(filled_positions(), head_lanes()); }
+  int64_t mixed_size(int64_t n) const {
+    return weights_.merged ? 0 : operation_.heads * head_lanes() * n * positions_;
+  }
+  int64_t scores_scratch() const {
+    const int64_t rows = rows_at_once(positions_);
+    return Scratch::size_of<float>(filled_positions() * rows) +
+           Scratch::size_of<uint16_t>(filled_positions() * rows) +
+           Scratch::size_of<uint16_t>(head_lanes() * rows) +
+           Scratch::size_of<const void*>(blocks_of(positions_)) +
+           Scratch::size_of<const void*>(weights_.head_blocks);
+  }
+
+  void project(const Pass& pass, const Places& places) const {
+    const int64_t rows = pass.n * positions_;
+    const auto bring = [&](int64_t first, int64_t, float*, const float** blocks) {
+      for (int64_t b = 0; b < weights_.into.k_blocks(); ++b) {
+        blocks[b] = pass.block(operation_.x, b) + first * kLanes;
+      }
+    };
+    multiply(pass, weights_.into, {.rows = rows, .scratch = 0, .bring = bring},
+             {.y = {places.into, rows * kLanes}, .bias = weights_.into_bias.data()});
+  }
+
+  // Block `block` of a head's queries, keys or values for one image: [positions][16].
+  const float* part(const Pass& pass, const Places& places, int64_t first_block, int64_t pair,
+                    int64_t block) const {
+    const int64_t image = pair / operation_.heads, head = pair % operation_.heads;
+    const int64_t number = first_block + head * weights_.head_blocks + block;
+    return places.into + (number * pass.n + image) * positions_ * kLanes;
+  }
+  const float* key_part(const Pass& pass, const Places& places, int64_t pair, int64_t block) const {
+    if (!weights_.merged) return part(pass, places, weights_.key_block, pair, block);
+    return pass.block(operation_.x, block) + pair * positions_ * kLanes;
+  }
+
+  // The keys, transposed, and the values of one head of one image become panels.
+  void pack(const Pass& pass, const Places& places, int64_t pair) const {
+    const auto key = [&](int64_t k, int64_t j) {
+      return key_part(pass, places, pair, k / kLanes)[j * kLanes + k % kLanes];
+    };
+    const auto value = [&](int64_t k, int64_t j) {
+      return part(pass, places, weights_.value_block, pair, j / kLanes)[k * kLanes + j % kLanes];
+    };
+    if (narrow()) {
+      pack_panels_bf16(head_lanes(), positions_, key, keys_bf16(places, pair));
+      pack_panels_bf16(positions_, head_lanes(), value, values_bf16(places, pair));
+    } else {
+      pack_panels(head_lanes(), positions_, key, places.keys + pair * keys_size());
+      pack_panels(positions_, head_lanes(), value, places.values + pair * values_size());
+    }
+  }
+  uint16_t* keys_bf16(const Places& places, int64_t pair) const {
+    return reinterpret_cast<uint16_t*>(places.keys) + pair * keys_size();
+  }
+  uint16_t* values_bf16(const Places& places, int64_t pair) const {
+    return reinterpret_cast<uint16_t*>(places.values) + pair * values_size();
+  }
+
+  // Where the mixture of a head goes, block by block.
+  float* mixed_block(const Pass& pass, const Places& places, int64_t pair, int64_t block) const {
+    const int64_t image = pair / operation_.heads, head = pair % operation_.heads;
+    const int64_t rows = pass.n * positions_ * kLanes;
+    float* first = weights_.merged ? pass.block(operation_.y, block)
+                                   : places.mixed + (head * weights_.head_blocks + block) * rows;
+    return first + image * positions_ * kLanes;
+  }
+
+  void mix(const Pass& pass, const Places& places, int64_t pair, int64_t first, int64_t count,
+           Scratch scratch) const {
+    auto* scores = scratch.take<float>(filled_positions() * count);
+    const int64_t stride = count * kLanes;
+    if (narrow()) {
+      mix_bf16(pass, places, pair, first, count, scores, scratch);
+    } else {
+      auto** queries = scratch.take<const float*>(weights_.head_blocks);
+      auto** blocks = scratch.take<const float*>(blocks_of(positions_));
+      for (int64_t b = 0; b < weights_.head_blocks; ++b) {
+        queries[b] = part(pass, places, 0, pair, b) + first * kLanes;
+      }
+      each_panel(positions_, [&](int64_t panel, int64_t width) {
+        pass.kernels.gemm(
+            {.a = queries,
+             .k_blocks = weights_.head_blocks,
+             .b = places.keys + pair * keys_size() + panel_offset(panel, head_lanes()),
+             .columns = width,
+             .rows = count,
+             .c = {scores + 2 * panel * stride, scores + (2 * panel + 1) * stride}});
+      });
+      pass.kernels.softmax({.s = scores,
+                            .block_stride = stride,
+                            .rows = count,
+                            .columns = positions_,
+                            .p_bf16 = nullptr});
+      for (int64_t b = 0; b < blocks_of(positions_); ++b) blocks[b] = scores + b * stride;
+      each_panel(head_lanes(), [&](int64_t panel, int64_t width) {
+        pass.kernels.gemm(
+            {.a = blocks,
+             .k_blocks = blocks_of(positions_),
+             .b = places.values + pair * values_size() + panel_offset(panel, filled_positions()),
+             .columns = width,
+             .rows = count,
+             .c = {mixed_at(pass, places, pair, 2 * panel, first),
+                   width > kLanes ? mixed_at(pass, places, pair, 2 * panel + 1, first) : nullptr}});
+      });
+    }
+    if (weights_.merged) finish_rows(pass, pair, first, count);
+  }
+
+  void mix_bf16(const Pass& pass, const Places& places, int64_t pair, int64_t first, int64_t count,
+                float* scores, Scratch scratch) const {
+    const int64_t stride = count * kLanes;
+    auto* weights = scratch.take<uint16_t>(filled_positions() * count);
+    auto* narrowed = scratch.take<uint16_t>(head_lanes() * count);
+    auto** queries = scratch.take<const uint16_t*>(weights_.head_blocks);
+    auto** blocks = scratch.take<const uint16_t*>(blocks_of(positions_));
+    for (int64_t b = 0; b < weights_.head_blocks; ++b) {
+      pass.kernels.to_bf16(part(pass, places, 0, pair, b) + first * kLanes, stride,
+                           narrowed + b * stride);
+      queries[b] = narrowed + b * stride;
+    }
+    each_panel(positions_, [&](int64_t panel, int64_t width) {
+      pass.kernels.gemm_bf16(
+          {.a = queries,
+           .k_blocks = weights_.head_blocks,
+           .b = keys_bf16(places, pair) + panel_offset(panel, head_lanes()),
+           .columns = width,
+           .rows = count,
+           .c = {scores + 2 * panel * stride, scores + (2 * panel + 1) * stride}});
+    });
+    pass.kernels.softmax({.s = scores,
+                          .block_stride = stride,
+                          .rows = count,
+                          .columns = positions_,
+                          .p_bf16 = weights});
+    for (int64_t b = 0; b < blocks_of(positions_); ++b) blocks[b] = weights + b * stride;
+    each_panel(head_lanes(), [&](int64_t panel, int64_t width) {
+      pass.kernels.gemm_bf16(
+          {.a = blocks,
+           .k_blocks = blocks_of(positions_),
+           .b = values_bf16(places, pair) + panel_offset(panel, filled_positions()),
+           .columns = width,
+           .rows = count,
+           .c = {mixed_at(pass, places, pair, 2 * panel, first),
+                 width > kLanes ? mixed_at(pass, places, pair, 2 * panel + 1, first) : nullptr}});
+    });
+  }
+
+  template <typename Function>
+  static void each_panel(int64_t columns, const Function& function) {
+    for (int64_t p = 0; p < panels_of(columns); ++p) function(p, columns_of_panel(p, columns));
+  }
+  float* mixed_at(const Pass& pass, const Places& places, int64_t pair, int64_t block,
+                  int64_t row) const {
+    return mixed_block(pass, places, pair, block) + row * kLanes;
+  }
+
+  // Of merged weights: the mixture is all but the bias and the residual.
+  void finish_rows(const Pass& pass, int64_t image, int64_t first, int64_t count) const {
+    const int64_t at = (image * positions_ + first) * kLanes;
+    for (int64_t b = 0; b < blocks_of(shape_.channels); ++b) {
+      float* y = pass.block(operation_.y, b) + at;
+      pass.kernels.finish({.c = y,
+                           .rows = count,
+                           .bias = weights_.out_bias.data() + b * kLanes,
+                           .residual = pass.block(operation_.residual, b) + at,
+                           .scale = static_cast<float>(1.0 / operation_.divisor),
+                           .y = y});
+    }
+  }
+
+  void finish(const Pass& pass, const Places& places) const {
+    const int64_t rows = pass.n * positions_;
+    const auto bring = [&](int64_t first, int64_t, float*, const float** blocks) {
+      for (int64_t b = 0; b < weights_.out.k_blocks(); ++b) {
+        blocks[b] = places.mixed + (b * rows + first) * kLanes;
+      }
+    };
+    multiply(pass, weights_.out, {.rows = rows, .scratch = 0, .bring = bring},
+             {.y = {pass.block(operation_.y, 0), rows * kLanes},
+              .bias = weights_.out_bias.data(),
+              .residual = {pass.block(operation_.residual, 0), rows * kLanes},
+              .divisor = operation_.divisor});
+  }
+
+  AttentionOperation operation_;
+  ValueShape shape_;
+  int64_t positions_;
+  int64_t max_batch_;
+  AttentionWeights weights_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_attention_step(const Engine& engine, const AttentionOperation& operation,
+                                          const TensorSource& tensors) {
+  return std::make_unique<AttentionStep>(engine, operation, tensors);
+}
+
+}  // namespace ddpm

@@ -1,0 +1,241 @@
+#include "ddpm/engine/compiled_unet.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <limits>
+#include <mutex>
+
+#include "ddpm/base/check.h"
+#include "ddpm/engine/step.h"
+#include "ddpm/engine/time_embedding.h"
+
+namespace ddpm {
+
+namespace {
+
+constexpr int64_t kMostImages = 4096;
+
+const EngineOptions& checked(const EngineOptions& options) {
+  DDPM_CHECK(options.max_batch >= 1 && options.max_batch <= kMostImages,
+             "engine: max_batch: wanted 1 to ", kMostImages, ", got ", options.max_batch);
+  DDPM_CHECK(options.threads >= 0, "engine: threads: wanted at least 0, got ", options.threads);
+  DDPM_CHECK(options.kept_times >= 0, "engine: kept_times: wanted at least 0, got ",
+             options.kept_times);
+  return options;
+}
+
+// Calls make(i) for i in [0, count), shared by the workers; the exception of the lowest i that
+// threw one is thrown on.
+template <typename Make>
+void for_each(Workers& workers, int64_t count, const Make& make) {
+  std::mutex mutex;
+  int64_t failed = std::numeric_limits<int64_t>::max();
+  std::exception_ptr error;
+  workers.run(count, [&](int64_t i, int64_t) {
+    try {
+      make(i);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      if (i < failed) {
+        failed = i;
+        error = std::current_exception();
+      }
+    }
+  });
+  if (error) std::rethrow_exception(error);
+}
+
+// Multiply-adds of the definition, for one image.
+struct Work {
+  const Graph& graph;
+
+  double pixels(ValueId id) const { return static_cast<double>(graph.value(id).pixels()); }
+  double channels(ValueId id) const { return static_cast<double>(graph.value(id).channels); }
+
+  double operator()(const ConvolutionOperation& it) const {
+    return 9 * pixels(it.y) * channels(it.x) * channels(it.y);
+  }
+  double operator()(const PointwiseOperation& it) const {
+    return pixels(it.y) * static_cast<double>(graph.channels_of(it.x)) * channels(it.y);
+  }
+  double operator()(const AttentionOperation& it) const {
+    const double inner = static_cast<double>(it.heads * it.head_channels);
+    return 4 * pixels(it.y) * channels(it.y) * inner + 2 * pixels(it.y) * pixels(it.y) * inner;
+  }
+  template <typename Other>
+  double operator()(const Other&) const {
+    return 0.0;
+  }
+};
+
+struct Kind {
+  std::string operator()(const EntryOperation&) const { return "entry"; }
+  std::string operator()(const ConvolutionOperation& it) const {
+    return it.size == ConvolutionOperation::Size::kHalf ? "halving 3x3" : "3x3";
+  }
+  std::string operator()(const PointwiseOperation&) const { return "1x1"; }
+  std::string operator()(const NormOperation&) const { return "norm"; }
+  std::string operator()(const AttentionOperation&) const { return "attention"; }
+  std::string operator()(const ResizeOperation&) const { return "resize"; }
+  std::string operator()(const JoinOperation&) const { return "join"; }
+  std::string operator()(const ExitOperation&) const { return "exit"; }
+};
+
+}  // namespace
+
+struct CompiledUNet::Implementation {
+  Implementation(const UNetConfig& the_config, const TensorSource& tensors,
+                 const EngineOptions& the_options)
+      : config(the_config),
+        options(checked(the_options)),
+        graph(build_graph(config)),
+        plan(plan_memory(graph)),
+        workers(options.threads),
+        kernels(kernels_of(options.path)) {
+    make_steps(tensors);
+    allocate();
+  }
+
+  void make_steps(const TensorSource& tensors) {
+    const Engine engine{graph, plan, options.precision, options.max_batch, workers.count()};
+    steps.resize(graph.operations.size());
+    const int64_t count = std::ssize(steps);
+    for_each(workers, count + 1, [&](int64_t i) {
+      if (i == count) {
+        time = std::make_unique<TimeEmbedding>(config, graph, options.max_batch, options.kept_times,
+                                               tensors);
+      } else {
+        const auto at = static_cast<size_t>(i);
+        steps[at] = make_step(engine, graph.operations[at], tensors);
+      }
+    });
+  }
+
+  void allocate() {
+    ScratchNeed most;
+    for (const auto& step : steps) {
+      const ScratchNeed need = step->scratch();
+      most.shared = std::max(most.shared, need.shared);
+      most.per_worker = std::max(most.per_worker, need.per_worker);
+    }
+    // a page between the areas of two workers, so that neither waits for the other's lines
+    constexpr int64_t kPage = 4096;
+    worker_scratch_size = (most.per_worker / kPage + 2) * kPage;
+    shared = Memory(most.shared + kPage);
+    worker_scratch = Memory(worker_scratch_size * workers.count());
+    arena = Memory(plan.size * options.max_batch * static_cast<int64_t>(sizeof(float)));
+  }
+
+  void check(const int64_t* timesteps, const int64_t* labels, int64_t n) const {
+    DDPM_CHECK(n >= 1 && n <= options.max_batch, "engine: n: wanted 1 to ", options.max_batch,
+               " images, got ", n);
+    DDPM_CHECK((labels != nullptr) == (config.classes > 0), "engine: wanted ",
+               config.classes > 0 ? "a label an image, got none" : "no labels, got some");
+    for (int64_t i = 0; i < n; ++i) {
+      DDPM_CHECK(
+          config.learned_times == 0 || (timesteps[i] >= 0 && timesteps[i] < config.learned_times),
+          "engine: its learned times are 0 to ", config.learned_times - 1, ", got the timestep ",
+          timesteps[i]);
+      DDPM_CHECK(labels == nullptr || (labels[i] >= 0 && labels[i] < config.classes),
+                 "engine: wanted a label in 0 to ", config.classes - 1, ", got ",
+                 labels == nullptr ? 0 : labels[i]);
+    }
+  }
+
+  // Runs all steps; told(i) after each.
+  template <typename Told>
+  void run(const float* x, const int64_t* timesteps, const int64_t* labels, int64_t n,
+           float* output, const Told& told) {
+    check(timesteps, labels, n);
+    const TimeEmbedding::Rows rows = time->rows(kernels, workers, timesteps, labels, n);
+    const Pass pass{.kernels = kernels,
+                    .workers = workers,
+                    .plan = plan,
+                    .graph = graph,
+                    .max_batch = options.max_batch,
+                    .n = n,
+                    .x = x,
+                    .output = output,
+                    .time = rows.first,
+                    .time_stride = rows.stride,
+                    .arena = arena.as<float>(),
+                    .shared = shared.bytes(),
+                    .worker_scratch = worker_scratch.bytes(),
+                    .worker_scratch_size = worker_scratch_size};
+    for (size_t i = 0; i < steps.size(); ++i) {
+      steps[i]->run(pass);
+      told(i);
+    }
+  }
+
+  UNetConfig config;
+  EngineOptions options;
+  Graph graph;
+  Plan plan;
+  Workers workers;
+  const Kernels& kernels;
+  std::vector<std::unique_ptr<Step>> steps;
+  std::unique_ptr<TimeEmbedding> time;
+  Memory arena, shared, worker_scratch;
+  int64_t worker_scratch_size = 0;
+};
+
+CompiledUNet::CompiledUNet(const UNetConfig& config, const TensorSource& tensors,
+                           const EngineOptions& options)
+    : it_(std::make_unique<Implementation>(config, tensors, options)) {}
+
+CompiledUNet::~CompiledUNet() = default;
+CompiledUNet::CompiledUNet(CompiledUNet&&) noexcept = default;
+CompiledUNet& CompiledUNet::operator=(CompiledUNet&&) noexcept = default;
+
+const UNetConfig& CompiledUNet::config() const { return it_->config; }
+const EngineOptions& CompiledUNet::options() const { return it_->options; }
+int64_t CompiledUNet::threads() const { return it_->workers.count(); }
+
+int64_t CompiledUNet::weight_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& step : it_->steps) bytes += step->weight_bytes();
+  return bytes;
+}
+
+int64_t CompiledUNet::arena_bytes() const {
+  return it_->arena.size() + it_->shared.size() + it_->worker_scratch.size();
+}
+
+void CompiledUNet::predict(const float* x, const int64_t* timesteps, const int64_t* labels,
+                           int64_t n, float* output) {
+  it_->run(x, timesteps, labels, n, output, [](size_t) {});
+}
+
+std::vector<OperationTime> CompiledUNet::profile(int64_t n, int64_t calls) {
+  using Clock = std::chrono::steady_clock;
+  const UNetConfig& config = it_->config;
+  const int64_t pixels = config.height * config.width;
+  const std::vector<float> x(static_cast<size_t>(n * config.image_channels * pixels), 0.0F);
+  std::vector<float> output(static_cast<size_t>(n * config.output_channels() * pixels));
+  const std::vector<int64_t> zeros(static_cast<size_t>(n), 0);
+  std::vector<OperationTime> times;
+  for (size_t i = 0; i < it_->steps.size(); ++i) {
+    const Operation& operation = it_->graph.operations[i];
+    times.push_back(
+        {.name = name_of(operation),
+         .kind = std::visit(Kind{}, operation),
+         .seconds = std::numeric_limits<double>::infinity(),
+         .multiply_adds = static_cast<double>(n) * std::visit(Work{it_->graph}, operation),
+         .weight_bytes = it_->steps[i]->weight_bytes()});
+  }
+  for (int64_t call = 0; call < calls; ++call) {
+    auto before = Clock::now();
+    it_->run(x.data(), zeros.data(), config.classes > 0 ? zeros.data() : nullptr, n, output.data(),
+             [&](size_t i) {
+               const auto now = Clock::now();
+               const double seconds = std::chrono::duration<double>(now - before).count();
+               times[i].seconds = std::min(times[i].seconds, seconds);
+               before = now;
+             });
+  }
+  return times;
+}
+
+}  // namespace ddpm

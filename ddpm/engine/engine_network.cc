@@ -1,0 +1,90 @@
+#include "ddpm/engine/engine_network.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ddpm/base/check.h"
+#include "ddpm/checkpoints/diffusers.h"
+#include "ddpm/checkpoints/weights.h"
+
+namespace ddpm {
+
+namespace {
+
+void check_shapes(const UNetConfig& config, const BatchShape& x, size_t timesteps,
+                  const BatchShape& output) {
+  const BatchShape wanted{x.images, config.image_channels, config.height, config.width};
+  DDPM_CHECK(x == wanted, "network: x must have the shape ", wanted, ", got ", x);
+  const BatchShape answer{x.images, config.output_channels(), config.height, config.width};
+  DDPM_CHECK(output == answer, "network: output must have the shape ", answer, ", got ", output);
+  DDPM_CHECK(static_cast<int64_t>(timesteps) == x.images, "network: wanted one timestep an image, ",
+             x.images, ", got ", timesteps);
+}
+
+void check_label(const UNetConfig& config, int64_t label) {
+  if (config.classes == 0) {
+    DDPM_CHECK(label == -1, "network: it has no classes, got the label ", label);
+  } else {
+    DDPM_CHECK(label >= 0 && label < config.classes, "network: wanted a label in 0 to ",
+               config.classes - 1, ", its classes, got ",
+               label == -1 ? "none" : std::to_string(label));
+  }
+}
+
+// Calls the engine slice by slice.
+class EngineNetwork {
+ public:
+  EngineNetwork(CompiledUNet engine, int64_t label) : engine_(std::move(engine)) {
+    const auto most = static_cast<size_t>(engine_.options().max_batch);
+    timesteps_.resize(most);
+    if (label >= 0) labels_.assign(most, label);
+  }
+
+  void operator()(ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
+    check_shapes(engine_.config(), x.shape(), timesteps.size(), output.shape());
+    for (int64_t first = 0; first < x.images(); first += std::ssize(timesteps_)) {
+      const int64_t count = std::min(std::ssize(timesteps_), x.images() - first);
+      for (int64_t i = 0; i < count; ++i) {
+        timesteps_[static_cast<size_t>(i)] = timesteps[static_cast<size_t>(first + i)].index;
+      }
+      engine_.predict(x.slice(first, count).values().data(), timesteps_.data(),
+                      labels_.empty() ? nullptr : labels_.data(), count,
+                      output.slice(first, count).values().data());
+    }
+  }
+
+ private:
+  CompiledUNet engine_;
+  std::vector<int64_t> timesteps_;
+  std::vector<int64_t> labels_;
+};
+
+}  // namespace
+
+CompiledUNet open_engine(const std::filesystem::path& checkpoint,
+                         const EngineNetworkOptions& options) {
+  const ModelFolder folder = find_model_folder(checkpoint, options.weights.ema);
+  const ModelConfig model = read_model_config(folder);
+  const Weights weights(find_weights(folder, options.weights));
+  weights.check(model.unet);  // before memory is taken for them
+  return CompiledUNet(model.unet, [&](const std::string& name) { return weights.values(name); },
+                      {.max_batch = options.max_batch,
+                       .threads = options.threads,
+                       .precision = options.precision,
+                       .kept_times = model.schedule.T});
+}
+
+Network open_engine_network(const std::filesystem::path& checkpoint,
+                            const EngineNetworkOptions& options) {
+  CompiledUNet engine = open_engine(checkpoint, options);
+  check_label(engine.config(), options.label);
+  auto network = std::make_shared<EngineNetwork>(std::move(engine), options.label);
+  return [network](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
+    (*network)(x, timesteps, output);
+  };
+}
+
+}  // namespace ddpm

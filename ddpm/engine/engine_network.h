@@ -1,0 +1,34 @@
+// The engine opened on a checkpoint, as the function that samplers see.
+
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "ddpm/checkpoints/model_folder.h"
+#include "ddpm/diffusion/network.h"
+#include "ddpm/engine/compiled_unet.h"
+
+namespace ddpm {
+
+struct EngineNetworkOptions {
+  WeightsChoice weights = {};  // which of a folder's
+  EnginePrecision precision = EnginePrecision::kFloat32;
+  int64_t threads = 0;     // 0: one for each core
+  int64_t max_batch = 16;  // images that the engine works on at once; more are given in slices
+  int64_t label = -1;      // the class of all images; -1: the network has no classes
+};
+
+// Opens what --checkpoint takes: a checkpoint of ours, a folder of diffusers', a network alone.
+// Throws InvalidArgument, IoError and FormatError as reading such a folder does, before anything is
+// computed.
+CompiledUNet open_engine(const std::filesystem::path& checkpoint,
+                         const EngineNetworkOptions& options = {});
+
+// The same as a network. Throws InvalidArgument for a label that the network does not have. The
+// function throws it for arrays of another shape than the network's, and for a timestep that its
+// table of learned times does not have; it may be called by one thread at a time.
+Network open_engine_network(const std::filesystem::path& checkpoint,
+                            const EngineNetworkOptions& options = {});
+
+}  // namespace ddpm

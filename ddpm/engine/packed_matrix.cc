@@ -1,0 +1,66 @@
+#include "ddpm/engine/packed_matrix.h"
+
+#include <algorithm>
+
+namespace ddpm {
+
+namespace {
+
+int64_t size_of_value(EnginePrecision precision) {
+  return precision == EnginePrecision::kFloat32 ? 4 : 2;
+}
+
+}  // namespace
+
+PackedMatrix::PackedMatrix(EnginePrecision precision, int64_t matrices, int64_t k, int64_t columns)
+    : precision_(precision),
+      matrices_(matrices),
+      k_(k),
+      columns_(columns),
+      memory_(matrices * packed_size(k, columns) * size_of_value(precision)) {}
+
+void PackedMatrix::fill(const float* panels) {
+  const int64_t size = packed_size(k_, columns_);
+  if (precision_ == EnginePrecision::kFloat32) {
+    std::copy_n(panels, matrices_ * size, memory_.as<float>());
+    return;
+  }
+  for (int64_t m = 0; m < matrices_; ++m) {
+    panels_to_bf16(panels + m * size, k_blocks(), columns_, memory_.as<uint16_t>() + m * size);
+  }
+}
+
+void PackedMatrix::multiply(const Kernels& kernels, int64_t matrix, int64_t panel,
+                            const void* const* a, int64_t rows, float* c0, float* c1) const {
+  const int64_t at = matrix * packed_size(k_, columns_) + panel_offset(panel, k_);
+  const int64_t width = columns_of_panel(panel, columns_);
+  if (precision_ == EnginePrecision::kFloat32) {
+    kernels.gemm({.a = reinterpret_cast<const float* const*>(a),
+                  .k_blocks = k_blocks(),
+                  .b = memory_.as<float>() + at,
+                  .columns = width,
+                  .rows = rows,
+                  .c = {c0, c1}});
+  } else {
+    kernels.gemm_bf16({.a = reinterpret_cast<const uint16_t* const*>(a),
+                       .k_blocks = k_blocks(),
+                       .b = memory_.as<uint16_t>() + at,
+                       .columns = width,
+                       .rows = rows,
+                       .c = {c0, c1}});
+  }
+}
+
+PackedMatrix pack_linear(EnginePrecision precision, const std::vector<float>& weights, int64_t in,
+                         int64_t out) {
+  const int64_t k = blocks_of(in) * kLanes;
+  std::vector<float> panels(static_cast<size_t>(packed_size(k, out)));
+  pack_panels(
+      in, out, [&](int64_t i, int64_t j) { return weights[static_cast<size_t>(j * in + i)]; },
+      panels.data());
+  PackedMatrix packed(precision, 1, k, out);
+  packed.fill(panels.data());
+  return packed;
+}
+
+}  // namespace ddpm

@@ -1,0 +1,55 @@
+// A matrix of weights as the kernels read it, in one of two number types.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "ddpm/engine/memory.h"
+#include "ddpm/kernels/kernels.h"
+
+namespace ddpm {
+
+enum class EnginePrecision {
+  kFloat32,
+  kBFloat16,  // products of bfloat16 numbers, sums in float32; the rest is float32
+};
+
+// The values of a tensor of the network by its name, in row-major order; may be called by several
+// threads at once.
+using TensorSource = std::function<std::vector<float>(const std::string& name)>;
+
+// One or several (a Winograd point each) matrices [k][columns] in the panels of kernels/gemm.h.
+class PackedMatrix {
+ public:
+  PackedMatrix() = default;
+  // All 0. `k` is a multiple of 16.
+  PackedMatrix(EnginePrecision precision, int64_t matrices, int64_t k, int64_t columns);
+
+  // From float32 panels, as many as all matrices have.
+  void fill(const float* panels);
+
+  EnginePrecision precision() const { return precision_; }
+  int64_t k_blocks() const { return k_ / kLanes; }
+  int64_t columns() const { return columns_; }
+  int64_t bytes() const { return memory_.size(); }
+
+  // C = A B for one panel: `a` are rows in blocks, of the precision's number type.
+  void multiply(const Kernels& kernels, int64_t matrix, int64_t panel, const void* const* a,
+                int64_t rows, float* c0, float* c1) const;
+
+ private:
+  EnginePrecision precision_ = EnginePrecision::kFloat32;
+  int64_t matrices_ = 0;
+  int64_t k_ = 0;
+  int64_t columns_ = 0;
+  Memory memory_;
+};
+
+// A packed [in][out] of the weights [out][in] of a linear layer or 1x1 convolution.
+PackedMatrix pack_linear(EnginePrecision precision, const std::vector<float>& weights, int64_t in,
+                         int64_t out);
+
+}  // namespace ddpm

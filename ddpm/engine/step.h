@@ -1,0 +1,75 @@
+// An operation of the graph made ready: its weights packed, its work cut into parts.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "ddpm/engine/graph.h"
+#include "ddpm/engine/memory.h"
+#include "ddpm/engine/packed_matrix.h"
+#include "ddpm/engine/plan.h"
+#include "ddpm/engine/workers.h"
+#include "ddpm/kernels/kernels.h"
+
+namespace ddpm {
+
+// What all steps of one engine share.
+struct Engine {
+  const Graph& graph;
+  const Plan& plan;
+  EnginePrecision precision;
+  int64_t max_batch;
+  int64_t threads;
+};
+
+// Bytes that a step needs while it runs, beside activations.
+struct ScratchNeed {
+  int64_t shared = 0;
+  int64_t per_worker = 0;
+};
+
+// One call of the network.
+struct Pass {
+  const Kernels& kernels;
+  Workers& workers;
+  const Plan& plan;
+  const Graph& graph;
+  int64_t max_batch;
+  int64_t n;            // images
+  const float* x;       // [n, C, H, W]
+  float* output;        // [n, C or 2 C, H, W]
+  const float* time;    // rows of all time slots
+  int64_t time_stride;  // from an image's row to the next's; 0: one for all
+  float* arena;
+  std::byte* shared;
+  std::byte* worker_scratch;
+  int64_t worker_scratch_size;
+
+  // Block `block` of an activation: [n][H][W][16].
+  float* block(ValueId id, int64_t block_number) const {
+    return arena + plan.offsets[static_cast<size_t>(id)] * max_batch +
+           block_number * n * graph.value(id).pixels() * kLanes;
+  }
+  // Block `block` of several activations one behind the other.
+  const float* block(const ValueList& list, int64_t block_number) const;
+
+  std::byte* scratch_of(int64_t worker) const {
+    return worker_scratch + worker * worker_scratch_size;
+  }
+};
+
+class Step {
+ public:
+  virtual ~Step() = default;
+  virtual ScratchNeed scratch() const { return {}; }
+  virtual int64_t weight_bytes() const { return 0; }
+  virtual void run(const Pass& pass) const = 0;
+};
+
+// Makes an operation ready. Throws what `tensors` throws.
+std::unique_ptr<Step> make_step(const Engine& engine, const Operation& operation,
+                                const TensorSource& tensors);
+
+}  // namespace ddpm

@@ -1,0 +1,175 @@
+#include "ddpm/engine/time_embedding.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ddpm/engine/steps_internal.h"
+
+namespace ddpm {
+
+namespace {
+
+std::vector<float> frequencies(int64_t channels, int64_t frequency_shift) {
+  constexpr double kLongestPeriod = 10000.0;
+  const int64_t half = channels / 2;
+  const auto factor =
+      static_cast<float>(-std::log(kLongestPeriod) / static_cast<double>(half - frequency_shift));
+  std::vector<float> values;
+  for (int64_t i = 0; i < half; ++i) {
+    values.push_back(
+        static_cast<float>(std::exp(static_cast<double>(static_cast<float>(i) * factor))));
+  }
+  return values;
+}
+
+// [2 half] and a zero if the channels are odd.
+void fill_sinusoids(int64_t timestep, const std::vector<float>& frequencies, bool cosine_first,
+                    float* values) {
+  const size_t half = frequencies.size();
+  for (size_t i = 0; i < half; ++i) {
+    const auto angle = static_cast<double>(static_cast<float>(timestep) * frequencies[i]);
+    const auto sine = static_cast<float>(std::sin(angle));
+    const auto cosine = static_cast<float>(std::cos(angle));
+    values[i] = cosine_first ? cosine : sine;
+    values[half + i] = cosine_first ? sine : cosine;
+  }
+}
+
+int64_t filled(int64_t channels) { return blocks_of(channels) * kLanes; }
+
+std::vector<float> zeros(int64_t count) {
+  return std::vector<float>(static_cast<size_t>(count), 0.0F);
+}
+
+}  // namespace
+
+std::vector<float> sinusoids(int64_t timestep, int64_t channels, int64_t frequency_shift,
+                             bool cosine_first) {
+  std::vector<float> values = zeros(channels);
+  fill_sinusoids(timestep, frequencies(channels, frequency_shift), cosine_first, values.data());
+  return values;
+}
+
+TimeEmbedding::TimeEmbedding(const UNetConfig& config, const Graph& graph, int64_t max_batch,
+                             int64_t kept, const TensorSource& tensors)
+    : config_(config),
+      row_size_(graph.time_row),
+      now_(max_batch * graph.time_row * static_cast<int64_t>(sizeof(float))),
+      kept_(kept * graph.time_row * static_cast<int64_t>(sizeof(float))),
+      known_(static_cast<size_t>(kept), 0),
+      sinusoid_frequencies_(frequencies(config.base_channels(), config.frequency_shift)) {
+  const int64_t base = config.base_channels(), embedding = config.embedding_channels();
+  constexpr auto kPrecision = EnginePrecision::kFloat32;  // a row is computed once
+  first_ = pack_linear(kPrecision, tensors("time_embedding.linear_1.weight"), base, embedding);
+  second_ =
+      pack_linear(kPrecision, tensors("time_embedding.linear_2.weight"), embedding, embedding);
+  first_bias_ = padded(tensors("time_embedding.linear_1.bias"));
+  second_bias_ = padded(tensors("time_embedding.linear_2.bias"));
+  if (config.learned_times > 0) time_table_ = tensors("time_proj.weight");
+  if (config.classes > 0) class_table_ = tensors("class_embedding.weight");
+  pack_slots(graph, embedding, tensors);
+  input_ = zeros(filled(base));
+  hidden_ = embedding_ = zeros(filled(embedding));
+  blocks_.resize(static_cast<size_t>(blocks_of(std::max(base, embedding))));
+}
+
+void TimeEmbedding::pack_slots(const Graph& graph, int64_t embedding, const TensorSource& tensors) {
+  const int64_t k = filled(embedding);
+  std::vector<float> whole = zeros(packed_size(k, row_size_));
+  slots_bias_ = zeros(row_size_);
+  std::string name;
+  std::vector<float> weights, bias;
+  int64_t row = 0;  // of the layer, where the slot begins: a layer may have two slots
+  for (const TimeSlot& slot : graph.slots) {
+    if (slot.name != name) {
+      name = slot.name;
+      weights = tensors(name + ".weight");
+      bias = tensors(name + ".bias");
+      row = 0;
+    }
+    const std::vector<float> beside = slot.bias.empty() ? zeros(slot.channels) : tensors(slot.bias);
+    for (int64_t c = 0; c < slot.channels; ++c) {
+      const int64_t column = slot.offset + c, panel = column / kPanelColumns;
+      const int64_t width = columns_of_panel(panel, row_size_);
+      float* to = whole.data() + panel_offset(panel, k) + column % kPanelColumns;
+      const float* from = weights.data() + (row + c) * embedding;
+      for (int64_t i = 0; i < embedding; ++i) to[i * width] = from[i];
+      slots_bias_[static_cast<size_t>(column)] =
+          bias[static_cast<size_t>(row + c)] + beside[static_cast<size_t>(c)];
+    }
+    row += slot.channels;
+  }
+  slots_ = PackedMatrix(EnginePrecision::kFloat32, 1, k, row_size_);
+  slots_.fill(whole.data());
+}
+
+void TimeEmbedding::multiply(const Kernels& kernels, Workers& workers, const PackedMatrix& matrix,
+                             const float* x, const std::vector<float>& bias, float* y) const {
+  const int64_t panels = panels_of(matrix.columns());
+  const int64_t parts = std::min(panels, 4 * workers.count());
+  const auto** blocks = const_cast<const float**>(blocks_.data());
+  for (int64_t b = 0; b < matrix.k_blocks(); ++b) blocks[b] = x + b * kLanes;
+  workers.run(parts, [&](int64_t part, int64_t) {
+    for (int64_t p = panels * part / parts; p < panels * (part + 1) / parts; ++p) {
+      float* c = y + p * kPanelColumns;
+      matrix.multiply(kernels, 0, p, reinterpret_cast<const void* const*>(blocks), 1, c,
+                      c + kLanes);
+      for (int64_t i = 0; i < columns_of_panel(p, matrix.columns()); ++i) {
+        c[i] += bias[static_cast<size_t>(p * kPanelColumns + i)];
+      }
+    }
+  });
+}
+
+void TimeEmbedding::compute(const Kernels& kernels, Workers& workers, int64_t timestep,
+                            int64_t label, float* row) {
+  const int64_t base = config_.base_channels();
+  if (!time_table_.empty()) {
+    std::copy_n(time_table_.begin() + timestep * base, base, input_.begin());
+  } else {
+    fill_sinusoids(timestep, sinusoid_frequencies_, config_.cosine_first, input_.data());
+  }
+  multiply(kernels, workers, first_, input_.data(), first_bias_, hidden_.data());
+  kernels.silu(hidden_.data(), std::ssize(hidden_));
+  multiply(kernels, workers, second_, hidden_.data(), second_bias_, embedding_.data());
+  if (!class_table_.empty()) {
+    const int64_t channels = config_.embedding_channels();
+    for (int64_t i = 0; i < channels; ++i) {
+      embedding_[static_cast<size_t>(i)] += class_table_[static_cast<size_t>(label * channels + i)];
+    }
+  }
+  kernels.silu(embedding_.data(), std::ssize(embedding_));
+  multiply(kernels, workers, slots_, embedding_.data(), slots_bias_, row);
+}
+
+void TimeEmbedding::find(const Kernels& kernels, Workers& workers, int64_t timestep, int64_t label,
+                         float* row) {
+  if (timestep < 0 || timestep >= std::ssize(known_)) {
+    compute(kernels, workers, timestep, label, row);
+    return;
+  }
+  float* place = kept_.as<float>() + timestep * row_size_;
+  int64_t& known = known_[static_cast<size_t>(timestep)];
+  if (known != label + 1) {
+    compute(kernels, workers, timestep, label, place);
+    known = label + 1;
+  }
+  std::copy_n(place, row_size_, row);
+}
+
+TimeEmbedding::Rows TimeEmbedding::rows(const Kernels& kernels, Workers& workers,
+                                        const int64_t* timesteps, const int64_t* labels,
+                                        int64_t n) {
+  const auto label = [&](int64_t i) { return labels == nullptr ? 0 : labels[i]; };
+  bool same = true;
+  for (int64_t i = 0; i < n; ++i) {
+    same = same && timesteps[i] == timesteps[0] && label(i) == label(0);
+  }
+  auto* row = now_.as<float>();
+  for (int64_t i = 0; i < (same ? 1 : n); ++i) {
+    find(kernels, workers, timesteps[i], label(i), row + i * row_size_);
+  }
+  return {row, same ? 0 : row_size_};
+}
+
+}  // namespace ddpm

@@ -1,0 +1,75 @@
+// Sixteen floats as one vector: AVX-512, with the products of bfloat16 pairs where the path has
+// them. vector_portable_internal.h says what each function is.
+
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+namespace ddpm {
+namespace {
+
+constexpr int kPanelVectors = 2;
+constexpr int kPanelRows = 12;
+
+struct F16 {
+  __m512 v;
+};
+
+inline F16 load(const float* p) { return {_mm512_loadu_ps(p)}; }
+inline void store(float* p, const F16& x) { _mm512_storeu_ps(p, x.v); }
+inline F16 broadcast(float x) { return {_mm512_set1_ps(x)}; }
+inline F16 operator+(const F16& a, const F16& b) { return {_mm512_add_ps(a.v, b.v)}; }
+inline F16 operator-(const F16& a, const F16& b) { return {_mm512_sub_ps(a.v, b.v)}; }
+inline F16 operator*(const F16& a, const F16& b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline F16 operator/(const F16& a, const F16& b) { return {_mm512_div_ps(a.v, b.v)}; }
+inline F16 multiply_add(const F16& a, const F16& b, const F16& c) {
+  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
+}
+inline F16 subtract_product(const F16& a, const F16& b, const F16& c) {
+  return {_mm512_fnmadd_ps(a.v, b.v, c.v)};
+}
+inline F16 larger(const F16& a, const F16& b) { return {_mm512_max_ps(a.v, b.v)}; }
+inline F16 smaller(const F16& a, const F16& b) { return {_mm512_min_ps(a.v, b.v)}; }
+inline F16 nearest(const F16& x) {
+  return {_mm512_roundscale_ps(x.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+inline F16 scaled_by_power(const F16& x, const F16& n) { return {_mm512_scalef_ps(x.v, n.v)}; }
+
+struct Pairs {
+  __m512i v;
+};
+
+inline Pairs load_pairs(const uint16_t* p) { return {_mm512_loadu_si512(p)}; }
+inline Pairs broadcast_pair(const uint16_t* p) {
+  int32_t both;
+  memcpy(&both, p, sizeof both);
+  return {_mm512_set1_epi32(both)};
+}
+
+#ifdef __AVX512BF16__
+inline F16 add_products(const F16& sum, const Pairs& a, const Pairs& b) {
+  return {_mm512_dpbf16_ps(sum.v, (__m512bh)a.v, (__m512bh)b.v)};
+}
+#else
+inline __m512 first_of(__m512i pairs) { return _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16)); }
+inline __m512 second_of(__m512i pairs) {
+  return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(-65536)));
+}
+inline F16 add_products(const F16& sum, const Pairs& a, const Pairs& b) {
+  const __m512 first = _mm512_fmadd_ps(first_of(a.v), first_of(b.v), sum.v);
+  return {_mm512_fmadd_ps(second_of(a.v), second_of(b.v), first)};
+}
+#endif
+
+inline void store_bfloat16(uint16_t* p, const F16& x) {
+  const __m512i bits = _mm512_castps_si512(x.v);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i up = _mm512_add_epi32(_mm512_set1_epi32(0x7fff), odd);
+  const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, up), 16);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(rounded));
+}
+
+}  // namespace
+}  // namespace ddpm
