@@ -51,7 +51,9 @@ class AttentionStep : public Step {
                         .mixed = scratch.take<float>(mixed_size(pass.n))};
     project(pass, places);
     const int64_t pairs = pass.n * operation_.heads;
-    pass.workers.run(pairs, [&](int64_t pair, int64_t) { pack(pass, places, pair); });
+    pass.workers.run(pairs, [&](int64_t pair, int64_t worker) {
+      pack(pass, places, pair, Scratch(pass.scratch_of(worker)));
+    });
     const int64_t at_once = rows_at_once(positions_);
     const int64_t parts = (positions_ + at_once - 1) / at_once;
     pass.workers.run(pairs * parts, [&](int64_t part, int64_t worker) {
@@ -88,7 +90,7 @@ class AttentionStep : public Step {
            Scratch::size_of<uint16_t>(filled_positions() * rows) +
            Scratch::size_of<uint16_t>(head_lanes() * rows) +
            Scratch::size_of<const void*>(blocks_of(positions_)) +
-           Scratch::size_of<const void*>(weights_.head_blocks);
+           2 * Scratch::size_of<const void*>(weights_.head_blocks);
   }
 
   void project(const Pass& pass, const Places& places) const {
@@ -115,20 +117,23 @@ class AttentionStep : public Step {
   }
 
   // The keys, transposed, and the values of one head of one image become panels.
-  void pack(const Pass& pass, const Places& places, int64_t pair) const {
-    const auto key = [&](int64_t k, int64_t j) {
-      return key_part(pass, places, pair, k / kLanes)[j * kLanes + k % kLanes];
-    };
-    const auto value = [&](int64_t k, int64_t j) {
-      return part(pass, places, weights_.value_block, pair, j / kLanes)[k * kLanes + j % kLanes];
-    };
-    if (narrow()) {
-      pack_panels_bf16(head_lanes(), positions_, key, keys_bf16(places, pair));
-      pack_panels_bf16(positions_, head_lanes(), value, values_bf16(places, pair));
-    } else {
-      pack_panels(head_lanes(), positions_, key, places.keys + pair * keys_size());
-      pack_panels(positions_, head_lanes(), value, places.values + pair * values_size());
+  void pack(const Pass& pass, const Places& places, int64_t pair, Scratch scratch) const {
+    auto** keys = scratch.take<const float*>(weights_.head_blocks);
+    auto** values = scratch.take<const float*>(weights_.head_blocks);
+    for (int64_t b = 0; b < weights_.head_blocks; ++b) {
+      keys[b] = key_part(pass, places, pair, b);
+      values[b] = part(pass, places, weights_.value_block, pair, b);
     }
+    PackActivation call{.a = keys,
+                        .a_blocks = weights_.head_blocks,
+                        .rows = positions_,
+                        .panels = places.keys + pair * keys_size(),
+                        .panels_bf16 = narrow() ? keys_bf16(places, pair) : nullptr};
+    pass.kernels.pack_transposed(call);
+    call.a = values;
+    call.panels = places.values + pair * values_size();
+    call.panels_bf16 = narrow() ? values_bf16(places, pair) : nullptr;
+    pass.kernels.pack_activation(call);
   }
   uint16_t* keys_bf16(const Places& places, int64_t pair) const {
     return reinterpret_cast<uint16_t*>(places.keys) + pair * keys_size();

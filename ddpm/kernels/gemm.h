@@ -58,6 +58,19 @@ struct GemmPanelBf16 {
   float* c[2];
 };
 
+// B of one of the products from an activation [rows][16 k_blocks] in blocks, for the products of
+// attention: B = A itself, or its transpose.
+//   a        one pointer for each block: [rows][16]
+//   rows     become B's k or, transposed, its columns; what fills them up to a multiple of 16 is 0
+//   panels   as many values as A in blocks has with its rows filled up, of one number type
+struct PackActivation {
+  const float* const* a;
+  int64_t a_blocks;
+  int64_t rows;
+  float* panels;
+  uint16_t* panels_bf16;  // nullptr: float32
+};
+
 // The definition, in float64: row-major a [rows][k], b [k][columns], c [rows][columns].
 std::vector<double> gemm_reference(const std::vector<double>& a, const std::vector<double>& b,
                                    int64_t rows, int64_t k, int64_t columns);
@@ -81,21 +94,6 @@ void pack_panels(int64_t k_count, int64_t columns, const Element& b, float* pack
 // The nearest bfloat16, ties to even; not for NaN.
 uint16_t to_bf16(float x);
 float from_bf16(uint16_t bits);
-
-// The same in bfloat16.
-template <typename Element>
-void pack_panels_bf16(int64_t k_count, int64_t columns, const Element& b, uint16_t* packed) {
-  const int64_t k_all = blocks_of(k_count) * kLanes;
-  for (int64_t p = 0; p < panels_of(columns); ++p) {
-    const int64_t width = columns_of_panel(p, columns);
-    for (int64_t k = 0; k < k_all; k += 2) {
-      for (int64_t i = 0; i < 2 * width; ++i) {
-        const int64_t row = k + i % 2, j = p * kPanelColumns + i / 2;
-        *packed++ = to_bf16(row < k_count && j < columns ? static_cast<float>(b(row, j)) : 0.0F);
-      }
-    }
-  }
-}
 
 // The bfloat16 panels of float32 ones.
 //   packed  packed_size(16 * k_blocks, columns) values, as is the result

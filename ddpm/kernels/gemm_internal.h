@@ -93,5 +93,63 @@ void gemm_panel(const Call& call) {
   }
 }
 
+// Two rows of B in the columns [16 vector, 16 vector + 16) of a panel, `k` even.
+inline void store_rows(const PackActivation& call, int64_t panel_begin, int64_t width, int64_t k,
+                       int64_t vector, const F16& first, const F16& second) {
+  const int64_t at = panel_begin + k * width + vector * kLanes;
+  if (call.panels_bf16 != nullptr) {
+    store_bfloat16_pairs(call.panels_bf16 + at + vector * kLanes, first, second);
+  } else {
+    store(call.panels + at, first);
+    store(call.panels + at + width, second);
+  }
+}
+
+// B [rows][channels]: a panel has two blocks side by side.
+void pack_activation(const PackActivation& call) {
+  const int64_t k_all = blocks_of(call.rows) * kLanes, columns = call.a_blocks * kLanes;
+  const F16 zero = broadcast(0.0F);
+  for (int64_t block = 0; block < call.a_blocks; ++block) {
+    const int64_t panel = block / 2, begin = panel_offset(panel, k_all);
+    const int64_t width = columns_of_panel(panel, columns);
+    const float* a = call.a[block];
+    for (int64_t k = 0; k < k_all; k += 2) {
+      const F16 first = k < call.rows ? load(a + k * kLanes) : zero;
+      const F16 second = k + 1 < call.rows ? load(a + (k + 1) * kLanes) : zero;
+      store_rows(call, begin, width, k, block % 2, first, second);
+    }
+  }
+}
+
+// The 16 rows from `row` on, transposed; rows behind the last are 0.
+inline void transpose_rows(const float* a, int64_t row, int64_t rows, F16 (&columns)[kLanes]) {
+  if (row + kLanes <= rows) {
+    transpose(a + row * kLanes, columns);
+    return;
+  }
+  float part[kLanes * kLanes];
+  for (int64_t r = 0; r < kLanes; ++r) {
+    store(part + r * kLanes, row + r < rows ? load(a + (row + r) * kLanes) : broadcast(0.0F));
+  }
+  transpose(part, columns);
+}
+
+// B [channels][rows]: a panel has 32 rows side by side.
+void pack_transposed(const PackActivation& call) {
+  const int64_t k_all = call.a_blocks * kLanes;
+  for (int64_t row = 0; row < call.rows; row += kLanes) {
+    const int64_t panel = row / kPanelColumns, begin = panel_offset(panel, k_all);
+    const int64_t width = columns_of_panel(panel, call.rows);
+    for (int64_t block = 0; block < call.a_blocks; ++block) {
+      F16 columns[kLanes];
+      transpose_rows(call.a[block], row, call.rows, columns);
+      for (int64_t i = 0; i < kLanes; i += 2) {
+        store_rows(call, begin, width, block * kLanes + i, row % kPanelColumns / kLanes, columns[i],
+                   columns[i + 1]);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ddpm

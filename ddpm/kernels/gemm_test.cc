@@ -153,6 +153,55 @@ TEST(Gemm, ARowsBitsDoNotDependOnItsNeighbours) {
   }
 }
 
+// What pack_panels makes of the same matrix.
+std::vector<float> wanted_panels(const std::vector<double>& a, int64_t rows, int64_t channels,
+                                 bool transposed) {
+  const int64_t k = transposed ? channels : rows, columns = transposed ? rows : channels;
+  std::vector<float> panels(static_cast<size_t>(packed_size(blocks_of(k) * kLanes, columns)));
+  pack_panels(
+      k, columns,
+      [&](int64_t i, int64_t j) {
+        return a[static_cast<size_t>(transposed ? j * channels + i : i * channels + j)];
+      },
+      panels.data());
+  return panels;
+}
+
+TEST(PackActivation, MakesThePanelsOfTheMatrixAndOfItsTransposeInBothNumberTypes) {
+  for (const CpuPath path : available_cpu_paths()) {
+    for (const bool transposed : {false, true}) {
+      const Kernels& kernels = kernels_of(path);
+      const auto pack = transposed ? kernels.pack_transposed : kernels.pack_activation;
+      for (int64_t rows = 1; rows <= 67; ++rows) {
+        for (const int64_t channels : {5, 16, 32, 40}) {
+          const auto a = random_values(rows * channels, 3);
+          Guarded<float> blocks = to_blocks(a, rows, channels);
+          std::vector<const float*> places;
+          for (int64_t b = 0; b < blocks_of(channels); ++b) {
+            places.push_back(blocks.data() + b * rows * kLanes);
+          }
+          const auto wanted = wanted_panels(a, rows, channels, transposed);
+          Guarded<float> panels(std::ssize(wanted));
+          Guarded<uint16_t> narrow(std::ssize(wanted));
+          PackActivation call{places.data(), std::ssize(places), rows, panels.data(), nullptr};
+          pack(call);
+          call.panels_bf16 = narrow.data();
+          pack(call);
+          EXPECT_TRUE(panels.guards_hold() && narrow.guards_hold());
+          std::vector<uint16_t> wanted_narrow(wanted.size());
+          panels_to_bf16(wanted.data(), blocks_of(transposed ? channels : rows),
+                         transposed ? rows : channels, wanted_narrow.data());
+          EXPECT_EQ(std::vector<float>(panels.data(), panels.data() + panels.size()), wanted)
+              << name_of(path) << ' ' << rows << ' ' << channels << ' ' << transposed;
+          EXPECT_EQ(std::vector<uint16_t>(narrow.data(), narrow.data() + narrow.size()),
+                    wanted_narrow)
+              << name_of(path) << ' ' << rows << ' ' << channels << ' ' << transposed;
+        }
+      }
+    }
+  }
+}
+
 TEST(ToBf16, RoundsToTheNearestAndTiesToEven) {
   EXPECT_EQ(to_bf16(1.0F), 0x3f80);
   EXPECT_EQ(to_bf16(1.0F + 1.0F / 256), 0x3f80);  // a tie, to the even one below

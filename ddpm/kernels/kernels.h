@@ -18,6 +18,8 @@ namespace ddpm {
 struct Kernels {
   void (*gemm)(const GemmPanel& call);
   void (*gemm_bf16)(const GemmPanelBf16& call);
+  void (*pack_activation)(const PackActivation& call);  // B = A
+  void (*pack_transposed)(const PackActivation& call);  // B = A^T
   void (*winograd_input)(const WinogradInput& call);
   void (*winograd_output)(const WinogradOutput& call);
   void (*moments)(const float* x, int64_t pixels, Moments* result);

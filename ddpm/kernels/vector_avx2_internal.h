@@ -100,5 +100,22 @@ inline void store_bfloat16(uint16_t* p, const F16& x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(mixed, 0xd8));
 }
 
+inline __m256i pairs_of(__m256 first, __m256 second) {
+  const __m256i high = _mm256_slli_epi32(rounded_to_bfloat16(second), 16);
+  return _mm256_or_si256(rounded_to_bfloat16(first), high);
+}
+inline void store_bfloat16_pairs(uint16_t* p, const F16& first, const F16& second) {
+  auto* vectors = reinterpret_cast<__m256i*>(p);
+  _mm256_storeu_si256(vectors, pairs_of(first.low, second.low));
+  _mm256_storeu_si256(vectors + 1, pairs_of(first.high, second.high));
+}
+inline void transpose(const float* rows, F16 (&columns)[16]) {
+  const __m256i places = _mm256_setr_epi32(0, 16, 32, 48, 64, 80, 96, 112);
+  for (int i = 0; i < 16; ++i) {
+    columns[i] = {_mm256_i32gather_ps(rows + i, places, 4),
+                  _mm256_i32gather_ps(rows + 128 + i, places, 4)};
+  }
+}
+
 }  // namespace
 }  // namespace ddpm

@@ -63,12 +63,46 @@ inline F16 add_products(const F16& sum, const Pairs& a, const Pairs& b) {
 }
 #endif
 
-inline void store_bfloat16(uint16_t* p, const F16& x) {
-  const __m512i bits = _mm512_castps_si512(x.v);
+inline __m512i rounded_to_bfloat16(__m512 x) {  // in the high half of each, what is below not 0
+  const __m512i bits = _mm512_castps_si512(x);
   const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-  const __m512i up = _mm512_add_epi32(_mm512_set1_epi32(0x7fff), odd);
-  const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, up), 16);
+  return _mm512_add_epi32(bits, _mm512_add_epi32(_mm512_set1_epi32(0x7fff), odd));
+}
+inline void store_bfloat16(uint16_t* p, const F16& x) {
+  const __m512i rounded = _mm512_srli_epi32(rounded_to_bfloat16(x.v), 16);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(rounded));
+}
+inline void store_bfloat16_pairs(uint16_t* p, const F16& first, const F16& second) {
+  const __m512i low = _mm512_srli_epi32(rounded_to_bfloat16(first.v), 16);
+  const __m512i high = _mm512_and_si512(rounded_to_bfloat16(second.v), _mm512_set1_epi32(-65536));
+  _mm512_storeu_si512(p, _mm512_or_si512(low, high));
+}
+
+// Of each 4x4 square first, then of the squares.
+inline void transpose(const float* rows, F16 (&columns)[16]) {
+  __m512 squares[4][4];  // [i][r]: column i of the four squares of rows 4 r to 4 r + 3
+  for (int r = 0; r < 4; ++r) {
+    const __m512 a = _mm512_loadu_ps(rows + (4 * r + 0) * 16);
+    const __m512 b = _mm512_loadu_ps(rows + (4 * r + 1) * 16);
+    const __m512 c = _mm512_loadu_ps(rows + (4 * r + 2) * 16);
+    const __m512 d = _mm512_loadu_ps(rows + (4 * r + 3) * 16);
+    const __m512 ab_low = _mm512_unpacklo_ps(a, b), ab_high = _mm512_unpackhi_ps(a, b);
+    const __m512 cd_low = _mm512_unpacklo_ps(c, d), cd_high = _mm512_unpackhi_ps(c, d);
+    squares[0][r] = _mm512_shuffle_ps(ab_low, cd_low, 0x44);
+    squares[1][r] = _mm512_shuffle_ps(ab_low, cd_low, 0xee);
+    squares[2][r] = _mm512_shuffle_ps(ab_high, cd_high, 0x44);
+    squares[3][r] = _mm512_shuffle_ps(ab_high, cd_high, 0xee);
+  }
+  for (int i = 0; i < 4; ++i) {
+    const __m512 even_01 = _mm512_shuffle_f32x4(squares[i][0], squares[i][1], 0x88);
+    const __m512 even_23 = _mm512_shuffle_f32x4(squares[i][2], squares[i][3], 0x88);
+    const __m512 odd_01 = _mm512_shuffle_f32x4(squares[i][0], squares[i][1], 0xdd);
+    const __m512 odd_23 = _mm512_shuffle_f32x4(squares[i][2], squares[i][3], 0xdd);
+    columns[i] = {_mm512_shuffle_f32x4(even_01, even_23, 0x88)};
+    columns[i + 4] = {_mm512_shuffle_f32x4(odd_01, odd_23, 0x88)};
+    columns[i + 8] = {_mm512_shuffle_f32x4(even_01, even_23, 0xdd)};
+    columns[i + 12] = {_mm512_shuffle_f32x4(odd_01, odd_23, 0xdd)};
+  }
 }
 
 }  // namespace

@@ -129,5 +129,21 @@ inline void store_bfloat16(uint16_t* p, const F16& x) {
   }
 }
 
+// Pair i is (first_i, second_i).
+inline void store_bfloat16_pairs(uint16_t* p, const F16& first, const F16& second) {
+  uint16_t rounded[2][16];
+  store_bfloat16(rounded[0], first);
+  store_bfloat16(rounded[1], second);
+  for (int i = 0; i < 32; ++i) p[i] = rounded[i % 2][i / 2];
+}
+// 16 rows of 16 become 16 columns: columns[i] has value i of each row.
+inline void transpose(const float* rows, F16 (&columns)[16]) {
+  for (int i = 0; i < 16; ++i) {
+    float column[16];
+    for (int r = 0; r < 16; ++r) column[r] = rows[r * 16 + i];
+    columns[i] = load(column);
+  }
+}
+
 }  // namespace
 }  // namespace ddpm
