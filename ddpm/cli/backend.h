@@ -1,8 +1,8 @@
 // What only a program with LibTorch can do, handed to the commands as functions.
 //
 // Every command is written once, here. `ddpm` is built without LibTorch and gives an empty Backend:
-// a command that misses a function of it replaces the process by `ddpm-torch`, which lies beside it
-// and gives a full one.
+// a command that misses a function of it (NeedsTorch, executor.h) replaces the process by
+// `ddpm-torch`, which lies beside it and gives a full one.
 
 #pragma once
 
@@ -21,7 +21,8 @@ namespace ddpm {
 // How a network is run.
 struct ExecutorOptions {
   WeightsChoice weights;
-  std::string device = "cpu";  // "cpu", "auto", "cuda", "cuda:N"
+  std::string executor = "auto";  // "engine", "libtorch"
+  std::string device = "cpu";     // "cpu", "auto", "cuda", "cuda:N"
   std::string precision = "fp32";
   int64_t threads = 0;  // 0: one for each core
   int64_t label = -1;   // the class of all images; -1: the network has no classes
@@ -46,7 +47,9 @@ struct Backend {
   std::string program = "ddpm";  // as it was started, for the commands that are suggested
   std::function<int(const TrainRequest& request)> train;
   std::function<int(const TrainRequest& request)> plan;
-  // Opens the network of a checkpoint folder.
+  // Whether the device "auto" is a GPU.
+  std::function<bool()> has_gpu;
+  // Opens the network of a checkpoint folder with LibTorch.
   std::function<Network(const std::filesystem::path& checkpoint, const ExecutorOptions& options)>
       open_network;
   // PyTorch's CPU generator of a seed: each call gives what torch.randn gives for so many values.

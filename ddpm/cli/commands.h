@@ -18,7 +18,7 @@ struct Command {
   std::string name;     // one word, or two: "evaluate bpd"
   std::string summary;  // one line of `ddpm --help`
   std::string example;  // shown at the end of its own help
-  bool needs_torch;     // handed over by a program whose backend is empty
+  bool needs_torch;     // whatever its flags say: handed over by a program whose backend is empty
   std::function<Action(Flags& flags)> declare;
 };
 

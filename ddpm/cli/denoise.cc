@@ -171,7 +171,7 @@ Command denoise_command() {
   return {.name = "denoise",
           .summary = "the picture of noise turning into images, with the predicted x_0",
           .example = "ddpm denoise --checkpoint runs/clothes --out denoise.png --images 4",
-          .needs_torch = true,
+          .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
             return [values = declare(flags)](const Backend& backend) {
               return run_denoise(*values, backend);

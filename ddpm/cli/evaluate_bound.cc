@@ -309,7 +309,7 @@ Command command_of(Report report) {
           .example = concat("ddpm evaluate ", bpd ? "bpd" : "rate-distortion",
                             " --checkpoint runs/clothes --data fashion-mnist --split test "
                             "--images 64 --out likelihood"),
-          .needs_torch = true,
+          .needs_torch = false,
           .declare = [report, bpd](Flags& flags) -> Action {
             return [values = declare(flags, !bpd), report](const Backend& backend) {
               return run(*values, report, backend);

@@ -80,7 +80,11 @@ struct OdeJob {
 
 OdeJob open_job(const OdeFlags& flags, const Backend& backend) {
   check_evaluation_flags(kCommand, flags.common);
-  const Model model = open_model(kCommand, flags.common.model, backend);
+  DDPM_CHECK(flags.common.model.executor != "engine", kCommand,
+             ": --executor: wanted libtorch, which has gradients, got engine");
+  ModelFlags by_torch = flags.common.model;
+  by_torch.executor = "libtorch";
+  const Model model = open_model(kCommand, by_torch, backend);
   const FlowOptions options = options_of(flags, model.predictor.schedule());
   const EvaluationImages images = open_images(kCommand, flags.common, model);
   const NetworkVjp network =

@@ -103,6 +103,7 @@ Json job_of(const EvaluationFlags& flags, const Model& model, const EvaluationIm
               {"checkpoint", model.hash},
               {"weights", flags.model.weights},
               {"precision", flags.model.precision},
+              {"executor", model.executor},
               {"data", images.dataset.fingerprint()},
               {"first_image", images.first},
               {"images", images.count},

@@ -137,7 +137,7 @@ Command family_command() {
   return {.name = "family",
           .summary = "the picture of images that share their x_t and part there",
           .example = "ddpm family --checkpoint runs/clothes --out family.png --steps 200",
-          .needs_torch = true,
+          .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
             return [values = declare(flags)](const Backend& backend) {
               return run_family(*values, backend);

@@ -12,6 +12,7 @@
 #include "ddpm/checkpoints/weights.h"
 #include "ddpm/cli/chain.h"
 #include "ddpm/cli/commands.h"
+#include "ddpm/cli/cpu_info.h"
 #include "ddpm/cli/schedule_flags.h"
 #include "ddpm/export/origin.h"
 #include "ddpm/terminal/next_command.h"
@@ -147,10 +148,16 @@ std::string weights_text(const ModelFolder& folder) {
 struct InfoFlags {
   std::string path;
   std::string variant;
+  bool cpu = false;
 };
 
 int run_info(const InfoFlags& flags, const std::string& program) {
   const std::string& path = flags.path;
+  if (flags.cpu) {
+    DDPM_CHECK(path.empty(), "info: --cpu is of this machine and takes no PATH, got ", path);
+    std::cout << cpu_text() << std::endl;
+    return 0;
+  }
   require_given("info", "PATH", path, "a run or a checkpoint folder");
   DDPM_CHECK(fs::exists(path), "info: ", path, " does not exist");
   std::vector<std::string> passed_over;
@@ -187,7 +194,7 @@ int run_info(const InfoFlags& flags, const std::string& program) {
 
 Command info_command() {
   return {.name = "info",
-          .summary = "what a run or a checkpoint is",
+          .summary = "what a run or a checkpoint is, or what the engine makes of this CPU",
           .example = "ddpm info runs/clothes",
           .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
@@ -195,6 +202,7 @@ Command info_command() {
             flags.text("path,--checkpoint", values->path, "PATH",
                        "a run (its newest checkpoint), a checkpoint or a folder of diffusers'");
             flags.text("--variant", values->variant, "NAME", "of the weights, such as fp16");
+            flags.toggle("--cpu", values->cpu, "what the engine finds on this machine");
             return [values](const Backend& backend) { return run_info(*values, backend.program); };
           }};
 }

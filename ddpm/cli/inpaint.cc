@@ -170,7 +170,7 @@ Command inpaint_command() {
           .example =
               "ddpm inpaint --checkpoint runs/clothes --data fashion-mnist --images 0,1 "
               "--fill right --out inpaint.png",
-          .needs_torch = true,
+          .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
             return [values = declare(flags)](const Backend& backend) {
               return run_inpaint(*values, backend);

@@ -205,7 +205,7 @@ Command interpolate_command() {
           .example =
               "ddpm interpolate --checkpoint runs/clothes --data fashion-mnist --images 3,7 "
               "--out between.png",
-          .needs_torch = true,
+          .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
             return [values = declare(flags)](const Backend& backend) {
               return run_interpolate(*values, backend);

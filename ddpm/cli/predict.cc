@@ -110,7 +110,7 @@ Command predict_command() {
           .example =
               "ddpm predict --checkpoint runs/clothes --input x.npy --timesteps t.npy "
               "--output y.npy",
-          .needs_torch = true,
+          .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
             return [values = declare(flags)](const Backend& backend) {
               return run_predict(*values, backend);

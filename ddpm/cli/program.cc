@@ -9,6 +9,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
+#include "ddpm/cli/executor.h"
 #include "ddpm/cli/hand_over.h"
 #include "ddpm/cli/version.h"
 #include "ddpm/terminal/signals.h"
@@ -123,7 +124,11 @@ int parse_and_run(int argc, char** argv, const Backend& backend) {
     }
     Backend started = backend;
     started.program = argv[0];
-    return each.action(started);
+    try {
+      return each.action(started);
+    } catch (const NeedsTorch&) {
+      hand_over_to_torch(each.command.name.c_str(), argv);
+    }
   }
   const auto groups = app.get_subcommands();
   refuse_unknown_command(groups.empty() ? app : *groups[0]);

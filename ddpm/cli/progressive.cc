@@ -123,7 +123,7 @@ Command progressive_command() {
   return {.name = "progressive",
           .summary = "the picture of the predicted x_0 along the way from noise to images",
           .example = "ddpm progressive --checkpoint runs/clothes --out progressive.png --count 8",
-          .needs_torch = true,
+          .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
             return [values = declare(flags)](const Backend& backend) {
               return run_progressive(*values, backend);

@@ -178,7 +178,7 @@ Command reconstruct_command() {
           .example =
               "ddpm reconstruct --checkpoint runs/clothes --data fashion-mnist --images "
               "0,1,2,3 --out reconstruct.png",
-          .needs_torch = true,
+          .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
             return [values = declare(flags)](const Backend& backend) {
               return run_reconstruct(*values, backend);

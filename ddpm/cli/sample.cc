@@ -7,6 +7,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/cli/commands.h"
+#include "ddpm/cli/executor.h"
 #include "ddpm/cli/image_files.h"
 #include "ddpm/cli/job_noise.h"
 #include "ddpm/cli/picture_job.h"
@@ -161,6 +162,7 @@ Model in_slices(Model model, int64_t most) {
 int run_sample(const SampleFlags& flags, const Backend& backend) {
   check_sample_flags(flags);
   const bool together = draws_all_images_together(flags.rng);
+  if (flags.rng != SampleFlags().rng && !backend.torch_normal) throw NeedsTorch();
   Model model = open_model("sample", flags.model, backend);
   if (together) model = in_slices(std::move(model), flags.batch_size);
   const Chain chain = chain_of("sample", flags.sampler, model.config);
@@ -195,7 +197,7 @@ Command sample_command() {
           .example =
               "ddpm sample --checkpoint runs/clothes --out samples --count 64 --sampler ddim "
               "--steps 50",
-          .needs_torch = true,
+          .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
             return [values = declare(flags)](const Backend& backend) {
               return run_sample(*values, backend);

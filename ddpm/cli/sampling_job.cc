@@ -3,6 +3,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/store.h"
+#include "ddpm/cli/executor.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 
 namespace ddpm {
@@ -62,6 +63,9 @@ void declare_model_flags(Flags& flags, ModelFlags& values) {
              "of diffusers' folders: the weights in diffusion_pytorch_model.NAME.safetensors");
   flags.choice("--precision", values.precision, {"fp32", "bf16"}, "of the network's arithmetic");
   flags.text("--device", values.device, "auto|cpu|cuda[:N]", "where the network runs");
+  flags.choice("--executor", values.executor, {"auto", "engine", "libtorch"},
+               "what runs it: the engine of this program, for the CPU, or LibTorch; auto takes the "
+               "engine on a CPU");
   flags.optional_integer("--class", values.label,
                          "which of its classes a network that has classes is to show", 0);
   flags.integer("--threads", values.threads, "0: one for each core", 0, 4096);
@@ -69,6 +73,7 @@ void declare_model_flags(Flags& flags, ModelFlags& values) {
 
 ExecutorOptions executor_options(const ModelFlags& flags) {
   return {.weights = {.ema = flags.weights == "ema", .variant = flags.variant},
+          .executor = flags.executor,
           .device = flags.device,
           .precision = flags.precision,
           .threads = flags.threads,
@@ -85,12 +90,14 @@ Model open_model(const std::string& command, const ModelFlags& flags, const Back
   const ModelConfig config = read_model_config(folder);
   check_class(command, flags, config.unet);
   check_learned_times(checkpoint, config);
-  const Network network = backend.open_network(checkpoint, options);
+  const std::string executor = choose_executor(command, options, backend);
+  const Network network = open_network(executor, checkpoint, options, backend);
   return {checkpoint,
           folder,
           weights,
           checkpoint_hash(checkpoint, options.weights).substr(0, kHashDigits),
           config,
+          executor,
           network,
           NoisePredictor(network, make_schedule(config.schedule), config.prediction,
                          config.unet.learned_variance)};
@@ -99,6 +106,7 @@ Model open_model(const std::string& command, const ModelFlags& flags, const Back
 void add_model_text(PngText& text, const Model& model, const ModelFlags& flags) {
   text["weights"] = flags.weights;
   text["precision"] = flags.precision;
+  text["executor"] = model.executor;
   text["checkpoint"] = model.hash;
   if (flags.label) text["class"] = std::to_string(*flags.label);
 }
@@ -127,6 +135,7 @@ void add_model_flags(NextCommand& next, const ModelFlags& flags) {
       .flag_unless(defaults.variant, "--variant", flags.variant)
       .flag_unless(defaults.precision, "--precision", flags.precision)
       .flag_unless(defaults.device, "--device", flags.device)
+      .flag_unless(defaults.executor, "--executor", flags.executor)
       .flag_unless(defaults.threads, "--threads", flags.threads);
   if (flags.label) next.flag("--class", *flags.label);
 }

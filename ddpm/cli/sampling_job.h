@@ -26,6 +26,7 @@ struct ModelFlags {
   std::string weights = "ema";
   std::string variant;
   std::string device = "auto";
+  std::string executor = "auto";
   std::string precision = "fp32";
   int64_t threads = 0;
   std::optional<int64_t> label;  // --class
@@ -67,6 +68,7 @@ struct Model {
   WeightsFiles weights;
   std::string hash;  // of the checkpoint, short
   ModelConfig config;
+  std::string executor;  // which one runs the network, "engine" or "libtorch"
   Network network;
   NoisePredictor predictor;
 
@@ -83,11 +85,11 @@ struct Chain {
   PngText text;                            // what a PNG says of it: sampler, steps, eta, ..
 };
 
-// How LibTorch is to run the network.
+// How the network is to be run.
 ExecutorOptions executor_options(const ModelFlags& flags);
 
 // Throws InvalidArgument for a checkpoint that is not there or a class that its network does not
-// have, FormatError for a checkpoint that cannot be used.
+// have, FormatError for a checkpoint that cannot be used, NeedsTorch.
 Model open_model(const std::string& command, const ModelFlags& flags, const Backend& backend);
 
 Chain chain_of(const std::string& command, const SamplerFlags& flags, const ModelConfig& model);

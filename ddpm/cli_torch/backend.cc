@@ -62,6 +62,7 @@ NormalDraws torch_normal_draws(uint64_t seed) {
 Backend torch_backend() {
   return {.train = train_with_torch,
           .plan = plan_with_torch,
+          .has_gpu = [] { return open_device("ddpm", "auto").is_cuda(); },
           .open_network = open_network_with_torch,
           .torch_normal = torch_normal_draws,
           .open_vjp = open_vjp_with_torch};

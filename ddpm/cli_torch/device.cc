@@ -3,9 +3,9 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
-#include <sched.h>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/cores.h"
 #include "ddpm/base/text.h"
 
 namespace ddpm {
@@ -18,13 +18,6 @@ bool load_cuda() { return ::dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) !
 int64_t gpu_count() {
   if (!load_cuda() || !at::globalContext().hasCUDA()) return 0;
   return static_cast<int64_t>(at::detail::getCUDAHooks().deviceCount());
-}
-
-int64_t usable_cores() {
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  if (::sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
-  return CPU_COUNT(&cores);
 }
 
 }  // namespace

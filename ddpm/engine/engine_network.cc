@@ -9,6 +9,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/weights.h"
+#include "ddpm/engine/plan.h"
 
 namespace ddpm {
 
@@ -32,6 +33,14 @@ void check_label(const UNetConfig& config, int64_t label) {
                config.classes - 1, ", its classes, got ",
                label == -1 ? "none" : std::to_string(label));
   }
+}
+
+// More than 16 images share the weights no better, and activations of more than some hundred
+// megabytes only wait for the memory.
+int64_t images_that_pay(const UNetConfig& config) {
+  constexpr int64_t kMost = 16, kActivations = int64_t{1} << 28;
+  const int64_t bytes = plan_memory(build_graph(config)).size * int64_t{sizeof(float)};
+  return std::clamp<int64_t>(kActivations / bytes, 1, kMost);
 }
 
 // Calls the engine slice by slice.
@@ -70,11 +79,12 @@ CompiledUNet open_engine(const std::filesystem::path& checkpoint,
   const ModelConfig model = read_model_config(folder);
   const Weights weights(find_weights(folder, options.weights));
   weights.check(model.unet);  // before memory is taken for them
-  return CompiledUNet(model.unet, [&](const std::string& name) { return weights.values(name); },
-                      {.max_batch = options.max_batch,
-                       .threads = options.threads,
-                       .precision = options.precision,
-                       .kept_times = model.schedule.T});
+  return CompiledUNet(
+      model.unet, [&](const std::string& name) { return weights.values(name); },
+      {.max_batch = options.max_batch > 0 ? options.max_batch : images_that_pay(model.unet),
+       .threads = options.threads,
+       .precision = options.precision,
+       .kept_times = model.schedule.T});
 }
 
 Network open_engine_network(const std::filesystem::path& checkpoint,

@@ -14,9 +14,9 @@ namespace ddpm {
 struct EngineNetworkOptions {
   WeightsChoice weights = {};  // which of a folder's
   EnginePrecision precision = EnginePrecision::kFloat32;
-  int64_t threads = 0;     // 0: one for each core
-  int64_t max_batch = 16;  // images that the engine works on at once; more are given in slices
-  int64_t label = -1;      // the class of all images; -1: the network has no classes
+  int64_t threads = 0;    // 0: one for each core
+  int64_t max_batch = 0;  // images worked on at once, more are given in slices; 0: as many as pay
+  int64_t label = -1;     // the class of all images; -1: the network has no classes
 };
 
 // Opens what --checkpoint takes: a checkpoint of ours, a folder of diffusers', a network alone.

@@ -24,7 +24,9 @@ Memory::Memory(int64_t bytes) : size_(bytes) {
   if (got == nullptr) throw std::bad_alloc();
   if (bytes >= kLargePage) ::madvise(got, static_cast<size_t>(whole), MADV_HUGEPAGE);
   bytes_.reset(static_cast<std::byte*>(got));
-  std::memset(got, 0, static_cast<size_t>(whole));
+#ifndef NDEBUG
+  std::memset(got, 0xff, static_cast<size_t>(whole));
+#endif
 }
 
 }  // namespace ddpm

@@ -8,7 +8,9 @@
 
 namespace ddpm {
 
-// Bytes that begin at a multiple of 64 (of 2 MiB if there are that many), all 0; moved, not copied.
+// Bytes that begin at a multiple of 64 (of 2 MiB if there are that many); moved, not copied. What
+// is never written takes no memory of the machine. In builds with assertions all begin as NaN, so
+// that a number that is read before it is written shows.
 class Memory {
  public:
   Memory() = default;

@@ -1,10 +1,9 @@
 #include "ddpm/engine/workers.h"
 
-#include <sched.h>
-
 #include <chrono>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/cores.h"
 
 namespace ddpm {
 
@@ -46,18 +45,11 @@ bool spin_until(const Done& done) {
   return false;
 }
 
-int64_t cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-  return std::max<int64_t>(1, std::thread::hardware_concurrency());
-}
-
 }  // namespace
 
 Workers::Workers(int64_t count) {
   DDPM_CHECK(count >= 0, "workers: wanted at least 0 threads, got ", count);
-  const int64_t wanted = count > 0 ? count : cores();
+  const int64_t wanted = count > 0 ? count : usable_cores();
   try {
     for (int64_t worker = 1; worker < wanted; ++worker) {
       threads_.emplace_back([this, worker] { serve(worker); });

@@ -1,0 +1,47 @@
+#include "ddpm/cli/executor.h"
+
+#include "ddpm/base/check.h"
+#include "ddpm/engine/engine_network.h"
+
+namespace ddpm {
+
+namespace {
+
+constexpr const char* kEngine = "engine";
+constexpr const char* kLibTorch = "libtorch";
+
+// Whether the driver of a GPU that LibTorch could use has made its device.
+bool may_have_gpu() {
+  return std::filesystem::exists("/dev/nvidiactl") || std::filesystem::exists("/dev/kfd");
+}
+
+}  // namespace
+
+std::string choose_executor(const std::string& command, const ExecutorOptions& options,
+                            const Backend& backend) {
+  const bool on_cpu = options.device == "cpu" || options.device == "auto";
+  DDPM_CHECK(options.executor != kEngine || on_cpu, command,
+             ": --executor engine runs on the CPU, wanted --device cpu or auto, got ",
+             options.device);
+  if (options.executor != "auto") return options.executor;
+  if (!on_cpu) return kLibTorch;
+  if (options.device == "cpu" || !may_have_gpu()) return kEngine;
+  if (!backend.has_gpu) throw NeedsTorch();
+  return backend.has_gpu() ? kLibTorch : kEngine;
+}
+
+Network open_network(const std::string& executor, const std::filesystem::path& checkpoint,
+                     const ExecutorOptions& options, const Backend& backend) {
+  if (executor == kEngine) {
+    return open_engine_network(
+        checkpoint, {.weights = options.weights,
+                     .precision = options.precision == "bf16" ? EnginePrecision::kBFloat16
+                                                              : EnginePrecision::kFloat32,
+                     .threads = options.threads,
+                     .label = options.label});
+  }
+  if (!backend.open_network) throw NeedsTorch();
+  return backend.open_network(checkpoint, options);
+}
+
+}  // namespace ddpm
