@@ -50,17 +50,77 @@ class Sample : public EndToEnd {
   }
 };
 
-TEST_F(Sample, BatchAndThreadsChangeNoImageByMoreThanOneGrayLevel) {
-  sample("reference", {"--count", "8", "--batch-size", "8", "--threads", "2"});
-  for (const char* batch : {"1", "3", "8"}) {
-    for (const char* threads : {"1", "2"}) {
-      const std::string out = std::string("b") + batch + "t" + threads;
-      sample(out, {"--count", "8", "--batch-size", batch, "--threads", threads});
-      for (int64_t k = 0; k < 8; ++k) {
-        EXPECT_LE(largest_difference("reference", out, k), 1) << out << ", image " << k;
+TEST_F(Sample, BatchAndThreadsChangeNoBitOfAnImageOfTheEngine) {
+  for (const char* precision : {"fp32", "bf16"}) {
+    const std::string reference = std::string("reference_") + precision;
+    sample(reference, {"--count", "8", "--batch-size", "8", "--threads", "2", "--executor",
+                       "engine", "--precision", precision});
+    for (const char* batch : {"1", "3", "8"}) {
+      for (const char* threads : {"1", "2", "3"}) {
+        const std::string out = std::string(precision) + "b" + batch + "t" + threads;
+        sample(out, {"--count", "8", "--batch-size", batch, "--threads", threads, "--precision",
+                     precision});
+        for (int64_t k = 0; k < 8; ++k) {
+          EXPECT_EQ(bytes(reference, k), bytes(out, k)) << out << ", image " << k;
+        }
       }
     }
   }
+}
+
+TEST_F(Sample, BatchAndThreadsChangeNoImageOfLibTorchByMoreThanOneGrayLevel) {
+  const std::vector<std::string> job = {"--count", "8", "--executor", "libtorch"};
+  const auto with = [&job](const char* batch, const char* threads) {
+    std::vector<std::string> words = job;
+    words.insert(words.end(), {"--batch-size", batch, "--threads", threads});
+    return words;
+  };
+  sample("reference", with("8", "2"));
+  sample("one", with("1", "1"));
+  sample("three", with("3", "2"));
+  for (int64_t k = 0; k < 8; ++k) {
+    EXPECT_LE(largest_difference("reference", "one", k), 1) << k;
+    EXPECT_LE(largest_difference("reference", "three", k), 1) << k;
+  }
+}
+
+TEST_F(Sample, TheEngineAndLibTorchMakeTheSameImagesWithinOneGrayLevel) {
+  sample("engine", {"--count", "4", "--executor", "engine"});
+  sample("libtorch", {"--count", "4", "--executor", "libtorch"});
+  sample("auto", {"--count", "4", "--device", "cpu"});
+  for (int64_t k = 0; k < 4; ++k) {
+    EXPECT_LE(largest_difference("engine", "libtorch", k), 1) << k;
+    EXPECT_EQ(bytes("engine", k), bytes("auto", k)) << k;
+  }
+  const auto executor_of = [this](const std::string& folder) {
+    return read_png_text(as_bytes(bytes(folder, 0)), folder).at("executor");
+  };
+  EXPECT_EQ(executor_of("engine"), "engine");
+  EXPECT_EQ(executor_of("libtorch"), "libtorch");
+}
+
+TEST_F(Sample, NothingOfLibTorchIsNeededForIt) {
+  // a copy of the program without its neighbour
+  fs::copy_file(fs::path(DDPM_BUILD_DIR) / "ddpm", folder_ / "alone");
+  const std::string job = "./alone sample --checkpoint run --count 1 --steps 3 ";
+  const Outcome engine = run_shell(folder_, job + "--out engine");
+  EXPECT_EQ(engine.exit_code, 0) << engine.err;
+  const Outcome torch = run_shell(folder_, job + "--out torch --executor libtorch");
+  EXPECT_EQ(torch.exit_code, 1);
+  EXPECT_NE(torch.err.find("needs the program ddpm-torch"), std::string::npos) << torch.err;
+  const Outcome draws = run_shell(folder_, job + "--out draws --rng diffusers");
+  EXPECT_NE(draws.err.find("needs the program ddpm-torch"), std::string::npos) << draws.err;
+  EXPECT_FALSE(fs::exists(folder_ / "draws"));
+}
+
+TEST_F(Sample, EachPathOfTheCpuMakesTheSameImagesWithinOneGrayLevel) {
+  sample("fastest", {"--count", "2"});
+  const Outcome portable =
+      run_shell(folder_, "DDPM_CPU=portable " DDPM_BUILD_DIR
+                         "/ddpm"
+                         " sample --checkpoint run --out portable --seed 7 --steps 12 --count 2");
+  ASSERT_EQ(portable.exit_code, 0) << portable.err;
+  for (int64_t k = 0; k < 2; ++k) EXPECT_LE(largest_difference("fastest", "portable", k), 1) << k;
 }
 
 TEST_F(Sample, AJobFromIndexFourGivesFilesFourToSevenOfTheLongerJob) {
