@@ -33,8 +33,8 @@ class AttentionStep : public Step {
     const int64_t images = max_batch_;
     ScratchNeed need = scratch_of_product(weights_.into, 0);
     need.shared = Scratch::size_of<float>(into_size(images)) +
-                  Scratch::size_of<float>(images * operation_.heads * keys_size()) +
-                  Scratch::size_of<float>(images * operation_.heads * values_size()) +
+                  Scratch::size_of<std::byte>(images * operation_.heads * keys_size()) +
+                  Scratch::size_of<std::byte>(images * operation_.heads * values_size()) +
                   Scratch::size_of<float>(mixed_size(images));
     if (!weights_.merged) {
       need.per_worker = std::max(need.per_worker, scratch_of_product(weights_.out, 0).per_worker);
@@ -45,10 +45,11 @@ class AttentionStep : public Step {
 
   void run(const Pass& pass) const override {
     Scratch scratch(pass.shared);
-    const Places places{.into = scratch.take<float>(into_size(pass.n)),
-                        .keys = scratch.take<float>(pass.n * operation_.heads * keys_size()),
-                        .values = scratch.take<float>(pass.n * operation_.heads * values_size()),
-                        .mixed = scratch.take<float>(mixed_size(pass.n))};
+    const Places places{
+        .into = scratch.take<float>(into_size(pass.n)),
+        .keys = scratch.take<std::byte>(pass.n * operation_.heads * keys_size()),
+        .values = scratch.take<std::byte>(pass.n * operation_.heads * values_size()),
+        .mixed = scratch.take<float>(mixed_size(pass.n))};
     project(pass, places);
     const int64_t pairs = pass.n * operation_.heads;
     pass.workers.run(pairs, [&](int64_t pair, int64_t worker) {
@@ -58,7 +59,7 @@ class AttentionStep : public Step {
     const int64_t parts = (positions_ + at_once - 1) / at_once;
     pass.workers.run(pairs * parts, [&](int64_t part, int64_t worker) {
       const int64_t first = part % parts * at_once;
-      mix(pass, places, part / parts, first, std::min(at_once, positions_ - first),
+      mix(pass, places, {part / parts, first, std::min(at_once, positions_ - first)},
           Scratch(pass.scratch_of(worker)));
     });
     if (!weights_.merged) finish(pass, places);
@@ -67,28 +68,38 @@ class AttentionStep : public Step {
  private:
   // Arrays of one call, shared by all workers. `keys` and `values` hold numbers of the precision.
   struct Places {
-    float* into;    // [blocks of into][n * positions][16]
-    float* keys;    // [n][heads]: panels [channels of a head][positions]
-    float* values;  // [n][heads]: panels [positions][channels of a head]
-    float* mixed;   // [heads * blocks of a head][n * positions][16]
+    float* into;        // [blocks of into][n * positions][16]
+    std::byte* keys;    // [n][heads]: panels [channels of a head][positions]
+    std::byte* values;  // [n][heads]: panels [positions][channels of a head]
+    float* mixed;       // [heads * blocks of a head][n * positions][16]
+  };
+  // Rows [first, first + count) of one head of one image.
+  struct Part {
+    int64_t pair;
+    int64_t first;
+    int64_t count;
   };
 
-  bool narrow() const { return weights_.into.precision() == EnginePrecision::kBFloat16; }
+  EnginePrecision precision() const { return weights_.into.precision(); }
+  bool narrow() const { return precision() == EnginePrecision::kBFloat16; }
   int64_t head_lanes() const { return weights_.head_blocks * kLanes; }
   int64_t filled_positions() const { return blocks_of(positions_) * kLanes; }
   int64_t into_size(int64_t n) const {
     return blocks_of(weights_.into.columns()) * n * positions_ * kLanes;
   }
-  int64_t keys_size() const { return packed_size(head_lanes(), positions_); }
-  int64_t values_size() const { return packed_size(filled_positions(), head_lanes()); }
+  int64_t keys_size() const {  // bytes
+    return packed_size(head_lanes(), positions_) * size_of_factor(precision());
+  }
+  int64_t values_size() const {
+    return packed_size(filled_positions(), head_lanes()) * size_of_factor(precision());
+  }
   int64_t mixed_size(int64_t n) const {
     return weights_.merged ? 0 : operation_.heads * head_lanes() * n * positions_;
   }
   int64_t scores_scratch() const {
     const int64_t rows = rows_at_once(positions_);
     return Scratch::size_of<float>(filled_positions() * rows) +
-           Scratch::size_of<uint16_t>(filled_positions() * rows) +
-           Scratch::size_of<uint16_t>(head_lanes() * rows) +
+           Scratch::size_of<uint16_t>(std::max(filled_positions(), head_lanes()) * rows) +
            Scratch::size_of<const void*>(blocks_of(positions_)) +
            2 * Scratch::size_of<const void*>(weights_.head_blocks);
   }
@@ -105,14 +116,14 @@ class AttentionStep : public Step {
   }
 
   // Block `block` of a head's queries, keys or values for one image: [positions][16].
-  const float* part(const Pass& pass, const Places& places, int64_t first_block, int64_t pair,
-                    int64_t block) const {
+  const float* head_part(const Pass& pass, const Places& places, int64_t first_block, int64_t pair,
+                         int64_t block) const {
     const int64_t image = pair / operation_.heads, head = pair % operation_.heads;
     const int64_t number = first_block + head * weights_.head_blocks + block;
     return places.into + (number * pass.n + image) * positions_ * kLanes;
   }
   const float* key_part(const Pass& pass, const Places& places, int64_t pair, int64_t block) const {
-    if (!weights_.merged) return part(pass, places, weights_.key_block, pair, block);
+    if (!weights_.merged) return head_part(pass, places, weights_.key_block, pair, block);
     return pass.block(operation_.x, block) + pair * positions_ * kLanes;
   }
 
@@ -122,131 +133,82 @@ class AttentionStep : public Step {
     auto** values = scratch.take<const float*>(weights_.head_blocks);
     for (int64_t b = 0; b < weights_.head_blocks; ++b) {
       keys[b] = key_part(pass, places, pair, b);
-      values[b] = part(pass, places, weights_.value_block, pair, b);
+      values[b] = head_part(pass, places, weights_.value_block, pair, b);
     }
-    PackActivation call{.a = keys,
-                        .a_blocks = weights_.head_blocks,
-                        .rows = positions_,
-                        .panels = places.keys + pair * keys_size(),
-                        .panels_bf16 = narrow() ? keys_bf16(places, pair) : nullptr};
-    pass.kernels.pack_transposed(call);
-    call.a = values;
-    call.panels = places.values + pair * values_size();
-    call.panels_bf16 = narrow() ? values_bf16(places, pair) : nullptr;
-    pass.kernels.pack_activation(call);
+    pass.kernels.pack_transposed(packing(keys, places.keys + pair * keys_size()));
+    pass.kernels.pack_activation(packing(values, places.values + pair * values_size()));
   }
-  uint16_t* keys_bf16(const Places& places, int64_t pair) const {
-    return reinterpret_cast<uint16_t*>(places.keys) + pair * keys_size();
-  }
-  uint16_t* values_bf16(const Places& places, int64_t pair) const {
-    return reinterpret_cast<uint16_t*>(places.values) + pair * values_size();
+  PackActivation packing(const float* const* blocks, std::byte* panels) const {
+    return {.a = blocks,
+            .a_blocks = weights_.head_blocks,
+            .rows = positions_,
+            .panels = narrow() ? nullptr : reinterpret_cast<float*>(panels),
+            .panels_bf16 = narrow() ? reinterpret_cast<uint16_t*>(panels) : nullptr};
   }
 
-  // Where the mixture of a head goes, block by block.
-  float* mixed_block(const Pass& pass, const Places& places, int64_t pair, int64_t block) const {
+  // Where the mixture of a head goes.
+  Blocks<float> mixed_blocks(const Pass& pass, const Places& places, int64_t pair) const {
     const int64_t image = pair / operation_.heads, head = pair % operation_.heads;
-    const int64_t rows = pass.n * positions_ * kLanes;
-    float* first = weights_.merged ? pass.block(operation_.y, block)
-                                   : places.mixed + (head * weights_.head_blocks + block) * rows;
-    return first + image * positions_ * kLanes;
+    const int64_t stride = pass.n * positions_ * kLanes;
+    float* first = weights_.merged ? pass.block(operation_.y, 0)
+                                   : places.mixed + head * weights_.head_blocks * stride;
+    return {first + image * positions_ * kLanes, stride};
   }
 
-  void mix(const Pass& pass, const Places& places, int64_t pair, int64_t first, int64_t count,
-           Scratch scratch) const {
-    auto* scores = scratch.take<float>(filled_positions() * count);
-    const int64_t stride = count * kLanes;
-    if (narrow()) {
-      mix_bf16(pass, places, pair, first, count, scores, scratch);
-    } else {
-      auto** queries = scratch.take<const float*>(weights_.head_blocks);
-      auto** blocks = scratch.take<const float*>(blocks_of(positions_));
-      for (int64_t b = 0; b < weights_.head_blocks; ++b) {
-        queries[b] = part(pass, places, 0, pair, b) + first * kLanes;
-      }
-      each_panel(positions_, [&](int64_t panel, int64_t width) {
-        pass.kernels.gemm(
-            {.a = queries,
-             .k_blocks = weights_.head_blocks,
-             .b = places.keys + pair * keys_size() + panel_offset(panel, head_lanes()),
-             .columns = width,
-             .rows = count,
-             .c = {scores + 2 * panel * stride, scores + (2 * panel + 1) * stride}});
-      });
-      pass.kernels.softmax({.s = scores,
-                            .block_stride = stride,
-                            .rows = count,
-                            .columns = positions_,
-                            .p_bf16 = nullptr});
-      for (int64_t b = 0; b < blocks_of(positions_); ++b) blocks[b] = scores + b * stride;
-      each_panel(head_lanes(), [&](int64_t panel, int64_t width) {
-        pass.kernels.gemm(
-            {.a = blocks,
-             .k_blocks = blocks_of(positions_),
-             .b = places.values + pair * values_size() + panel_offset(panel, filled_positions()),
-             .columns = width,
-             .rows = count,
-             .c = {mixed_at(pass, places, pair, 2 * panel, first),
-                   width > kLanes ? mixed_at(pass, places, pair, 2 * panel + 1, first) : nullptr}});
-      });
-    }
-    if (weights_.merged) finish_rows(pass, pair, first, count);
-  }
-
-  void mix_bf16(const Pass& pass, const Places& places, int64_t pair, int64_t first, int64_t count,
-                float* scores, Scratch scratch) const {
-    const int64_t stride = count * kLanes;
-    auto* weights = scratch.take<uint16_t>(filled_positions() * count);
-    auto* narrowed = scratch.take<uint16_t>(head_lanes() * count);
-    auto** queries = scratch.take<const uint16_t*>(weights_.head_blocks);
-    auto** blocks = scratch.take<const uint16_t*>(blocks_of(positions_));
+  void mix(const Pass& pass, const Places& places, const Part& part, Scratch scratch) const {
+    const int64_t stride = part.count * kLanes;
+    auto* scores = scratch.take<float>(filled_positions() * part.count);
+    auto* narrowed = scratch.take<uint16_t>(std::max(filled_positions(), head_lanes()) *
+                                            part.count);  // queries, then weights
+    auto** queries = scratch.take<const void*>(weights_.head_blocks);
+    auto** weights = scratch.take<const void*>(blocks_of(positions_));
     for (int64_t b = 0; b < weights_.head_blocks; ++b) {
-      pass.kernels.to_bf16(part(pass, places, 0, pair, b) + first * kLanes, stride,
-                           narrowed + b * stride);
+      const float* wide = head_part(pass, places, 0, part.pair, b) + part.first * kLanes;
+      queries[b] = wide;
+      if (!narrow()) continue;
+      pass.kernels.to_bf16(wide, stride, narrowed + b * stride);
       queries[b] = narrowed + b * stride;
     }
-    each_panel(positions_, [&](int64_t panel, int64_t width) {
-      pass.kernels.gemm_bf16(
-          {.a = queries,
-           .k_blocks = weights_.head_blocks,
-           .b = keys_bf16(places, pair) + panel_offset(panel, head_lanes()),
-           .columns = width,
-           .rows = count,
-           .c = {scores + 2 * panel * stride, scores + (2 * panel + 1) * stride}});
-    });
+    multiply_all(pass, queries, weights_.head_blocks, places.keys + part.pair * keys_size(),
+                 positions_, part.count, {scores, stride});
     pass.kernels.softmax({.s = scores,
                           .block_stride = stride,
-                          .rows = count,
+                          .rows = part.count,
                           .columns = positions_,
-                          .p_bf16 = weights});
-    for (int64_t b = 0; b < blocks_of(positions_); ++b) blocks[b] = weights + b * stride;
-    each_panel(head_lanes(), [&](int64_t panel, int64_t width) {
-      pass.kernels.gemm_bf16(
-          {.a = blocks,
-           .k_blocks = blocks_of(positions_),
-           .b = values_bf16(places, pair) + panel_offset(panel, filled_positions()),
-           .columns = width,
-           .rows = count,
-           .c = {mixed_at(pass, places, pair, 2 * panel, first),
-                 width > kLanes ? mixed_at(pass, places, pair, 2 * panel + 1, first) : nullptr}});
-    });
+                          .p_bf16 = narrow() ? narrowed : nullptr});
+    for (int64_t b = 0; b < blocks_of(positions_); ++b) {
+      weights[b] = narrow() ? static_cast<const void*>(narrowed + b * stride)
+                            : static_cast<const void*>(scores + b * stride);
+    }
+    const Blocks<float> mixed = mixed_blocks(pass, places, part.pair);
+    multiply_all(pass, weights, blocks_of(positions_), places.values + part.pair * values_size(),
+                 head_lanes(), part.count, {mixed.data + part.first * kLanes, mixed.stride});
+    if (weights_.merged) finish_rows(pass, part);
   }
 
-  template <typename Function>
-  static void each_panel(int64_t columns, const Function& function) {
-    for (int64_t p = 0; p < panels_of(columns); ++p) function(p, columns_of_panel(p, columns));
-  }
-  float* mixed_at(const Pass& pass, const Places& places, int64_t pair, int64_t block,
-                  int64_t row) const {
-    return mixed_block(pass, places, pair, block) + row * kLanes;
+  // All panels of a product whose B lies at `b`.
+  void multiply_all(const Pass& pass, const void* const* a, int64_t k_blocks, const std::byte* b,
+                    int64_t columns, int64_t rows, Blocks<float> c) const {
+    for (int64_t p = 0; p < panels_of(columns); ++p) {
+      multiply_panel(pass.kernels, {.precision = precision(),
+                                    .a = a,
+                                    .k_blocks = k_blocks,
+                                    .b = b,
+                                    .columns = columns,
+                                    .panel = p,
+                                    .rows = rows,
+                                    .c0 = c[2 * p],
+                                    .c1 = c[2 * p + 1]});
+    }
   }
 
   // Of merged weights: the mixture is all but the bias and the residual.
-  void finish_rows(const Pass& pass, int64_t image, int64_t first, int64_t count) const {
-    const int64_t at = (image * positions_ + first) * kLanes;
+  void finish_rows(const Pass& pass, const Part& part) const {
+    const int64_t at = (part.pair * positions_ + part.first) * kLanes;
     for (int64_t b = 0; b < blocks_of(shape_.channels); ++b) {
       float* y = pass.block(operation_.y, b) + at;
       pass.kernels.finish({.c = y,
-                           .rows = count,
+                           .rows = part.count,
                            .bias = weights_.out_bias.data() + b * kLanes,
                            .residual = pass.block(operation_.residual, b) + at,
                            .scale = static_cast<float>(1.0 / operation_.divisor),

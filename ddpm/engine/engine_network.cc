@@ -10,30 +10,11 @@
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/weights.h"
 #include "ddpm/engine/plan.h"
+#include "ddpm/formats/unet_call.h"
 
 namespace ddpm {
 
 namespace {
-
-void check_shapes(const UNetConfig& config, const BatchShape& x, size_t timesteps,
-                  const BatchShape& output) {
-  const BatchShape wanted{x.images, config.image_channels, config.height, config.width};
-  DDPM_CHECK(x == wanted, "network: x must have the shape ", wanted, ", got ", x);
-  const BatchShape answer{x.images, config.output_channels(), config.height, config.width};
-  DDPM_CHECK(output == answer, "network: output must have the shape ", answer, ", got ", output);
-  DDPM_CHECK(static_cast<int64_t>(timesteps) == x.images, "network: wanted one timestep an image, ",
-             x.images, ", got ", timesteps);
-}
-
-void check_label(const UNetConfig& config, int64_t label) {
-  if (config.classes == 0) {
-    DDPM_CHECK(label == -1, "network: it has no classes, got the label ", label);
-  } else {
-    DDPM_CHECK(label >= 0 && label < config.classes, "network: wanted a label in 0 to ",
-               config.classes - 1, ", its classes, got ",
-               label == -1 ? "none" : std::to_string(label));
-  }
-}
 
 // More than 16 images share the weights no better, and activations of more than some hundred
 // megabytes only wait for the memory.
@@ -53,7 +34,7 @@ class EngineNetwork {
   }
 
   void operator()(ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
-    check_shapes(engine_.config(), x.shape(), timesteps.size(), output.shape());
+    check_call_shapes(engine_.config(), x.shape(), std::ssize(timesteps), output.shape());
     for (int64_t first = 0; first < x.images(); first += std::ssize(timesteps_)) {
       const int64_t count = std::min(std::ssize(timesteps_), x.images() - first);
       for (int64_t i = 0; i < count; ++i) {

@@ -8,6 +8,7 @@
 #include "ddpm/checkpoints/model_folder.h"
 #include "ddpm/diffusion/network.h"
 #include "ddpm/engine/compiled_unet.h"
+#include "ddpm/formats/unet_call.h"
 
 namespace ddpm {
 
@@ -16,7 +17,7 @@ struct EngineNetworkOptions {
   EnginePrecision precision = EnginePrecision::kFloat32;
   int64_t threads = 0;    // 0: one for each core
   int64_t max_batch = 0;  // images worked on at once, more are given in slices; 0: as many as pay
-  int64_t label = -1;     // the class of all images; -1: the network has no classes
+  int64_t label = kNoLabel;  // the class of all images; kNoLabel: the network has no classes
 };
 
 // Opens what --checkpoint takes: a checkpoint of ours, a folder of diffusers', a network alone.

@@ -4,20 +4,32 @@
 
 namespace ddpm {
 
-namespace {
-
-int64_t size_of_value(EnginePrecision precision) {
-  return precision == EnginePrecision::kFloat32 ? 4 : 2;
+void multiply_panel(const Kernels& kernels, const PanelProduct& product) {
+  const int64_t at = panel_offset(product.panel, product.k_blocks * kLanes);
+  const int64_t width = columns_of_panel(product.panel, product.columns);
+  if (product.precision == EnginePrecision::kFloat32) {
+    kernels.gemm({.a = reinterpret_cast<const float* const*>(product.a),
+                  .k_blocks = product.k_blocks,
+                  .b = reinterpret_cast<const float*>(product.b) + at,
+                  .columns = width,
+                  .rows = product.rows,
+                  .c = {product.c0, product.c1}});
+  } else {
+    kernels.gemm_bf16({.a = reinterpret_cast<const uint16_t* const*>(product.a),
+                       .k_blocks = product.k_blocks,
+                       .b = reinterpret_cast<const uint16_t*>(product.b) + at,
+                       .columns = width,
+                       .rows = product.rows,
+                       .c = {product.c0, product.c1}});
+  }
 }
-
-}  // namespace
 
 PackedMatrix::PackedMatrix(EnginePrecision precision, int64_t matrices, int64_t k, int64_t columns)
     : precision_(precision),
       matrices_(matrices),
       k_(k),
       columns_(columns),
-      memory_(matrices * packed_size(k, columns) * size_of_value(precision)) {}
+      memory_(matrices * packed_size(k, columns) * size_of_factor(precision)) {}
 
 void PackedMatrix::fill(const float* panels) {
   const int64_t size = packed_size(k_, columns_);
@@ -32,23 +44,16 @@ void PackedMatrix::fill(const float* panels) {
 
 void PackedMatrix::multiply(const Kernels& kernels, int64_t matrix, int64_t panel,
                             const void* const* a, int64_t rows, float* c0, float* c1) const {
-  const int64_t at = matrix * packed_size(k_, columns_) + panel_offset(panel, k_);
-  const int64_t width = columns_of_panel(panel, columns_);
-  if (precision_ == EnginePrecision::kFloat32) {
-    kernels.gemm({.a = reinterpret_cast<const float* const*>(a),
-                  .k_blocks = k_blocks(),
-                  .b = memory_.as<float>() + at,
-                  .columns = width,
-                  .rows = rows,
-                  .c = {c0, c1}});
-  } else {
-    kernels.gemm_bf16({.a = reinterpret_cast<const uint16_t* const*>(a),
-                       .k_blocks = k_blocks(),
-                       .b = memory_.as<uint16_t>() + at,
-                       .columns = width,
-                       .rows = rows,
-                       .c = {c0, c1}});
-  }
+  const int64_t size = packed_size(k_, columns_) * size_of_factor(precision_);
+  multiply_panel(kernels, {.precision = precision_,
+                           .a = a,
+                           .k_blocks = k_blocks(),
+                           .b = memory_.bytes() + matrix * size,
+                           .columns = columns_,
+                           .panel = panel,
+                           .rows = rows,
+                           .c0 = c0,
+                           .c1 = c1});
 }
 
 PackedMatrix pack_linear(EnginePrecision precision, const std::vector<float>& weights, int64_t in,

@@ -17,6 +17,25 @@ enum class EnginePrecision {
   kBFloat16,  // products of bfloat16 numbers, sums in float32; the rest is float32
 };
 
+// Bytes of a number that is multiplied.
+constexpr int64_t size_of_factor(EnginePrecision precision) {
+  return precision == EnginePrecision::kFloat32 ? 4 : 2;
+}
+
+// One panel's product, see kernels/gemm.h, in either number type.
+struct PanelProduct {
+  EnginePrecision precision;
+  const void* const* a;  // a pointer for each block of k, to numbers of the precision
+  int64_t k_blocks;
+  const std::byte* b;  // the matrix that the panel is of
+  int64_t columns;     // of the matrix
+  int64_t panel;
+  int64_t rows;
+  float* c0;
+  float* c1;  // of the second 16 columns; not used if the panel has 16
+};
+void multiply_panel(const Kernels& kernels, const PanelProduct& product);
+
 // The values of a tensor of the network by its name, in row-major order; may be called by several
 // threads at once.
 using TensorSource = std::function<std::vector<float>(const std::string& name)>;

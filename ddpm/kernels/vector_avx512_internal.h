@@ -69,8 +69,12 @@ inline __m512i rounded_to_bfloat16(__m512 x) {  // in the high half of each, wha
   return _mm512_add_epi32(bits, _mm512_add_epi32(_mm512_set1_epi32(0x7fff), odd));
 }
 inline void store_bfloat16(uint16_t* p, const F16& x) {
-  const __m512i rounded = _mm512_srli_epi32(rounded_to_bfloat16(x.v), 16);
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(rounded));
+#ifdef __AVX512BF16__
+  const __m256i rounded = (__m256i)_mm512_cvtneps_pbh(x.v);  // numbers below 2^-126 become 0
+#else
+  const __m256i rounded = _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded_to_bfloat16(x.v), 16));
+#endif
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), rounded);
 }
 inline void store_bfloat16_pairs(uint16_t* p, const F16& first, const F16& second) {
   const __m512i low = _mm512_srli_epi32(rounded_to_bfloat16(first.v), 16);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
+#include "ddpm/formats/unet_call.h"
 #include "ddpm/models/autocast.h"
 #include "ddpm/tensor/convert.h"
 
@@ -15,34 +16,11 @@ namespace ddpm {
 
 namespace {
 
-void check_shapes(const UNetConfig& config, const BatchShape& x, size_t timesteps,
-                  const BatchShape& output) {
-  const BatchShape wanted{x.images, config.image_channels, config.height, config.width};
-  DDPM_CHECK(x == wanted, "network: x must have the shape ", wanted, ", got ", x);
-  const BatchShape answer{x.images, config.output_channels(), config.height, config.width};
-  DDPM_CHECK(output == answer, "network: output must have the shape ", answer, ", got ", output);
-  DDPM_CHECK(static_cast<int64_t>(timesteps) == x.images, "network: wanted one timestep an image, ",
-             x.images, ", got ", timesteps);
-}
-
-void check_label(const UNetConfig& config, int64_t label) {
-  if (config.classes == 0) {
-    DDPM_CHECK(label == kNoLabel, "network: it has no classes, got the label ", label);
-  } else {
-    DDPM_CHECK(label >= 0 && label < config.classes, "network: wanted a label in 0 to ",
-               config.classes - 1, ", its classes, got ",
-               label == kNoLabel ? "none" : std::to_string(label));
-  }
-}
-
 Tensor timestep_tensor(const UNetConfig& config, std::span<const Timestep> timesteps,
                        at::Device device) {
   std::vector<int64_t> indices;
   for (const Timestep& timestep : timesteps) {
-    DDPM_CHECK(
-        config.learned_times == 0 || (timestep.index >= 0 && timestep.index < config.learned_times),
-        "network: its learned times are 0 to ", config.learned_times - 1, ", got the timestep ",
-        timestep.index);
+    check_learned_time(config, timestep.index);
     indices.push_back(timestep.index);
   }
   return to_tensor(indices, device);
@@ -63,7 +41,7 @@ Network make_torch_network(std::shared_ptr<const UNet> unet, at::Device device, 
   check_label(unet->config(), label);
   return [unet = std::move(unet), device, precision, label](
              ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
-    check_shapes(unet->config(), x.shape(), timesteps.size(), output.shape());
+    check_call_shapes(unet->config(), x.shape(), std::ssize(timesteps), output.shape());
     if (x.images() == 0) return;
     const c10::InferenceMode inference;  // of this thread, so it has to be set here
     std::optional<AutocastBFloat16> autocast;
@@ -79,7 +57,7 @@ NetworkVjp make_torch_vjp(std::shared_ptr<const UNet> unet, at::Device device, P
   return [unet = std::move(unet), device, precision, label](
              ConstBatchView x, std::span<const Timestep> timesteps, ConstBatchView cotangent,
              BatchView output, BatchView product) {
-    check_shapes(unet->config(), x.shape(), timesteps.size(), output.shape());
+    check_call_shapes(unet->config(), x.shape(), std::ssize(timesteps), output.shape());
     DDPM_CHECK(cotangent.shape() == output.shape() && product.shape() == x.shape(),
                "network: wanted a cotangent ", output.shape(), " and a product ", x.shape(),
                ", got ", cotangent.shape(), " and ", product.shape());

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "ddpm/diffusion/network.h"
+#include "ddpm/formats/unet_call.h"
 #include "ddpm/models/unet.h"
 #include "ddpm/tensor/tensor.h"
 
@@ -15,8 +16,6 @@ enum class Precision {
   kFloat32,
   kBFloat16,  // products in bfloat16, sums and normalisations in float32
 };
-
-inline constexpr int64_t kNoLabel = -1;
 
 // Calls unet, which is on `device`, in evaluation mode and without gradients, whichever thread
 // calls.
