@@ -9,6 +9,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/engine/step.h"
 #include "ddpm/engine/time_embedding.h"
+#include "ddpm/formats/unet_call.h"
 
 namespace ddpm {
 
@@ -133,13 +134,8 @@ struct CompiledUNet::Implementation {
     DDPM_CHECK((labels != nullptr) == (config.classes > 0), "engine: wanted ",
                config.classes > 0 ? "a label an image, got none" : "no labels, got some");
     for (int64_t i = 0; i < n; ++i) {
-      DDPM_CHECK(
-          config.learned_times == 0 || (timesteps[i] >= 0 && timesteps[i] < config.learned_times),
-          "engine: its learned times are 0 to ", config.learned_times - 1, ", got the timestep ",
-          timesteps[i]);
-      DDPM_CHECK(labels == nullptr || (labels[i] >= 0 && labels[i] < config.classes),
-                 "engine: wanted a label in 0 to ", config.classes - 1, ", got ",
-                 labels == nullptr ? 0 : labels[i]);
+      check_learned_time(config, timesteps[i]);
+      if (labels != nullptr) check_label(config, labels[i]);
     }
   }
 
