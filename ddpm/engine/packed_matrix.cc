@@ -42,6 +42,21 @@ void PackedMatrix::fill(const float* panels) {
   }
 }
 
+void PackedMatrix::fill_panel(int64_t panel, FunctionRef<void(int64_t stride, float* to)> make) {
+  const int64_t size = packed_size(k_, columns_), at = panel_offset(panel, k_);
+  if (precision_ == EnginePrecision::kFloat32) {
+    make(size, memory_.as<float>() + at);
+    return;
+  }
+  const int64_t width = columns_of_panel(panel, columns_);
+  std::vector<float> wide(static_cast<size_t>(matrices_ * k_ * width));
+  make(k_ * width, wide.data());
+  for (int64_t m = 0; m < matrices_; ++m) {
+    panels_to_bf16(wide.data() + m * k_ * width, k_blocks(), width,
+                   memory_.as<uint16_t>() + m * size + at);
+  }
+}
+
 void PackedMatrix::multiply(const Kernels& kernels, int64_t matrix, int64_t panel,
                             const void* const* a, int64_t rows, float* c0, float* c1) const {
   const int64_t size = packed_size(k_, columns_) * size_of_factor(precision_);

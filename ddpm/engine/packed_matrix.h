@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ddpm/engine/function_ref.h"
 #include "ddpm/engine/memory.h"
 #include "ddpm/kernels/kernels.h"
 
@@ -49,6 +50,8 @@ class PackedMatrix {
 
   // From float32 panels, as many as all matrices have.
   void fill(const float* panels);
+  // Panel `panel` of every matrix: make(stride, to) writes that of matrix m at to + m * stride.
+  void fill_panel(int64_t panel, FunctionRef<void(int64_t stride, float* to)> make);
 
   EnginePrecision precision() const { return precision_; }
   int64_t k_blocks() const { return k_ / kLanes; }

@@ -70,11 +70,12 @@ class WinogradStep : public Step {
 
   void pack(const std::vector<float>& weights) {
     const int64_t k = k_blocks() * kLanes;
-    std::vector<float> u(static_cast<size_t>(points() * packed_size(k, shape_.channels)));
-    pack_winograd(tile_, weights.data(), shape_.channels, in_, 0, panels_of(shape_.channels),
-                  u.data());
     weights_ = PackedMatrix(precision_, points(), k, shape_.channels);
-    weights_.fill(u.data());
+    for (int64_t panel = 0; panel < panels_of(shape_.channels); ++panel) {
+      weights_.fill_panel(panel, [&](int64_t stride, float* to) {
+        pack_winograd_panel(tile_, weights.data(), shape_.channels, in_, panel, stride, to);
+      });
+    }
   }
 
   int64_t count_from(const Pass& pass, int64_t first) const {

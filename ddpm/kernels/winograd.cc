@@ -70,27 +70,22 @@ void winograd_kernel(WinogradTile tile, const float* g, float* u) {
   for (int64_t p = 0; p < point_count(tile); ++p) u[p] = transformed[p][0];
 }
 
-void pack_winograd(WinogradTile tile, const float* weights, int64_t channels_out,
-                   int64_t channels_in, int64_t first_panel, int64_t last_panel, float* u) {
-  const int64_t k_all = blocks_of(channels_in) * kLanes;
-  const int64_t point_size = packed_size(k_all, channels_out);
-  for (int64_t panel = first_panel; panel < last_panel; ++panel) {
-    const int64_t width = columns_of_panel(panel, channels_out);
-    for (int64_t lanes = 0; lanes < width; lanes += kLanes) {
-      const int64_t first = panel * kPanelColumns + lanes;
-      const int64_t used = std::min(kLanes, channels_out - first);
-      for (int64_t k = 0; k < k_all; ++k) {
-        float kernels[9][kLanes] = {};
-        for (int64_t i = 0; k < channels_in && i < used; ++i) {
-          const float* g = weights + ((first + i) * channels_in + k) * 9;
-          for (int64_t at = 0; at < 9; ++at) kernels[at][i] = g[at];
-        }
-        float transformed[kMostPoints][kLanes];
-        transform(tile, kernels, transformed);
-        float* to = u + panel_offset(panel, k_all) + k * width + lanes;
-        for (int64_t p = 0; p < point_count(tile); ++p) {
-          std::copy_n(transformed[p], kLanes, to + p * point_size);
-        }
+void pack_winograd_panel(WinogradTile tile, const float* weights, int64_t channels_out,
+                         int64_t channels_in, int64_t panel, int64_t point_stride, float* u) {
+  const int64_t width = columns_of_panel(panel, channels_out);
+  for (int64_t lanes = 0; lanes < width; lanes += kLanes) {
+    const int64_t first = panel * kPanelColumns + lanes;
+    const int64_t used = std::min(kLanes, channels_out - first);
+    for (int64_t k = 0; k < blocks_of(channels_in) * kLanes; ++k) {
+      float kernels[9][kLanes] = {};
+      for (int64_t i = 0; k < channels_in && i < used; ++i) {
+        const float* g = weights + ((first + i) * channels_in + k) * 9;
+        for (int64_t at = 0; at < 9; ++at) kernels[at][i] = g[at];
+      }
+      float transformed[kMostPoints][kLanes];
+      transform(tile, kernels, transformed);
+      for (int64_t p = 0; p < point_count(tile); ++p) {
+        std::copy_n(transformed[p], kLanes, u + p * point_stride + k * width + lanes);
       }
     }
   }

@@ -78,11 +78,10 @@ struct WinogradOutput {
 // U = G g G^T in float64 of one kernel g [3][3], rounded once: point_count values.
 void winograd_kernel(WinogradTile tile, const float* g, float* u);
 
-// All of U for weights [channels_out][channels_in][3][3]: point p is a packed B of gemm.h, behind
-// that of point p - 1. Works on the panels [first_panel, last_panel) of the output channels, so
-// that several may work side by side.
-void pack_winograd(WinogradTile tile, const float* weights, int64_t channels_out,
-                   int64_t channels_in, int64_t first_panel, int64_t last_panel, float* u);
+// One panel of 32 output channels of U for weights [channels_out][channels_in][3][3]: of each point
+// the panel of a packed B of gemm.h, that of point p at u + p * point_stride.
+void pack_winograd_panel(WinogradTile tile, const float* weights, int64_t channels_out,
+                         int64_t channels_in, int64_t panel, int64_t point_stride, float* u);
 
 // The definition of what they do together, in float64: a 3x3 convolution with padding 1 around, of
 // x [images][height][width][channels in], weights as above; the result has no bias.
