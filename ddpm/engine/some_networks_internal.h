@@ -18,11 +18,13 @@
 
 namespace ddpm {
 
-// The golden numbers of a network's parameters, each made when it is asked for.
+// The golden numbers of a network's parameters.
 inline TensorSource golden_source(const UNetConfig& config) {
-  auto shapes = std::make_shared<std::map<std::string, NamedShape>>();
-  for (const NamedShape& parameter : unet_parameters(config)) (*shapes)[parameter.name] = parameter;
-  return [shapes](const std::string& name) { return golden_parameter(shapes->at(name)); };
+  auto values = std::make_shared<std::map<std::string, std::vector<float>>>();
+  for (const NamedShape& parameter : unet_parameters(config)) {
+    (*values)[parameter.name] = golden_parameter(parameter);
+  }
+  return [values](const std::string& name) { return values->at(name); };
 }
 
 // Choices that follow from a seed, the same with every library.
@@ -96,6 +98,14 @@ inline UNetConfig some_unet(uint64_t seed, int64_t most_units = 6) {
   choose_attention(choose, config);
   choose_time(choose, config);
   return config;
+}
+
+// The first of them that `wanted` takes.
+template <typename Wanted>
+UNetConfig some_unet_with(const Wanted& wanted) {
+  uint64_t seed = 0;
+  while (!wanted(some_unet(seed))) ++seed;
+  return some_unet(seed);
 }
 
 // The paper's networks for CIFAR-10 and for images of 256 pixels a side.

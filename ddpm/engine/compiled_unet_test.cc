@@ -1,0 +1,310 @@
+#include "ddpm/engine/compiled_unet.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/complaint.h"
+#include "ddpm/engine/reference_executor_internal.h"
+#include "ddpm/engine/some_images_internal.h"
+#include "ddpm/engine/some_networks_internal.h"
+
+namespace ddpm {
+namespace {
+
+// The largest difference, relative to the largest value wanted.
+double deviation(const std::vector<float>& got, const std::vector<double>& wanted) {
+  EXPECT_EQ(got.size(), wanted.size());
+  double apart = 0.0, largest = 0.0;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    apart = std::max(apart, std::abs(static_cast<double>(got[i]) - wanted[i]));
+    largest = std::max(largest, std::abs(wanted[i]));
+  }
+  return std::isfinite(apart) ? apart / largest : apart;
+}
+
+// All images, one behind the other.
+std::vector<double> reference_output(const UNetConfig& config, const TensorSource& tensors,
+                                     const SomeImages& images) {
+  ReferenceExecutor executor(config, tensors);
+  std::vector<double> all;
+  for (int64_t i = 0; i < images.count; ++i) {
+    const std::vector<double> one =
+        executor.predict(images.image(i), images.timesteps[static_cast<size_t>(i)],
+                         images.labels.empty() ? 0 : images.labels[static_cast<size_t>(i)]);
+    all.insert(all.end(), one.begin(), one.end());
+  }
+  return all;
+}
+
+TEST(CompiledUNet, InFloat32AnyNetworkIsThePlainLoopsInFloat64) {
+  double worst = 0.0;
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    const UNetConfig config = some_unet(seed, 4);
+    const SomeImages images = some_images(config, 2, seed);
+    const TensorSource tensors = golden_source(config);
+    const std::vector<double> wanted = reference_output(config, tensors, images);
+    for (const CpuPath path : available_cpu_paths()) {
+      CompiledUNet engine(config, tensors, {.max_batch = 3, .threads = 2, .path = path});
+      const double error = deviation(predict(engine, images), wanted);
+      EXPECT_LE(error, 1e-5) << "some_unet(" << seed << ", 4) " << name_of(path);
+      worst = std::max(worst, error);
+    }
+  }
+  RecordProperty("worst", std::to_string(worst * 1e9) + "e-9");
+}
+
+// The plain loops themselves are held to diffusers' numbers. Its sinusoids differ from ours in the
+// last bit of float32, as much as everything here together: 5e-7.
+TEST(CompiledUNet, ThePlainLoopsAreDiffusersInFloat64) {
+  for (const auto& [name, golden] : golden_unet_files(DDPM_SOURCE_DIR)) {
+    const UNetConfig config = unet_config_from_json(golden.at("config"), name);
+    SomeImages images{.count = 2,
+                      .image_size = config.image_channels * config.height * config.width,
+                      .x = golden_input(config),
+                      .timesteps = golden.at("timesteps").get<std::vector<int64_t>>(),
+                      .labels = {}};
+    const Json& labels = golden.at("labels");
+    if (!labels.is_null()) images.labels = labels.get<std::vector<int64_t>>();
+    const std::vector<double> got = reference_output(config, golden_source(config), images);
+    const auto wanted = golden.at("output").get<std::vector<double>>();
+    EXPECT_LE(deviation(std::vector<float>(got.begin(), got.end()), wanted), 1e-6) << name;
+  }
+}
+
+TEST(CompiledUNet, InBfloat16AnyNetworkIsThatToItsRounding) {
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    const UNetConfig config = some_unet(seed, 4);
+    const SomeImages images = some_images(config, 2, seed);
+    const TensorSource tensors = golden_source(config);
+    const std::vector<double> wanted = reference_output(config, tensors, images);
+    for (const CpuPath path : available_cpu_paths()) {
+      CompiledUNet engine(
+          config, tensors,
+          {.max_batch = 2, .threads = 1, .precision = EnginePrecision::kBFloat16, .path = path});
+      EXPECT_LE(deviation(predict(engine, images), wanted), 5e-2)
+          << "some_unet(" << seed << ", 4) " << name_of(path);
+    }
+  }
+}
+
+// Each image alone: one thread, a batch of one.
+std::vector<float> alone(const UNetConfig& config, const TensorSource& tensors,
+                         const SomeImages& images, EngineOptions options) {
+  options.max_batch = options.threads = 1;
+  CompiledUNet engine(config, tensors, options);
+  std::vector<float> all;
+  for (int64_t i = 0; i < images.count; ++i) {
+    const std::vector<float> one = predict(engine, images.some({i}));
+    all.insert(all.end(), one.begin(), one.end());
+  }
+  return all;
+}
+
+// Expects of `engine` the same bits for n of the images, in any order.
+void expect_same_bits(CompiledUNet& engine, const SomeImages& images,
+                      const std::vector<float>& wanted, int64_t n, uint64_t seed) {
+  std::vector<int64_t> order(static_cast<size_t>(images.count));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  std::mt19937_64 bits(seed);
+  std::shuffle(order.begin(), order.end(), bits);
+  order.resize(static_cast<size_t>(n));
+  const std::vector<float> got = predict(engine, images.some(order));
+  const size_t size = wanted.size() / static_cast<size_t>(images.count);
+  for (size_t i = 0; i < order.size(); ++i) {
+    const auto begin = wanted.begin() + order[i] * static_cast<int64_t>(size);
+    EXPECT_TRUE(std::equal(begin, begin + static_cast<int64_t>(size),
+                           got.begin() + static_cast<int64_t>(i * size)))
+        << "image " << order[i] << " at place " << i << " of " << n << ", "
+        << engine.options().threads << " threads, " << name_of(engine.options().path);
+  }
+}
+
+void expect_same_bits_anywhere(const UNetConfig& config, const TensorSource& tensors,
+                               const SomeImages& images, const EngineOptions& options) {
+  const std::vector<float> wanted = alone(config, tensors, images, options);
+  for (const int64_t threads : {1, 2, 3}) {
+    EngineOptions more = options;
+    more.max_batch = images.count;
+    more.threads = threads;
+    CompiledUNet engine(config, tensors, more);
+    for (const int64_t n : {16, 1, 7, 2, 3, 16}) {
+      expect_same_bits(engine, images, wanted, n, static_cast<uint64_t>(n + 100 * threads));
+    }
+  }
+}
+
+TEST(CompiledUNet, AnImageHasTheSameBitsInAnyBatchAtAnyPlaceAndWithAnyThreads) {
+  for (const uint64_t seed : {5, 8, 9}) {
+    SCOPED_TRACE(concat("some_unet(", seed, ")"));
+    const UNetConfig config = some_unet(seed);
+    const TensorSource tensors = golden_source(config);
+    const SomeImages images = some_images(config, 16, seed);
+    for (const CpuPath path : available_cpu_paths()) {
+      for (const auto precision : {EnginePrecision::kFloat32, EnginePrecision::kBFloat16}) {
+        expect_same_bits_anywhere(config, tensors, images, {.precision = precision, .path = path});
+      }
+    }
+  }
+}
+
+// 16 images of this size are tiles enough for each worker to have its own, and a few are not.
+TEST(CompiledUNet, AnImageHasTheSameBitsWhicheverWayTheWorkIsShared) {
+  const UNetConfig config = some_unet(12);
+  ASSERT_GE(config.height * config.width, 480);
+  expect_same_bits_anywhere(config, golden_source(config), some_images(config, 16, 1), {});
+}
+
+// One row of the time then stands for all images.
+TEST(CompiledUNet, AnImageHasTheSameBitsAmongOthersOfItsTimestep) {
+  for (const uint64_t seed : {2, 5, 9}) {
+    SCOPED_TRACE(concat("some_unet(", seed, ")"));
+    const UNetConfig config = some_unet(seed);
+    const TensorSource tensors = golden_source(config);
+    SomeImages images = some_images(config, 16, seed);
+    images.timesteps.assign(16, images.timesteps.front());
+    expect_same_bits_anywhere(config, tensors, images, {});  // labels differ
+    if (!images.labels.empty()) images.labels.assign(16, images.labels.front());
+    expect_same_bits_anywhere(config, tensors, images, {});
+  }
+}
+
+TEST(CompiledUNet, ItsBitsDoNotDependOnWhichTimesAreKept) {
+  const UNetConfig config =
+      some_unet_with([](const UNetConfig& it) { return it.classes > 1 && it.learned_times == 0; });
+  SomeImages images = some_images(config, 6, 1);
+  images.timesteps = {0, 4, 5, 999, 1000, 123456};
+  const std::vector<float> wanted = alone(config, golden_source(config), images, {.kept_times = 0});
+  for (const int64_t kept : {1, 5, 1000, 2000}) {
+    CompiledUNet engine(config, golden_source(config), {.threads = 2, .kept_times = kept});
+    for (int call = 0; call < 3; ++call) expect_same_bits(engine, images, wanted, 6, 1);
+  }
+}
+
+TEST(CompiledUNet, AKeptTimeIsNotTakenForThatOfAnotherLabel) {
+  const UNetConfig config = some_unet_with([](const UNetConfig& it) { return it.classes > 1; });
+  SomeImages images = some_images(config, 1, 1);
+  CompiledUNet engine(config, golden_source(config), {.max_batch = 1, .threads = 1});
+  images.labels = {0};
+  const std::vector<float> first = predict(engine, images);
+  images.labels = {1};
+  EXPECT_NE(predict(engine, images), first);
+  images.labels = {0};
+  EXPECT_EQ(predict(engine, images), first);
+}
+
+TEST(CompiledUNet, ItAnswersTheSameAfterItWasMoved) {
+  const UNetConfig config = some_unet(4);
+  const SomeImages images = some_images(config, 2, 1);
+  CompiledUNet first(config, golden_source(config), {.max_batch = 2, .threads = 2});
+  const std::vector<float> wanted = predict(first, images);
+  CompiledUNet second(std::move(first));
+  EXPECT_EQ(predict(second, images), wanted);
+}
+
+// A call that has to be refused: says `what` and leaves the output as it was.
+void expect_refusal(CompiledUNet& engine, const SomeImages& images, int64_t n,
+                    const std::string& what) {
+  const UNetConfig& config = engine.config();
+  const std::vector<float> before(
+      static_cast<size_t>(std::max<int64_t>(n, 1) * config.output_channels() * config.height *
+                          config.width),
+      -7.0F);
+  std::vector<float> output = before;
+  const std::string said = complaint<InvalidArgument>([&] {
+    engine.predict(images.x.data(), images.timesteps.data(),
+                   images.labels.empty() ? nullptr : images.labels.data(), n, output.data());
+  });
+  EXPECT_EQ(said, what);
+  EXPECT_EQ(output, before);
+}
+
+TEST(CompiledUNet, AWrongNumberOfImagesIsRefused) {
+  const UNetConfig config = some_unet_with([](const UNetConfig& it) { return it.classes == 0; });
+  CompiledUNet engine(config, golden_source(config), {.max_batch = 3, .threads = 1});
+  const SomeImages images = some_images(config, 4, 1);
+  expect_refusal(engine, images, 0, "engine: n: wanted 1 to 3 images, got 0");
+  expect_refusal(engine, images, 4, "engine: n: wanted 1 to 3 images, got 4");
+  expect_refusal(engine, images, -1, "engine: n: wanted 1 to 3 images, got -1");
+}
+
+TEST(CompiledUNet, ALabelThatIsMissingOrTooMuchOrUnknownIsRefused) {
+  UNetConfig config = some_unet_with([](const UNetConfig& it) { return it.classes == 0; });
+  CompiledUNet without(config, golden_source(config), {.max_batch = 2, .threads = 1});
+  SomeImages images = some_images(config, 2, 1);
+  images.labels = {0, 0};
+  expect_refusal(without, images, 2, "engine: wanted no labels, got some");
+  config.classes = 3;
+  CompiledUNet with(config, golden_source(config), {.max_batch = 2, .threads = 1});
+  images.labels = {};
+  expect_refusal(with, images, 2, "engine: wanted a label an image, got none");
+  images.labels = {2, 3};
+  expect_refusal(with, images, 2, "network: wanted a label in 0 to 2, its classes, got 3");
+  images.labels = {-1, 0};
+  expect_refusal(with, images, 2, "network: wanted a label in 0 to 2, its classes, got none");
+}
+
+TEST(CompiledUNet, ATimestepThatTheTableLacksIsRefused) {
+  const UNetConfig config =
+      some_unet_with([](const UNetConfig& it) { return it.learned_times > 0; });
+  CompiledUNet engine(config, golden_source(config), {.max_batch = 2, .threads = 1});
+  SomeImages images = some_images(config, 2, 1);
+  const std::string all = concat("network: its learned times are 0 to ", config.learned_times - 1);
+  images.timesteps = {0, config.learned_times};
+  expect_refusal(engine, images, 2, concat(all, ", got the timestep ", config.learned_times));
+  images.timesteps = {-1, 0};
+  expect_refusal(engine, images, 2, all + ", got the timestep -1");
+}
+
+TEST(CompiledUNet, AnOptionOutOfRangeIsRefused) {
+  const UNetConfig config = some_unet(1);
+  const auto said = [&](const EngineOptions& options) {
+    return complaint<InvalidArgument>(
+        [&] { CompiledUNet(config, golden_source(config), options); });
+  };
+  EXPECT_EQ(said({.max_batch = 0}), "engine: max_batch: wanted 1 to 4096, got 0");
+  EXPECT_EQ(said({.max_batch = 4097}), "engine: max_batch: wanted 1 to 4096, got 4097");
+  EXPECT_EQ(said({.threads = -1}), "engine: threads: wanted at least 0, got -1");
+  EXPECT_EQ(said({.kept_times = -1}), "engine: kept_times: wanted at least 0, got -1");
+}
+
+TEST(CompiledUNet, WhatTheSourceOfTheTensorsThrowsComesThrough) {
+  const UNetConfig config = some_unet(1);
+  const TensorSource golden = golden_source(config);
+  for (const NamedShape& parameter : unet_parameters(config)) {
+    const TensorSource damaged = [&](const std::string& name) {
+      if (name == parameter.name) throw FormatError("damaged: " + name);
+      return golden(name);
+    };
+    EXPECT_EQ(complaint<FormatError>([&] { CompiledUNet(config, damaged, {.threads = 3}); }),
+              "damaged: " + parameter.name);
+  }
+}
+
+TEST(CompiledUNet, OfSeveralThatItThrowsTheSameOneComesThrough) {
+  const UNetConfig config = some_unet(7);
+  const TensorSource damaged = [&](const std::string& name) -> std::vector<float> {
+    throw FormatError("damaged: " + name);
+  };
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(complaint<FormatError>([&] { CompiledUNet(config, damaged, {.threads = 3}); }),
+              "damaged: conv_in.bias");
+  }
+}
+
+// Small, for where threads are watched.
+TEST(CompiledUNetThreads, FourOfThemShareAPrediction) {
+  const UNetConfig config = some_unet(3, 4);
+  const SomeImages images = some_images(config, 4, 1);
+  const std::vector<float> wanted = alone(config, golden_source(config), images, {});
+  CompiledUNet engine(config, golden_source(config), {.max_batch = 4, .threads = 4});
+  for (int call = 0; call < 3; ++call) EXPECT_EQ(predict(engine, images), wanted);
+}
+
+}  // namespace
+}  // namespace ddpm
