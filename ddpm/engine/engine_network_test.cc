@@ -1,0 +1,201 @@
+#include "ddpm/engine/engine_network.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/complaint.h"
+#include "ddpm/base/file.h"
+#include "ddpm/checkpoints/diffusers.h"
+#include "ddpm/checkpoints/parameters.h"
+#include "ddpm/engine/some_images_internal.h"
+
+namespace ddpm {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A pipeline's folder with a small network of golden numbers, removed at the end.
+class EngineNetwork : public testing::Test {
+ protected:
+  EngineNetwork()
+      : folder_(fs::temp_directory_path() /
+                concat("ddpm_engine_", ::getpid(), "_",
+                       testing::UnitTest::GetInstance()->current_test_info()->name())) {}
+  ~EngineNetwork() override { fs::remove_all(folder_); }
+
+  static UNetConfig config_with(int64_t classes, int64_t learned_times = 0) {
+    return {.image_channels = 2,
+            .height = 4,
+            .width = 6,
+            .levels = {{.channels = 6, .attention_down = true}},
+            .blocks_per_level = 1,
+            .norm_groups = 3,
+            .dropout = 0.0,
+            .learned_times = learned_times,
+            .classes = classes};
+  }
+
+  static ParameterValues values_of(const UNetConfig& config) {
+    ParameterValues values;
+    for (const NamedShape& one : unet_parameters(config)) values.push_back(golden_parameter(one));
+    return values;
+  }
+
+  void write(const fs::path& path, const std::string& text) const {
+    fs::create_directories((folder_ / path).parent_path());
+    real_files().write(folder_ / path, as_bytes(text));
+  }
+  // The folder of a network.
+  const fs::path& made(const UNetConfig& config) const {
+    ModelConfig model = model_config_of(TrainConfig{}, config);
+    if (config.learned_variance) model.variance = Variance::kLearnedRange;
+    for (const auto& [name, text] : diffusers_texts(model)) write(name, text);
+    write(kDiffusersWeightsName, encode_parameters(config, {{"", views_of(values_of(config))}}));
+    return folder_;
+  }
+
+  fs::path folder_;
+};
+
+std::vector<Timestep> times_of(const SomeImages& images) {
+  std::vector<Timestep> times;
+  for (const int64_t index : images.timesteps) times.push_back({index});
+  return times;
+}
+
+BatchShape input_shape(const UNetConfig& config, int64_t n) {
+  return {n, config.image_channels, config.height, config.width};
+}
+BatchShape output_shape(const UNetConfig& config, int64_t n) {
+  return {n, config.output_channels(), config.height, config.width};
+}
+
+// What the network says of the images.
+std::vector<float> answer(const Network& network, const UNetConfig& config,
+                          const SomeImages& images) {
+  Batch output(output_shape(config, images.count));
+  network({images.x.data(), input_shape(config, images.count)}, times_of(images), output.view());
+  return {output.values().begin(), output.values().end()};
+}
+
+// The same from the tensors themselves.
+std::vector<float> engine_answer(const UNetConfig& config, const SomeImages& images,
+                                 EnginePrecision precision = EnginePrecision::kFloat32) {
+  CompiledUNet engine(config, golden_source(config),
+                      {.max_batch = images.count, .threads = 1, .precision = precision});
+  return predict(engine, images);
+}
+
+TEST_F(EngineNetwork, ACheckpointIsItsTensorsInTheEngine) {
+  const UNetConfig config = config_with(0);
+  const SomeImages images = some_images(config, 5, 1);
+  made(config);
+  EXPECT_EQ(answer(open_engine_network(folder_), config, images), engine_answer(config, images));
+  EXPECT_EQ(answer(open_engine_network(folder_ / "unet"), config, images),  // a network alone
+            engine_answer(config, images));
+  const auto narrow = EnginePrecision::kBFloat16;
+  EXPECT_EQ(answer(open_engine_network(folder_, {.precision = narrow}), config, images),
+            engine_answer(config, images, narrow));
+}
+
+TEST_F(EngineNetwork, MoreImagesThanTheEngineTakesHaveTheSameBits) {
+  const UNetConfig config = config_with(0);
+  const SomeImages images = some_images(config, 7, 2);
+  const std::vector<float> wanted = engine_answer(config, images);
+  made(config);
+  for (const int64_t max_batch : {1, 2, 3, 6, 7, 8}) {
+    const Network network = open_engine_network(folder_, {.threads = 2, .max_batch = max_batch});
+    EXPECT_EQ(answer(network, config, images), wanted) << max_batch;
+    EXPECT_EQ(answer(network, config, images), wanted) << max_batch << ", a second time";
+  }
+}
+
+TEST_F(EngineNetwork, NoImagesAreNoWork) {
+  const UNetConfig config = config_with(0);
+  EXPECT_EQ(answer(open_engine_network(made(config)), config, some_images(config, 0, 1)),
+            std::vector<float>());
+}
+
+TEST_F(EngineNetwork, TheLabelIsThatOfAllImages) {
+  const UNetConfig config = config_with(4);
+  made(config);
+  SomeImages images = some_images(config, 5, 3);
+  for (const int64_t label : {0, 3}) {
+    images.labels.assign(5, label);
+    EXPECT_EQ(
+        answer(open_engine_network(folder_, {.max_batch = 2, .label = label}), config, images),
+        engine_answer(config, images));
+  }
+}
+
+TEST_F(EngineNetwork, ALabelThatTheNetworkLacksIsRefused) {
+  const auto said = [&](int64_t label) {
+    return complaint<InvalidArgument>([&] { open_engine_network(folder_, {.label = label}); });
+  };
+  made(config_with(4));
+  EXPECT_EQ(said(4), "network: wanted a label in 0 to 3, its classes, got 4");
+  EXPECT_EQ(said(-1), "network: wanted a label in 0 to 3, its classes, got none");
+  made(config_with(0));
+  EXPECT_EQ(said(0), "network: it has no classes, got the label 0");
+}
+
+TEST_F(EngineNetwork, AWrongShapeIsRefused) {
+  const UNetConfig config = config_with(0);
+  const Network network = open_engine_network(made(config));
+  const auto said = [&](const BatchShape& x_shape, size_t times, const BatchShape& y_shape) {
+    const Batch x(x_shape);
+    Batch y(y_shape);
+    const std::vector<Timestep> timesteps(times, Timestep{1});
+    return complaint<InvalidArgument>([&] { network(x.view(), timesteps, y.view()); });
+  };
+  EXPECT_EQ(said({2, 2, 6, 4}, 2, {2, 2, 4, 6}),
+            "network: x must have the shape [2, 2, 4, 6], got [2, 2, 6, 4]");
+  EXPECT_EQ(said({2, 3, 4, 6}, 2, {2, 2, 4, 6}),
+            "network: x must have the shape [2, 2, 4, 6], got [2, 3, 4, 6]");
+  EXPECT_EQ(said({2, 2, 4, 6}, 2, {2, 4, 4, 6}),
+            "network: output must have the shape [2, 2, 4, 6], got [2, 4, 4, 6]");
+  EXPECT_EQ(said({2, 2, 4, 6}, 2, {1, 2, 4, 6}),
+            "network: output must have the shape [2, 2, 4, 6], got [1, 2, 4, 6]");
+  EXPECT_EQ(said({2, 2, 4, 6}, 1, {2, 2, 4, 6}), "network: wanted one timestep an image, 2, got 1");
+}
+
+TEST_F(EngineNetwork, ALearnedVarianceIsASecondHalfOfTheOutput) {
+  UNetConfig config = config_with(0);
+  config.learned_variance = true;
+  const SomeImages images = some_images(config, 3, 4);
+  EXPECT_EQ(answer(open_engine_network(made(config)), config, images),
+            engine_answer(config, images));
+}
+
+TEST_F(EngineNetwork, WhatIsNotTheNetworksIsRefusedBeforeItIsComputed) {
+  const UNetConfig config = config_with(0);
+  made(config);
+  write(kDiffusersWeightsName,
+        encode_parameters(config_with(4), {{"", views_of(values_of(config_with(4)))}}));
+  expect_contains(complaint<FormatError>([&] { open_engine(folder_); }), "class_embedding.weight");
+
+  ParameterValues values = values_of(config);
+  values.at(2).at(1) = NAN;
+  write(kDiffusersWeightsName, encode_parameters(config, {{"", views_of(values)}}));
+  expect_contains(complaint<FormatError>([&] { open_engine(folder_); }),
+                  unet_parameters(config).at(2).name);
+  EXPECT_NE(complaint<InvalidArgument>([&] { open_engine(folder_ / "nothing"); }), "");
+}
+
+TEST_F(EngineNetwork, ATimestepThatTheTableLacksIsRefused) {
+  const UNetConfig config = config_with(0, /*learned_times=*/5);
+  const Network network = open_engine_network(made(config));
+  SomeImages images = some_images(config, 1, 1);
+  images.timesteps = {5};
+  EXPECT_EQ(complaint<InvalidArgument>([&] { answer(network, config, images); }),
+            "network: its learned times are 0 to 4, got the timestep 5");
+}
+
+}  // namespace
+}  // namespace ddpm
