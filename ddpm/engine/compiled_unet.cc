@@ -49,11 +49,15 @@ void for_each(Workers& workers, int64_t count, const Make& make) {
 
 // Multiply-adds of the definition, for one image.
 struct Work {
+  const UNetConfig& config;
   const Graph& graph;
 
   double pixels(ValueId id) const { return static_cast<double>(graph.value(id).pixels()); }
   double channels(ValueId id) const { return static_cast<double>(graph.value(id).channels); }
 
+  double operator()(const EntryOperation& it) const {
+    return 9 * pixels(it.y) * static_cast<double>(config.image_channels) * channels(it.y);
+  }
   double operator()(const ConvolutionOperation& it) const {
     return 9 * pixels(it.y) * channels(it.x) * channels(it.y);
   }
@@ -218,7 +222,7 @@ std::vector<OperationTime> CompiledUNet::profile(int64_t n, int64_t calls) {
         {.name = name_of(operation),
          .kind = std::visit(Kind{}, operation),
          .seconds = std::numeric_limits<double>::infinity(),
-         .multiply_adds = static_cast<double>(n) * std::visit(Work{it_->graph}, operation),
+         .multiply_adds = static_cast<double>(n) * std::visit(Work{config, it_->graph}, operation),
          .weight_bytes = it_->steps[i]->weight_bytes()});
   }
   for (int64_t call = 0; call < calls; ++call) {

@@ -297,6 +297,26 @@ TEST(CompiledUNet, OfSeveralThatItThrowsTheSameOneComesThrough) {
   }
 }
 
+TEST(CompiledUNet, AProfileHasEveryOperationAndEveryMultiplication) {
+  for (const uint64_t seed : {2, 6, 9}) {
+    const UNetConfig config = some_unet(seed);
+    CompiledUNet engine(config, golden_source(config), {.max_batch = 3, .threads = 1});
+    double products = 0.0;
+    int64_t bytes = 0;
+    for (const OperationTime& one : engine.profile(3, 2)) {
+      EXPECT_GE(one.seconds, 0.0);
+      EXPECT_LT(one.seconds, 60.0) << one.name;
+      products += one.multiply_adds;
+      bytes += one.weight_bytes;
+    }
+    const int64_t width = config.embedding_channels();
+    int64_t of_time = config.base_channels() * width + width * width;
+    for (const TimeSlot& slot : build_graph(config).slots) of_time += slot.channels * width;
+    EXPECT_EQ(products, 3.0 * static_cast<double>(count_multiply_adds(config) - of_time));
+    EXPECT_EQ(bytes, engine.weight_bytes());
+  }
+}
+
 // Small, for where threads are watched.
 TEST(CompiledUNetThreads, FourOfThemShareAPrediction) {
   const UNetConfig config = some_unet(3, 4);
