@@ -16,6 +16,9 @@ namespace ddpm {
 
 namespace {
 
+// A process may have a million times, and a row of them takes tens of kilobytes.
+constexpr int64_t kMostKeptTimes = 4096;
+
 // More than 16 images share the weights no better, and activations of more than some hundred
 // megabytes only wait for the memory.
 int64_t images_that_pay(const UNetConfig& config) {
@@ -65,7 +68,7 @@ CompiledUNet open_engine(const std::filesystem::path& checkpoint,
       {.max_batch = options.max_batch > 0 ? options.max_batch : images_that_pay(model.unet),
        .threads = options.threads,
        .precision = options.precision,
-       .kept_times = model.schedule.T});
+       .kept_times = std::min(model.schedule.T, kMostKeptTimes)});
 }
 
 Network open_engine_network(const std::filesystem::path& checkpoint,

@@ -51,9 +51,12 @@ class EngineNetwork : public testing::Test {
     fs::create_directories((folder_ / path).parent_path());
     real_files().write(folder_ / path, as_bytes(text));
   }
-  // The folder of a network.
-  const fs::path& made(const UNetConfig& config) const {
+  // The folder of a network, of T times of the process.
+  const fs::path& made(const UNetConfig& config, int64_t T = 1000) const {
     ModelConfig model = model_config_of(TrainConfig{}, config);
+    model.schedule.T = T;
+    model.schedule.beta_T = 20.0 / static_cast<double>(T);
+    model.schedule.beta_1 = 0.01 * model.schedule.beta_T;
     if (config.learned_variance) model.variance = Variance::kLearnedRange;
     for (const auto& [name, text] : diffusers_texts(model)) write(name, text);
     write(kDiffusersWeightsName, encode_parameters(config, {{"", views_of(values_of(config))}}));
@@ -171,6 +174,16 @@ TEST_F(EngineNetwork, ALearnedVarianceIsASecondHalfOfTheOutput) {
   const SomeImages images = some_images(config, 3, 4);
   EXPECT_EQ(answer(open_engine_network(made(config)), config, images),
             engine_answer(config, images));
+}
+
+// A row of the paper's network for each of these times would take 20 GB.
+TEST_F(EngineNetwork, AMillionTimesTakeNoMemory) {
+  const UNetConfig config = config_with(0);
+  made(config, 1'000'000);
+  EXPECT_LE(open_engine(folder_).options().kept_times, 5000);
+  SomeImages images = some_images(config, 3, 1);
+  images.timesteps = {0, 4999, 999'999};
+  EXPECT_EQ(answer(open_engine_network(folder_), config, images), engine_answer(config, images));
 }
 
 TEST_F(EngineNetwork, WhatIsNotTheNetworksIsRefusedBeforeItIsComputed) {
