@@ -103,7 +103,7 @@ struct CompiledUNet::Implementation {
   }
 
   void make_steps(const TensorSource& tensors) {
-    const Engine engine{graph, plan, options.precision, options.max_batch, workers.count()};
+    const Engine engine{graph, options.precision, options.max_batch};
     steps.resize(graph.operations.size());
     const int64_t count = std::ssize(steps);
     for_each(workers, count + 1, [&](int64_t i) {
@@ -132,9 +132,13 @@ struct CompiledUNet::Implementation {
     arena = Memory(plan.size * options.max_batch * static_cast<int64_t>(sizeof(float)));
   }
 
-  void check(const int64_t* timesteps, const int64_t* labels, int64_t n) const {
+  void check_count(int64_t n) const {
     DDPM_CHECK(n >= 1 && n <= options.max_batch, "engine: n: wanted 1 to ", options.max_batch,
                " images, got ", n);
+  }
+
+  void check(const int64_t* timesteps, const int64_t* labels, int64_t n) const {
+    check_count(n);
     DDPM_CHECK((labels != nullptr) == (config.classes > 0), "engine: wanted ",
                config.classes > 0 ? "a label an image, got none" : "no labels, got some");
     for (int64_t i = 0; i < n; ++i) {
@@ -212,6 +216,7 @@ std::vector<OperationTime> CompiledUNet::profile(int64_t n, int64_t calls) {
   using Clock = std::chrono::steady_clock;
   const UNetConfig& config = it_->config;
   const int64_t pixels = config.height * config.width;
+  it_->check_count(n);
   const std::vector<float> x(static_cast<size_t>(n * config.image_channels * pixels), 0.0F);
   std::vector<float> output(static_cast<size_t>(n * config.output_channels() * pixels));
   const std::vector<int64_t> zeros(static_cast<size_t>(n), 0);

@@ -65,7 +65,7 @@ CompiledUNet open_engine(const std::filesystem::path& checkpoint,
   weights.check(model.unet);  // before memory is taken for them
   return CompiledUNet(
       model.unet, [&](const std::string& name) { return weights.values(name); },
-      {.max_batch = options.max_batch > 0 ? options.max_batch : images_that_pay(model.unet),
+      {.max_batch = options.max_batch != 0 ? options.max_batch : images_that_pay(model.unet),
        .threads = options.threads,
        .precision = options.precision,
        .kept_times = std::min(model.schedule.T, kMostKeptTimes)});

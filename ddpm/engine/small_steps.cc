@@ -50,18 +50,21 @@ class JoinStep : public Step {
   void run(const Pass& pass) const override {
     const ValueShape& to = pass.graph.value(operation_.y);
     pass.workers.run(blocks_of(to.channels), [&](int64_t block, int64_t) {
-      float* y = pass.block(operation_.y, block);
-      const int64_t rows = pass.n * to.pixels();
       for (int64_t lane = 0; lane < kLanes; ++lane) {
-        const float* x = channel(pass, block * kLanes + lane);
-        for (int64_t row = 0; row < rows; ++row) {
-          y[row * kLanes + lane] = x == nullptr ? 0.0F : x[row * kLanes];
-        }
+        copy_channel(channel(pass, block * kLanes + lane), pass.n * to.pixels(),
+                     pass.block(operation_.y, block) + lane);
       }
     });
   }
 
  private:
+  // x nullptr: zeros.
+  static void copy_channel(const float* x, int64_t rows, float* y) {
+    for (int64_t row = 0; row < rows; ++row) {
+      y[row * kLanes] = x == nullptr ? 0.0F : x[row * kLanes];
+    }
+  }
+
   // Where a channel of all begins; nullptr behind the last.
   const float* channel(const Pass& pass, int64_t number) const {
     for (const ValueId id : operation_.x) {

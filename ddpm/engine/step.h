@@ -18,10 +18,8 @@ namespace ddpm {
 // What all steps of one engine share.
 struct Engine {
   const Graph& graph;
-  const Plan& plan;
   EnginePrecision precision;
   int64_t max_batch;
-  int64_t threads;
 };
 
 // Bytes that a step needs while it runs, beside activations.

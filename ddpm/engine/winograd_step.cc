@@ -30,8 +30,7 @@ class WinogradStep : public Step {
       : operation_(std::move(operation)),
         in_(engine.graph.value(operation_.x).channels),
         shape_(engine.graph.value(operation_.y)),
-        tile_(tile_for(shape_)),
-        threads_(engine.threads) {
+        tile_(tile_for(shape_)) {
     const bool narrow = shape_.channels <= kLanes;  // float32 in any case: it is little work
     precision_ = narrow ? EnginePrecision::kFloat32 : engine.precision;
     if (operation_.slot == kNoSlot) bias_ = padded(tensors(operation_.name + ".bias"));
@@ -156,7 +155,6 @@ class WinogradStep : public Step {
   int64_t in_;
   ValueShape shape_;
   WinogradTile tile_;
-  int64_t threads_;
   EnginePrecision precision_ = EnginePrecision::kFloat32;
   std::vector<float> bias_;
   PackedMatrix weights_;

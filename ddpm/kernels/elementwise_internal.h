@@ -27,16 +27,16 @@ inline F16 silu_of(const F16& x) {
 }
 
 // x [values], a multiple of 16, in place.
-void silu(float* x, int64_t values) {
+inline void silu(float* x, int64_t values) {
   for (int64_t i = 0; i < values; i += kLanes) store(x + i, silu_of(load(x + i)));
 }
 
 // x [values], a multiple of 16.
-void convert_to_bf16(const float* x, int64_t values, uint16_t* result) {
+inline void convert_to_bf16(const float* x, int64_t values, uint16_t* result) {
   for (int64_t i = 0; i < values; i += kLanes) store_bfloat16(result + i, load(x + i));
 }
 
-constexpr int64_t kChunk = 64;  // pixels whose mean is taken at once
+inline constexpr int64_t kChunk = 64;  // pixels whose mean is taken at once
 
 // Four sums side by side, so that one need not wait for another.
 template <typename Value>
@@ -70,7 +70,7 @@ inline void add_chunk(const F16& near, const F16& off, const F16& squares, int64
   }
 }
 
-void moments(const float* x, int64_t pixels, Moments* result) {
+inline void moments(const float* x, int64_t pixels, Moments* result) {
   for (int64_t i = 0; i < kLanes; ++i) result->mean[i] = result->deviations[i] = 0.0;
   for (int64_t first = 0; first < pixels; first += kChunk) {
     const int64_t count = pixels - first < kChunk ? pixels - first : kChunk;
@@ -86,7 +86,7 @@ void moments(const float* x, int64_t pixels, Moments* result) {
   }
 }
 
-void normalise(const Normalise& call) {
+inline void normalise(const Normalise& call) {
   const F16 mean = load(call.mean), gain = load(call.gain), shift = load(call.shift);
   for (int64_t i = 0; i < call.pixels * kLanes; i += kLanes) {
     F16 y = multiply_add(load(call.x + i) - mean, gain, shift);
@@ -146,11 +146,11 @@ inline void softmax_row(const Softmax& call, int64_t row) {
   }
 }
 
-void softmax(const Softmax& call) {
+inline void softmax(const Softmax& call) {
   for (int64_t row = 0; row < call.rows; ++row) softmax_row(call, row);
 }
 
-void finish(const Finish& call) {
+inline void finish(const Finish& call) {
   const F16 bias = load(call.bias), scale = broadcast(call.scale);
   for (int64_t i = 0; i < call.rows * kLanes; i += kLanes) {
     F16 y = load(call.c + i) + bias;

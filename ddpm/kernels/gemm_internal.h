@@ -106,7 +106,7 @@ inline void store_rows(const PackActivation& call, int64_t panel_begin, int64_t 
 }
 
 // B [rows][channels]: a panel has two blocks side by side.
-void pack_activation(const PackActivation& call) {
+inline void pack_activation(const PackActivation& call) {
   const int64_t k_all = blocks_of(call.rows) * kLanes, columns = call.a_blocks * kLanes;
   const F16 zero = broadcast(0.0F);
   for (int64_t block = 0; block < call.a_blocks; ++block) {
@@ -135,7 +135,7 @@ inline void transpose_rows(const float* a, int64_t row, int64_t rows, F16 (&colu
 }
 
 // B [channels][rows]: a panel has 32 rows side by side.
-void pack_transposed(const PackActivation& call) {
+inline void pack_transposed(const PackActivation& call) {
   const int64_t k_all = call.a_blocks * kLanes;
   for (int64_t row = 0; row < call.rows; row += kLanes) {
     const int64_t panel = row / kPanelColumns, begin = panel_offset(panel, k_all);

@@ -10,8 +10,8 @@
 namespace ddpm {
 namespace {
 
-constexpr int kPanelVectors = 1;
-constexpr int kPanelRows = 6;
+inline constexpr int kPanelVectors = 1;
+inline constexpr int kPanelRows = 6;
 
 struct F16 {
   __m256 low, high;

@@ -10,8 +10,8 @@
 namespace ddpm {
 namespace {
 
-constexpr int kPanelVectors = 2;
-constexpr int kPanelRows = 12;
+inline constexpr int kPanelVectors = 2;
+inline constexpr int kPanelRows = 12;
 
 struct F16 {
   __m512 v;

@@ -13,8 +13,8 @@
 namespace ddpm {
 namespace {
 
-constexpr int kPanelVectors = 1;  // vectors of columns that the product works on at once
-constexpr int kPanelRows = 2;     // rows at once
+inline constexpr int kPanelVectors = 1;  // vectors of columns that the product works on at once
+inline constexpr int kPanelRows = 2;     // rows at once
 
 typedef float Quad __attribute__((vector_size(16)));
 typedef int32_t IntQuad __attribute__((vector_size(16)));

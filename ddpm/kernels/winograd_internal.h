@@ -117,7 +117,7 @@ void winograd_input_of(const WinogradInput& call) {
   }
 }
 
-void winograd_input(const WinogradInput& call) {
+inline void winograd_input(const WinogradInput& call) {
   if (call.grid.tile == WinogradTile::kF4) {
     winograd_input_of<F4>(call);
   } else {
@@ -161,7 +161,7 @@ void winograd_output_of(const WinogradOutput& call) {
   }
 }
 
-void winograd_output(const WinogradOutput& call) {
+inline void winograd_output(const WinogradOutput& call) {
   if (call.grid.tile == WinogradTile::kF4) {
     winograd_output_of<F4>(call);
   } else {
