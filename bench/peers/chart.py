@@ -8,9 +8,9 @@ from contenders import OURS
 COLOURS = {"ddpm": (213, 94, 0), "pytorch": (0, 114, 178), "pytorch-channels-last": (86, 180, 233),
            "pytorch-compile": (0, 158, 115), "openvino": (204, 121, 167), "onnxruntime": (230, 159, 0)}
 INK, FAINT, PAPER = (30, 30, 30), (190, 190, 190), (255, 255, 255)
-PANEL = 640  # pixels, as all below
+PANEL = 720  # pixels, as all below
 LABELS = 190  # the names, left of the bars
-NUMBERS = 170  # the times, right of them
+NUMBERS = 240  # the times, right of them
 ROW = 22
 TITLE = 30
 GAP = 18
@@ -43,7 +43,7 @@ def draw_panel(draw, left, top, title, rows, fonts):
         draw.line((place["low"], middle, place["high"], middle), fill=INK, width=2)  # 10 % to 90 %
         label = milliseconds(row["median"])
         if row["to_best"] and row["system"] == OURS:
-            label += f", {row['to_best']:.2f}x the best"
+            label += f", {row['to_best']:.2f} x the best peer's speed"
         draw.text((place["high"] + 8, middle), label, fill=INK, font=fonts["plain"], anchor="lm")
         y += ROW
 

@@ -168,11 +168,15 @@ def main():
         (options.folder / "results.json").write_text(json.dumps(results, indent=1))
 
     for name, batch in options.settings if options.jobs != "only" else ():
-        results["settings"].append(setting(name, batch, options))
+        try:
+            results["settings"].append(setting(name, batch, options))
+        except contenders.Failed as error:  # in the middle of its turns
+            print(f"  given up: {error}", flush=True)
         keep()
     for name in networks if options.jobs != "no" else ():
-        results["jobs"] += jobs.run_all(name, options)
-        keep()
+        for count, steps, wanted in jobs.jobs_of(name, options.quick):
+            results["jobs"].append(jobs.run(name, count, steps, wanted, options))
+            keep()
     report.write(results, options.folder)
 
 

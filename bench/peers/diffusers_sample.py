@@ -17,11 +17,12 @@ parser.add_argument("--steps", type=int, required=True)
 parser.add_argument("--precision", choices=("fp32", "bf16"), required=True)
 options = parser.parse_args()
 
-dtype = torch.bfloat16 if options.precision == "bf16" else torch.float32
-pipeline = DDIMPipeline.from_pretrained(options.checkpoint, torch_dtype=dtype)
+pipeline = DDIMPipeline.from_pretrained(options.checkpoint)
 pipeline.set_progress_bar_config(disable=True)
-images = pipeline(batch_size=options.count, num_inference_steps=options.steps,
-                  generator=torch.Generator().manual_seed(0)).images
+# not by torch_dtype=bfloat16: DDIMPipeline of 0.42.1 then ends in a TypeError, as numpy has no such numbers
+with torch.autocast("cpu", torch.bfloat16, enabled=options.precision == "bf16"):
+    images = pipeline(batch_size=options.count, num_inference_steps=options.steps,
+                      generator=torch.Generator().manual_seed(0)).images
 options.out.mkdir()
 for number, image in enumerate(images):
     image.save(options.out / f"{number:06}.png")

@@ -57,7 +57,7 @@ def turn_of(name, checkpoint, count, steps, options):
     return turn
 
 
-def job(network, count, steps, wanted, options):
+def run(network, count, steps, wanted, options):
     checkpoint = options.folder / "networks" / network / "checkpoint"
     print(f"job: {network}, {count} images by {steps} steps", flush=True)
     names = [f"{program} {precision}" for program, precision in CONTENDERS]
@@ -71,6 +71,6 @@ def job(network, count, steps, wanted, options):
     return {"network": network, "images": count, "steps": steps, "engine": bool(engine_flags(options.ddpm)), "rounds": taken}
 
 
-def run_all(network, options):
-    sizes = QUICK_JOBS if options.quick else JOBS
-    return [job(network, count, steps, wanted, options) for count, steps, wanted in sizes if count <= MOST_IMAGES[network]]
+def jobs_of(network, quick):
+    """Images, steps and rounds of each job of a network."""
+    return [job for job in (QUICK_JOBS if quick else JOBS) if job[0] <= MOST_IMAGES[network]]
