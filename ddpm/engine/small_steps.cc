@@ -50,29 +50,28 @@ class JoinStep : public Step {
   void run(const Pass& pass) const override {
     const ValueShape& to = pass.graph.value(operation_.y);
     pass.workers.run(blocks_of(to.channels), [&](int64_t block, int64_t) {
+      float* y = pass.block(operation_.y, block);
+      const int64_t size = pass.n * to.pixels() * kLanes;
       for (int64_t lane = 0; lane < kLanes; ++lane) {
-        copy_channel(channel(pass, block * kLanes + lane), pass.n * to.pixels(),
-                     pass.block(operation_.y, block) + lane);
+        const int64_t number = block * kLanes + lane;
+        if (number < to.channels) {
+          const float* x = channel(pass, number);
+          for (int64_t at = 0; at < size; at += kLanes) y[at + lane] = x[at];
+        } else {
+          for (int64_t at = 0; at < size; at += kLanes) y[at + lane] = 0.0F;
+        }
       }
     });
   }
 
  private:
-  // x nullptr: zeros.
-  static void copy_channel(const float* x, int64_t rows, float* y) {
-    for (int64_t row = 0; row < rows; ++row) {
-      y[row * kLanes] = x == nullptr ? 0.0F : x[row * kLanes];
-    }
-  }
-
-  // Where a channel of all begins; nullptr behind the last.
+  // Where a channel of all begins.
   const float* channel(const Pass& pass, int64_t number) const {
-    for (const ValueId id : operation_.x) {
-      const int64_t channels = pass.graph.value(id).channels;
-      if (number < channels) return pass.block(id, number / kLanes) + number % kLanes;
-      number -= channels;
+    size_t part = 0;
+    for (; number >= pass.graph.value(operation_.x[part]).channels; ++part) {
+      number -= pass.graph.value(operation_.x[part]).channels;
     }
-    return nullptr;
+    return pass.block(operation_.x[part], number / kLanes) + number % kLanes;
   }
 
   JoinOperation operation_;

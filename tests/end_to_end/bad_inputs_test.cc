@@ -115,6 +115,7 @@ TEST_F(BadInputs, EachGetsItsOneLineItsExitCodeAndWritesNothing) {
   for (const BadInput& input : bad_inputs()) {
     SCOPED_TRACE(input.name);
     const Outcome outcome = ddpm(input.arguments);
+    RecordProperty(input.name, outcome.err);  // for whoever wants to read them all
     EXPECT_EQ(outcome.exit_code, input.exit_code) << outcome.err;
     const auto lines = lines_of(outcome.err);
     EXPECT_EQ(lines.size(), 1U) << outcome.err;
