@@ -67,7 +67,8 @@ void each_field(protozero::data_view bytes, const Read& read) {
 inline std::pair<std::string, std::string> decode_pair(protozero::data_view bytes) {
   std::pair<std::string, std::string> pair;
   each_field<StringStringField>(bytes, [&](auto& m) {
-    (m.tag() == StringStringField::kKey ? pair.first : pair.second) = m.get_string();
+    std::string& part = m.tag() == StringStringField::kKey ? pair.first : pair.second;
+    part = m.get_string();
   });
   return pair;
 }
