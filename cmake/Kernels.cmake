@@ -4,7 +4,7 @@
 set(ddpm_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 warns wrongly about its own intrinsics that begin with an undefined vector (GCC bug 105593)
-  list(APPEND ddpm_avx512 -Wno-maybe-uninitialized)
+  list(APPEND ddpm_avx512 -Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
 
 function(ddpm_kernel_path folder name)

@@ -66,54 +66,73 @@ inline TilePlace place_of(const TileGrid& grid, int64_t tile) {
           in_image % grid.columns() * extent};
 }
 
-// One column of the input tile: rows y - 1 and on, of column x; what is outside is 0.
-template <typename Tile>
-inline void load_column(const float* image, const TileGrid& grid, int shift, int64_t y, int64_t x,
-                        F16 (&d)[Tile::kIn]) {
-  const int64_t stride = (grid.width >> shift) * kLanes;
-  const float* column = image + (x >> shift) * kLanes;
-  const bool inside = x >= 0 && x < grid.width;
-  for (int r = 0; r < Tile::kIn; ++r) {
-    const int64_t row = y - 1 + r;
-    d[r] = inside && row >= 0 && row < grid.height ? load(column + (row >> shift) * stride)
-                                                   : broadcast(0.0F);
-  }
-}
+inline constexpr float kOutside[kLanes] = {};
 
+// Where the rows of an input tile begin in the image; nullptr for rows outside of it.
 template <typename Tile>
-inline void input_tile(const WinogradInput& call, const float* image, const TilePlace& place,
-                       int64_t offset) {
+struct TileRows {
+  TileRows(const WinogradInput& call, const TilePlace& place)
+      : shift(call.doubled ? 1 : 0), width(call.grid.width) {
+    const int64_t height = call.grid.height, stride = (width >> shift) * kLanes;
+    const float* image = call.x + place.image * (height >> shift) * stride;
+    for (int r = 0; r < Tile::kIn; ++r) {
+      const int64_t y = place.y - 1 + r;
+      begin[r] = y >= 0 && y < height ? image + (y >> shift) * stride : nullptr;
+    }
+  }
+
+  // Column x of the tile; what is outside of the image is 0.
+  void load_column(int64_t x, F16 (&d)[Tile::kIn]) const {
+    const int64_t at = (x >> shift) * kLanes;
+    const bool inside = x >= 0 && x < width;
+    for (int r = 0; r < Tile::kIn; ++r) {
+      d[r] = load(inside && begin[r] != nullptr ? begin[r] + at : kOutside);
+    }
+  }
+
+  int shift;
+  int64_t width;
+  const float* begin[Tile::kIn];
+};
+
+// The two number types that V may have.
+struct StoreFloat32 {
+  float* v;
+  void operator()(int64_t at, const F16& x) const { store(v + at, x); }
+};
+struct StoreBfloat16 {
+  uint16_t* v;
+  void operator()(int64_t at, const F16& x) const { store_bfloat16(v + at, x); }
+};
+
+template <typename Tile, typename Store>
+inline void input_tile(const WinogradInput& call, const TilePlace& place, int64_t offset,
+                       const Store& store_v) {
   constexpr int n = Tile::kIn;
-  const int shift = call.doubled ? 1 : 0;
+  const TileRows<Tile> rows(call, place);
   F16 half[n][n];  // rows transformed
   for (int c = 0; c < n; ++c) {
     F16 d[n], v[n];
-    load_column<Tile>(image, call.grid, shift, place.y, place.x - 1 + c, d);
+    rows.load_column(place.x - 1 + c, d);
     Tile::input(d, v);
     for (int r = 0; r < n; ++r) half[r][c] = v[r];
   }
   for (int r = 0; r < n; ++r) {
     F16 v[n];
     Tile::input(half[r], v);
-    for (int c = 0; c < n; ++c) {
-      const int64_t at = (r * n + c) * call.point_stride + offset;
-      if (call.v_bf16 != nullptr) {
-        store_bfloat16(call.v_bf16 + at, v[c]);
-      } else {
-        store(call.v + at, v[c]);
-      }
-    }
+    for (int c = 0; c < n; ++c) store_v((r * n + c) * call.point_stride + offset, v[c]);
   }
 }
 
 template <typename Tile>
 void winograd_input_of(const WinogradInput& call) {
-  const TileGrid& grid = call.grid;
-  const int64_t shift = call.doubled ? 1 : 0;
-  const int64_t image_size = (grid.height >> shift) * (grid.width >> shift) * kLanes;
   for (int64_t i = 0; i < call.count; ++i) {
-    const TilePlace place = place_of(grid, call.first + i);
-    input_tile<Tile>(call, call.x + place.image * image_size, place, i * kLanes);
+    const TilePlace place = place_of(call.grid, call.first + i);
+    if (call.v_bf16 != nullptr) {
+      input_tile<Tile>(call, place, i * kLanes, StoreBfloat16{call.v_bf16});
+    } else {
+      input_tile<Tile>(call, place, i * kLanes, StoreFloat32{call.v});
+    }
   }
 }
 
