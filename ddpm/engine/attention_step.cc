@@ -106,12 +106,7 @@ class AttentionStep : public Step {
 
   void project(const Pass& pass, const Places& places) const {
     const int64_t rows = pass.n * positions_;
-    const auto bring = [&](int64_t first, int64_t, float*, const float** blocks) {
-      for (int64_t b = 0; b < weights_.into.k_blocks(); ++b) {
-        blocks[b] = pass.block(operation_.x, b) + first * kLanes;
-      }
-    };
-    multiply(pass, weights_.into, {.rows = rows, .scratch = 0, .bring = bring},
+    multiply(pass, weights_.into, rows, [&](int64_t b) { return pass.block(operation_.x, b); },
              {.y = {places.into, rows * kLanes}, .bias = weights_.into_bias.data()});
   }
 
@@ -218,12 +213,7 @@ class AttentionStep : public Step {
 
   void finish(const Pass& pass, const Places& places) const {
     const int64_t rows = pass.n * positions_;
-    const auto bring = [&](int64_t first, int64_t, float*, const float** blocks) {
-      for (int64_t b = 0; b < weights_.out.k_blocks(); ++b) {
-        blocks[b] = places.mixed + (b * rows + first) * kLanes;
-      }
-    };
-    multiply(pass, weights_.out, {.rows = rows, .scratch = 0, .bring = bring},
+    multiply(pass, weights_.out, rows, [&](int64_t b) { return places.mixed + b * rows * kLanes; },
              {.y = {pass.block(operation_.y, 0), rows * kLanes},
               .bias = weights_.out_bias.data(),
               .residual = {pass.block(operation_.residual, 0), rows * kLanes},

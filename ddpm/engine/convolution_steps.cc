@@ -160,12 +160,7 @@ class PointwiseStep : public Step {
 
   void run(const Pass& pass) const override {
     const int64_t rows = pass.n * pass.graph.value(operation_.y).pixels();
-    const auto bring = [&](int64_t first, int64_t, float*, const float** blocks) {
-      for (int64_t b = 0; b < weights_.k_blocks(); ++b) {
-        blocks[b] = pass.block(operation_.x, b) + first * kLanes;
-      }
-    };
-    multiply(pass, weights_, {.rows = rows, .scratch = 0, .bring = bring},
+    multiply(pass, weights_, rows, [&](int64_t b) { return pass.block(operation_.x, b); },
              {.y = {pass.block(operation_.y, 0), rows * kLanes}, .bias = bias_.data()});
   }
 

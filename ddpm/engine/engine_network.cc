@@ -55,12 +55,8 @@ class EngineNetwork {
   std::vector<int64_t> labels_;
 };
 
-}  // namespace
-
-CompiledUNet open_engine(const std::filesystem::path& checkpoint,
-                         const EngineNetworkOptions& options) {
-  const ModelFolder folder = find_model_folder(checkpoint, options.weights.ema);
-  const ModelConfig model = read_model_config(folder);
+CompiledUNet compile(const ModelFolder& folder, const ModelConfig& model,
+                     const EngineNetworkOptions& options) {
   const Weights weights(find_weights(folder, options.weights));
   weights.check(model.unet);  // before memory is taken for them
   return CompiledUNet(
@@ -71,11 +67,20 @@ CompiledUNet open_engine(const std::filesystem::path& checkpoint,
        .kept_times = std::min(model.schedule.T, kMostKeptTimes)});
 }
 
+}  // namespace
+
+CompiledUNet open_engine(const std::filesystem::path& checkpoint,
+                         const EngineNetworkOptions& options) {
+  const ModelFolder folder = find_model_folder(checkpoint, options.weights.ema);
+  return compile(folder, read_model_config(folder), options);
+}
+
 Network open_engine_network(const std::filesystem::path& checkpoint,
                             const EngineNetworkOptions& options) {
-  CompiledUNet engine = open_engine(checkpoint, options);
-  check_label(engine.config(), options.label);
-  auto network = std::make_shared<EngineNetwork>(std::move(engine), options.label);
+  const ModelFolder folder = find_model_folder(checkpoint, options.weights.ema);
+  const ModelConfig model = read_model_config(folder);
+  check_label(model.unet, options.label);
+  auto network = std::make_shared<EngineNetwork>(compile(folder, model, options), options.label);
   return [network](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
     (*network)(x, timesteps, output);
   };

@@ -18,7 +18,8 @@ class FunctionRef<Result(Arguments...)> {
   template <typename Function>
   requires(!std::is_same_v<std::remove_cvref_t<Function>, FunctionRef>)
       FunctionRef(const Function& function)  // NOLINT: as a function is passed
-      : object_(std::addressof(function)), call_([](const void* object, Arguments... arguments) {
+      : object_(std::addressof(function)),
+        call_([](const void* object, Arguments... arguments) -> Result {
           return (*static_cast<const Function*>(object))(std::forward<Arguments>(arguments)...);
         }) {}
 

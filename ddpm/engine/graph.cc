@@ -62,12 +62,20 @@ class Builder {
 
   ValueId resized(ValueId x, Size size) {
     if (size == Size::kSame) return x;
-    const bool doubles = size == Size::kDouble;
-    const ValueShape& from = shape(x);
-    const ValueId y = new_value({from.channels, doubles ? from.height * 2 : from.height / 2,
-                                 doubles ? from.width * 2 : from.width / 2});
-    add(ResizeOperation{.x = x, .y = y, .doubles = doubles});
+    const ValueId y = new_value(at_size(shape(x), size));
+    add(ResizeOperation{.x = x, .y = y, .doubles = size == Size::kDouble});
     return y;
+  }
+  static ValueShape at_size(const ValueShape& from, Size size) {
+    switch (size) {
+      case Size::kHalf:
+        return {from.channels, from.height / 2, from.width / 2};
+      case Size::kDouble:
+        return {from.channels, from.height * 2, from.width * 2};
+      case Size::kSame:
+        break;
+    }
+    return from;
   }
 
   // The activations as a list that operations can read.
@@ -171,16 +179,13 @@ class Builder {
       return;
     }
     const ValueId x = now_;
-    now_ = size == Size::kHalf ? new_value({from.channels, halved(from.height), halved(from.width)})
-                               : new_value({from.channels, from.height * 2, from.width * 2});
+    now_ = new_value(at_size(from, size));
     add(ConvolutionOperation{.name = name + ".conv",
                              .x = x,
                              .y = now_,
                              .size = size,
-                             .padding = config_.downsample_padding});
+                             .padding = size == Size::kHalf ? config_.downsample_padding : 1});
   }
-
-  static int64_t halved(int64_t extent) { return extent / 2; }
 
   void middle() {
     const int64_t channels = config_.levels.back().channels;

@@ -90,4 +90,12 @@ void multiply(const Pass& pass, const PackedMatrix& b, const ProductRows& rows,
   });
 }
 
+void multiply(const Pass& pass, const PackedMatrix& b, int64_t rows,
+              FunctionRef<const float*(int64_t block)> block, const ProductEnd& end) {
+  const auto bring = [&](int64_t first, int64_t, float*, const float** blocks) {
+    for (int64_t k = 0; k < b.k_blocks(); ++k) blocks[k] = block(k) + first * kLanes;
+  };
+  multiply(pass, b, {.rows = rows, .scratch = 0, .bring = bring}, end);
+}
+
 }  // namespace ddpm

@@ -43,4 +43,8 @@ ScratchNeed scratch_of_product(const PackedMatrix& b, int64_t scratch_per_row);
 void multiply(const Pass& pass, const PackedMatrix& b, const ProductRows& rows,
               const ProductEnd& end);
 
+// The same where the rows of A lie ready: block b of all of them at block(b).
+void multiply(const Pass& pass, const PackedMatrix& b, int64_t rows,
+              FunctionRef<const float*(int64_t block)> block, const ProductEnd& end);
+
 }  // namespace ddpm

@@ -45,7 +45,7 @@ using TensorSource = std::function<std::vector<float>(const std::string& name)>;
 class PackedMatrix {
  public:
   PackedMatrix() = default;
-  // All 0. `k` is a multiple of 16.
+  // Numbers that are yet to be filled in. `k` is a multiple of 16.
   PackedMatrix(EnginePrecision precision, int64_t matrices, int64_t k, int64_t columns);
 
   // From float32 panels, as many as all matrices have.

@@ -104,16 +104,14 @@ void TimeEmbedding::pack_slots(const Graph& graph, int64_t embedding, const Tens
 }
 
 void TimeEmbedding::multiply(const Kernels& kernels, Workers& workers, const PackedMatrix& matrix,
-                             const float* x, const std::vector<float>& bias, float* y) const {
+                             const float* x, const std::vector<float>& bias, float* y) {
   const int64_t panels = panels_of(matrix.columns());
   const int64_t parts = std::min(panels, 4 * workers.count());
-  const auto** blocks = const_cast<const float**>(blocks_.data());
-  for (int64_t b = 0; b < matrix.k_blocks(); ++b) blocks[b] = x + b * kLanes;
+  for (int64_t b = 0; b < matrix.k_blocks(); ++b) blocks_[static_cast<size_t>(b)] = x + b * kLanes;
   workers.run(parts, [&](int64_t part, int64_t) {
     for (int64_t p = panels * part / parts; p < panels * (part + 1) / parts; ++p) {
       float* c = y + p * kPanelColumns;
-      matrix.multiply(kernels, 0, p, reinterpret_cast<const void* const*>(blocks), 1, c,
-                      c + kLanes);
+      matrix.multiply(kernels, 0, p, blocks_.data(), 1, c, c + kLanes);
       for (int64_t i = 0; i < columns_of_panel(p, matrix.columns()); ++i) {
         c[i] += bias[static_cast<size_t>(p * kPanelColumns + i)];
       }

@@ -39,7 +39,7 @@ class TimeEmbedding {
  private:
   // One product of a row with a matrix, `x` and `y` in full blocks of 16.
   void multiply(const Kernels& kernels, Workers& workers, const PackedMatrix& matrix,
-                const float* x, const std::vector<float>& bias, float* y) const;
+                const float* x, const std::vector<float>& bias, float* y);
   void compute(const Kernels& kernels, Workers& workers, int64_t timestep, int64_t label,
                float* row);
   void find(const Kernels& kernels, Workers& workers, int64_t timestep, int64_t label, float* row);
@@ -56,7 +56,7 @@ class TimeEmbedding {
   std::vector<int64_t> known_;      // of each kept row 1 + its label, 1 without; 0: not computed
   std::vector<float> sinusoid_frequencies_;
   std::vector<float> input_, hidden_, embedding_;  // in full blocks
-  std::vector<const float*> blocks_;
+  std::vector<const void*> blocks_;                // of the row that is multiplied
 };
 
 }  // namespace ddpm

@@ -100,7 +100,7 @@ class WinogradStep : public Step {
     auto* m = scratch.take<float>(points() * m_stride());
     auto* a = scratch.take<const void*>(k_blocks());
     const int64_t count = count_from(pass, first);
-    const int64_t value = precision_ == EnginePrecision::kBFloat16 ? 2 : 4;
+    const int64_t value = size_of_factor(precision_);
     for (int64_t p = 0; p < points(); ++p) {
       for (int64_t b = 0; b < k_blocks(); ++b) {
         a[b] = v + (p * v_stride() + b * kTilesAtOnce * kLanes) * value;
