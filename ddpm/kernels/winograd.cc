@@ -62,14 +62,6 @@ constexpr int64_t kMostPoints = 36;
 
 }  // namespace
 
-void winograd_kernel(WinogradTile tile, const float* g, float* u) {
-  float kernels[9][kLanes] = {};
-  for (int64_t i = 0; i < 9; ++i) kernels[i][0] = g[i];
-  float transformed[kMostPoints][kLanes];
-  transform(tile, kernels, transformed);
-  for (int64_t p = 0; p < point_count(tile); ++p) u[p] = transformed[p][0];
-}
-
 void pack_winograd_panel(WinogradTile tile, const float* weights, int64_t channels_out,
                          int64_t channels_in, int64_t panel, int64_t point_stride, float* u) {
   const int64_t width = columns_of_panel(panel, channels_out);

@@ -75,9 +75,8 @@ struct WinogradOutput {
   float* y;
 };
 
-// U = G g G^T in float64 of one kernel g [3][3], rounded once: point_count values.
-void winograd_kernel(WinogradTile tile, const float* g, float* u);
-
+// U = G g G^T of each kernel g, in float64 and rounded once.
+//
 // One panel of 32 output channels of U for weights [channels_out][channels_in][3][3]: of each point
 // the panel of a packed B of gemm.h, that of point p at u + p * point_stride.
 void pack_winograd_panel(WinogradTile tile, const float* weights, int64_t channels_out,

@@ -225,7 +225,7 @@ TEST(Winograd, ATilesBitsDoNotDependOnThoseBesideIt) {
   }
 }
 
-TEST(WinogradKernel, OfOneNumberIsTheProductOfTheColumnsOfG) {
+TEST(PackWinograd, AKernelOfOneNumberIsTheProductOfTheColumnsOfG) {
   // g has 1 in its middle: G e_1 is the points p / prod (p - p_j), 0 at infinity
   const float g[9] = {0, 0, 0, 0, 1, 0, 0, 0, 0};
   const double a = 0.75, b = 1.5, a2 = a * a, b2 = b * b;
@@ -235,11 +235,12 @@ TEST(WinogradKernel, OfOneNumberIsTheProductOfTheColumnsOfG) {
                             b / (2 * b2 * (b2 - a2)),
                             -b / (2 * b2 * (b2 - a2)),
                             0};
-  float u[36];
-  winograd_kernel(WinogradTile::kF4, g, u);
+  constexpr int64_t kPoint = kLanes * kLanes;  // values of a panel of 1 channel to 1
+  float u[36 * kPoint];
+  pack_winograd_panel(WinogradTile::kF4, g, 1, 1, 0, kPoint, u);
   for (int r = 0; r < 6; ++r) {
     for (int c = 0; c < 6; ++c) {
-      EXPECT_FLOAT_EQ(u[r * 6 + c], static_cast<float>(column[r] * column[c]));
+      EXPECT_FLOAT_EQ(u[(r * 6 + c) * kPoint], static_cast<float>(column[r] * column[c]));
     }
   }
 }
