@@ -146,6 +146,9 @@ TEST_F(EngineNetwork, ALabelThatTheNetworkLacksIsRefused) {
   EXPECT_EQ(said(-1), "network: wanted a label in 0 to 3, its classes, got none");
   made(config_with(0));
   EXPECT_EQ(said(0), "network: it has no classes, got the label 0");
+  // before any weights are read
+  fs::remove(folder_ / kDiffusersWeightsName);
+  EXPECT_EQ(said(0), "network: it has no classes, got the label 0");
 }
 
 TEST_F(EngineNetwork, AWrongShapeIsRefused) {
