@@ -48,8 +48,7 @@ int main(int argc, char** argv) try {
       config, [&](const std::string& name) { return numbers(counts.at(name)); },
       {.max_batch = 2,
        .threads = 1,
-       .precision = std::string(argv[1]) == "bf16" ? ddpm::EnginePrecision::kBFloat16
-                                                   : ddpm::EnginePrecision::kFloat32});
+       .precision = ddpm::value_named(ddpm::kPrecisions, "predict_once", argv[1])});
   const std::vector<float> x = numbers(2 * 3 * 16 * 16);
   const std::vector<int64_t> timesteps = {10, 10};
   std::vector<float> output(x.size());

@@ -40,12 +40,6 @@ int64_t number_of(const std::string& name, const std::string& text, int64_t leas
   return *number;
 }
 
-EnginePrecision precision_of(const std::string& text) {
-  DDPM_CHECK(text == "fp32" || text == "bf16",
-             "engine_server: --precision wanted fp32 or bf16, got '", text, "'");
-  return text == "bf16" ? EnginePrecision::kBFloat16 : EnginePrecision::kFloat32;
-}
-
 Options options_of(const std::vector<std::string>& arguments) {
   DDPM_CHECK(arguments.size() >= 2, "engine_server: wanted CHECKPOINT INPUT, got ",
              arguments.size(), " arguments");
@@ -57,7 +51,7 @@ Options options_of(const std::vector<std::string>& arguments) {
     if (flag == "--timestep") {
       options.timestep = number_of(flag, value, 0);
     } else if (flag == "--precision") {
-      options.engine.precision = precision_of(value);
+      options.engine.precision = value_named(kPrecisions, "engine_server: --precision", value);
     } else if (flag == "--threads") {
       options.engine.threads = number_of(flag, value, 0);
     } else if (flag == "--max-batch") {

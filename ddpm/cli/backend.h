@@ -15,6 +15,8 @@
 #include "ddpm/checkpoints/model_folder.h"
 #include "ddpm/checkpoints/train_config.h"
 #include "ddpm/diffusion/network.h"
+#include "ddpm/formats/precision.h"
+#include "ddpm/formats/unet_call.h"
 
 namespace ddpm {
 
@@ -23,9 +25,9 @@ struct ExecutorOptions {
   WeightsChoice weights;
   std::string executor = "auto";  // "engine", "libtorch"
   std::string device = "cpu";     // "cpu", "auto", "cuda", "cuda:N"
-  std::string precision = "fp32";
-  int64_t threads = 0;  // 0: one for each core
-  int64_t label = -1;   // the class of all images; -1: the network has no classes
+  Precision precision = Precision::kFloat32;
+  int64_t threads = 0;       // 0: one for each core
+  int64_t label = kNoLabel;  // the class of all images; kNoLabel: the network has no classes
 };
 
 // What `train` was asked for.

@@ -33,12 +33,10 @@ std::string choose_executor(const std::string& command, const ExecutorOptions& o
 Network open_network(const std::string& executor, const std::filesystem::path& checkpoint,
                      const ExecutorOptions& options, const Backend& backend) {
   if (executor == kEngine) {
-    return open_engine_network(
-        checkpoint, {.weights = options.weights,
-                     .precision = options.precision == "bf16" ? EnginePrecision::kBFloat16
-                                                              : EnginePrecision::kFloat32,
-                     .threads = options.threads,
-                     .label = options.label});
+    return open_engine_network(checkpoint, {.weights = options.weights,
+                                            .precision = options.precision,
+                                            .threads = options.threads,
+                                            .label = options.label});
   }
   if (!backend.open_network) throw NeedsTorch();
   return backend.open_network(checkpoint, options);

@@ -75,9 +75,9 @@ ExecutorOptions executor_options(const ModelFlags& flags) {
   return {.weights = {.ema = flags.weights == "ema", .variant = flags.variant},
           .executor = flags.executor,
           .device = flags.device,
-          .precision = flags.precision,
+          .precision = value_named(kPrecisions, "--precision", flags.precision),
           .threads = flags.threads,
-          .label = flags.label.value_or(-1)};
+          .label = flags.label.value_or(kNoLabel)};
 }
 
 Model open_model(const std::string& command, const ModelFlags& flags, const Backend& backend) {

@@ -33,8 +33,7 @@ Opened open(const std::filesystem::path& checkpoint, const ExecutorOptions& opti
     network->parameters().copy_one(k, values);
   });
   network->to(device);
-  return {network, device,
-          options.precision == "bf16" ? Precision::kBFloat16 : Precision::kFloat32};
+  return {network, device, options.precision};
 }
 
 }  // namespace

@@ -80,8 +80,8 @@ class AttentionStep : public Step {
     int64_t count;
   };
 
-  EnginePrecision precision() const { return weights_.into.precision(); }
-  bool narrow() const { return precision() == EnginePrecision::kBFloat16; }
+  Precision precision() const { return weights_.into.precision(); }
+  bool narrow() const { return precision() == Precision::kBFloat16; }
   int64_t head_lanes() const { return weights_.head_blocks * kLanes; }
   int64_t filled_positions() const { return blocks_of(positions_) * kLanes; }
   int64_t into_size(int64_t n) const {

@@ -88,7 +88,7 @@ class Rows {
     return begin / kLanes;
   }
 
-  PackedMatrix packed(EnginePrecision precision, int64_t in) const {
+  PackedMatrix packed(Precision precision, int64_t in) const {
     const int64_t k = blocks_of(in) * kLanes, columns = std::ssize(rows_);
     std::vector<float> panels(static_cast<size_t>(packed_size(k, columns)));
     pack_panels(
@@ -122,8 +122,7 @@ class Rows {
 };
 
 // The last layer, whose input has each head filled up.
-PackedMatrix pack_out(EnginePrecision precision, const Linear& o, int64_t heads,
-                      int64_t head_channels) {
+PackedMatrix pack_out(Precision precision, const Linear& o, int64_t heads, int64_t head_channels) {
   const int64_t filled = blocks_of(head_channels) * kLanes;
   std::vector<float> panels(static_cast<size_t>(packed_size(heads * filled, o.out())));
   pack_panels(
@@ -140,7 +139,7 @@ PackedMatrix pack_out(EnginePrecision precision, const Linear& o, int64_t heads,
 
 }  // namespace
 
-AttentionWeights make_attention_weights(EnginePrecision precision, const std::string& name,
+AttentionWeights make_attention_weights(Precision precision, const std::string& name,
                                         int64_t channels, int64_t heads, int64_t head_channels,
                                         const TensorSource& tensors) {
   Linear q(name + ".to_q", channels, tensors);

@@ -36,7 +36,7 @@ struct AttentionWeights {
 };
 
 // Reads name.to_q, to_k, to_v and to_out.0.
-AttentionWeights make_attention_weights(EnginePrecision precision, const std::string& name,
+AttentionWeights make_attention_weights(Precision precision, const std::string& name,
                                         int64_t channels, int64_t heads, int64_t head_channels,
                                         const TensorSource& tensors);
 

@@ -19,7 +19,7 @@ namespace ddpm {
 struct EngineOptions {
   int64_t max_batch = 16;  // images that a call may bring
   int64_t threads = 0;     // 0: one for each core
-  EnginePrecision precision = EnginePrecision::kFloat32;
+  Precision precision = Precision::kFloat32;
   int64_t kept_times = 1000;  // timesteps below this are embedded once: T of the process
   CpuPath path = choose_cpu_path();
 };

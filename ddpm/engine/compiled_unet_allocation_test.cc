@@ -87,7 +87,7 @@ TEST_F(Allocations, APredictionMakesNone) {
     SomeImages images = some_images(config, 5, seed);
     std::vector<float> output(
         static_cast<size_t>(5 * config.output_channels() * config.height * config.width));
-    for (const auto precision : {EnginePrecision::kFloat32, EnginePrecision::kBFloat16}) {
+    for (const auto precision : {Precision::kFloat32, Precision::kBFloat16}) {
       CompiledUNet engine(config, golden_source(config),
                           {.max_batch = 5, .threads = 3, .precision = precision});
       for (const int64_t n : {5, 1, 5}) {  // the first call too, which computes the times' rows

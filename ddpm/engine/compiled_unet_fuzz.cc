@@ -170,7 +170,7 @@ void run(Bytes& bytes) {
   const ddpm::EngineOptions options{
       .max_batch = 4,  // of 5 that may be asked for
       .threads = call.threads,
-      .precision = static_cast<ddpm::EnginePrecision>(bytes.below(2)),
+      .precision = static_cast<ddpm::Precision>(bytes.below(2)),
       .kept_times = bytes.below(3),
       .path = paths[static_cast<size_t>(bytes.below(std::ssize(paths)))]};
   Numbers numbers(bytes);

@@ -87,7 +87,7 @@ TEST(CompiledUNet, InBfloat16AnyNetworkIsThatToItsRounding) {
     for (const CpuPath path : available_cpu_paths()) {
       CompiledUNet engine(
           config, tensors,
-          {.max_batch = 2, .threads = 1, .precision = EnginePrecision::kBFloat16, .path = path});
+          {.max_batch = 2, .threads = 1, .precision = Precision::kBFloat16, .path = path});
       EXPECT_LE(deviation(predict(engine, images), wanted), 5e-2)
           << "some_unet(" << seed << ", 4) " << name_of(path);
     }
@@ -147,7 +147,7 @@ TEST(CompiledUNet, AnImageHasTheSameBitsInAnyBatchAtAnyPlaceAndWithAnyThreads) {
     const TensorSource tensors = golden_source(config);
     const SomeImages images = some_images(config, 16, seed);
     for (const CpuPath path : available_cpu_paths()) {
-      for (const auto precision : {EnginePrecision::kFloat32, EnginePrecision::kBFloat16}) {
+      for (const auto precision : {Precision::kFloat32, Precision::kBFloat16}) {
         expect_same_bits_anywhere(config, tensors, images, {.precision = precision, .path = path});
       }
     }

@@ -19,7 +19,7 @@ namespace {
 constexpr int64_t kTaps = 9;
 
 // The matrix [kTaps * blocks * 16][out] of weights [out][in][3][3], taps outermost.
-PackedMatrix pack_taps(EnginePrecision precision, const std::vector<float>& weights, int64_t in,
+PackedMatrix pack_taps(Precision precision, const std::vector<float>& weights, int64_t in,
                        int64_t out) {
   const int64_t channels = blocks_of(in) * kLanes;
   std::vector<float> panels(static_cast<size_t>(packed_size(kTaps * channels, out)));
@@ -43,7 +43,7 @@ class EntryStep : public Step {
     const int64_t out = engine.graph.value(operation_.y).channels;
     channels_ = std::ssize(weights) / (out * kTaps);
     // float32 in any case: it is a thousandth of the work
-    weights_ = pack_linear(EnginePrecision::kFloat32, weights, channels_ * kTaps, out);
+    weights_ = pack_linear(Precision::kFloat32, weights, channels_ * kTaps, out);
   }
 
   ScratchNeed scratch() const override {

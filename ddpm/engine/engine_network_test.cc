@@ -89,7 +89,7 @@ std::vector<float> answer(const Network& network, const UNetConfig& config,
 
 // The same from the tensors themselves.
 std::vector<float> engine_answer(const UNetConfig& config, const SomeImages& images,
-                                 EnginePrecision precision = EnginePrecision::kFloat32) {
+                                 Precision precision = Precision::kFloat32) {
   CompiledUNet engine(config, golden_source(config),
                       {.max_batch = images.count, .threads = 1, .precision = precision});
   return predict(engine, images);
@@ -102,7 +102,7 @@ TEST_F(EngineNetwork, ACheckpointIsItsTensorsInTheEngine) {
   EXPECT_EQ(answer(open_engine_network(folder_), config, images), engine_answer(config, images));
   EXPECT_EQ(answer(open_engine_network(folder_ / "unet"), config, images),  // a network alone
             engine_answer(config, images));
-  const auto narrow = EnginePrecision::kBFloat16;
+  const auto narrow = Precision::kBFloat16;
   EXPECT_EQ(answer(open_engine_network(folder_, {.precision = narrow}), config, images),
             engine_answer(config, images, narrow));
 }

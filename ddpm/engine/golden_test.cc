@@ -65,7 +65,7 @@ TEST(EngineGolden, InBfloat16TheOutputIsThatToItsRounding) {
   for (const CpuPath path : available_cpu_paths()) {
     for (const auto& [name, golden] : golden_unet_files(DDPM_SOURCE_DIR)) {
       const EngineOptions options{
-          .max_batch = 2, .threads = 1, .precision = EnginePrecision::kBFloat16, .path = path};
+          .max_batch = 2, .threads = 1, .precision = Precision::kBFloat16, .path = path};
       const double error = deviation(output_of(golden, options), golden);
       EXPECT_LE(error, 5e-2) << name << ' ' << name_of(path);
       EXPECT_GE(error, 1e-4) << name << ' ' << name_of(path);  // it is bfloat16

@@ -71,7 +71,7 @@ void multiply(const Pass& pass, const PackedMatrix& b, const ProductRows& rows,
     auto* wide = scratch.take<const float*>(b.k_blocks());
     auto* blocks = scratch.take<const void*>(b.k_blocks());
     rows.bring(first, count, made, wide);
-    if (b.precision() == EnginePrecision::kBFloat16) {
+    if (b.precision() == Precision::kBFloat16) {
       auto* values = scratch.take<uint16_t>(kProductRows * b.k_blocks() * kLanes);
       narrow(pass.kernels, b.k_blocks(), count, wide, values, blocks);
     } else {

@@ -7,7 +7,7 @@ namespace ddpm {
 void multiply_panel(const Kernels& kernels, const PanelProduct& product) {
   const int64_t at = panel_offset(product.panel, product.k_blocks * kLanes);
   const int64_t width = columns_of_panel(product.panel, product.columns);
-  if (product.precision == EnginePrecision::kFloat32) {
+  if (product.precision == Precision::kFloat32) {
     kernels.gemm({.a = reinterpret_cast<const float* const*>(product.a),
                   .k_blocks = product.k_blocks,
                   .b = reinterpret_cast<const float*>(product.b) + at,
@@ -24,7 +24,7 @@ void multiply_panel(const Kernels& kernels, const PanelProduct& product) {
   }
 }
 
-PackedMatrix::PackedMatrix(EnginePrecision precision, int64_t matrices, int64_t k, int64_t columns)
+PackedMatrix::PackedMatrix(Precision precision, int64_t matrices, int64_t k, int64_t columns)
     : precision_(precision),
       matrices_(matrices),
       k_(k),
@@ -33,7 +33,7 @@ PackedMatrix::PackedMatrix(EnginePrecision precision, int64_t matrices, int64_t 
 
 void PackedMatrix::fill(const float* panels) {
   const int64_t size = packed_size(k_, columns_);
-  if (precision_ == EnginePrecision::kFloat32) {
+  if (precision_ == Precision::kFloat32) {
     std::copy_n(panels, matrices_ * size, memory_.as<float>());
     return;
   }
@@ -44,7 +44,7 @@ void PackedMatrix::fill(const float* panels) {
 
 void PackedMatrix::fill_panel(int64_t panel, FunctionRef<void(int64_t stride, float* to)> make) {
   const int64_t size = packed_size(k_, columns_), at = panel_offset(panel, k_);
-  if (precision_ == EnginePrecision::kFloat32) {
+  if (precision_ == Precision::kFloat32) {
     make(size, memory_.as<float>() + at);
     return;
   }
@@ -71,7 +71,7 @@ void PackedMatrix::multiply(const Kernels& kernels, int64_t matrix, int64_t pane
                            .c1 = c1});
 }
 
-PackedMatrix pack_linear(EnginePrecision precision, const std::vector<float>& weights, int64_t in,
+PackedMatrix pack_linear(Precision precision, const std::vector<float>& weights, int64_t in,
                          int64_t out) {
   const int64_t k = blocks_of(in) * kLanes;
   std::vector<float> panels(static_cast<size_t>(packed_size(k, out)));

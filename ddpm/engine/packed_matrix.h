@@ -9,23 +9,19 @@
 
 #include "ddpm/engine/function_ref.h"
 #include "ddpm/engine/memory.h"
+#include "ddpm/formats/precision.h"
 #include "ddpm/kernels/kernels.h"
 
 namespace ddpm {
 
-enum class EnginePrecision {
-  kFloat32,
-  kBFloat16,  // products of bfloat16 numbers, sums in float32; the rest is float32
-};
-
 // Bytes of a number that is multiplied.
-constexpr int64_t size_of_factor(EnginePrecision precision) {
-  return precision == EnginePrecision::kFloat32 ? 4 : 2;
+constexpr int64_t size_of_factor(Precision precision) {
+  return precision == Precision::kFloat32 ? 4 : 2;
 }
 
 // One panel's product, see kernels/gemm.h, in either number type.
 struct PanelProduct {
-  EnginePrecision precision;
+  Precision precision;
   const void* const* a;  // a pointer for each block of k, to numbers of the precision
   int64_t k_blocks;
   const std::byte* b;  // the matrix that the panel is of
@@ -46,14 +42,14 @@ class PackedMatrix {
  public:
   PackedMatrix() = default;
   // Numbers that are yet to be filled in. `k` is a multiple of 16.
-  PackedMatrix(EnginePrecision precision, int64_t matrices, int64_t k, int64_t columns);
+  PackedMatrix(Precision precision, int64_t matrices, int64_t k, int64_t columns);
 
   // From float32 panels, as many as all matrices have.
   void fill(const float* panels);
   // Panel `panel` of every matrix: make(stride, to) writes that of matrix m at to + m * stride.
   void fill_panel(int64_t panel, FunctionRef<void(int64_t stride, float* to)> make);
 
-  EnginePrecision precision() const { return precision_; }
+  Precision precision() const { return precision_; }
   int64_t k_blocks() const { return k_ / kLanes; }
   int64_t columns() const { return columns_; }
   int64_t bytes() const { return memory_.size(); }
@@ -63,7 +59,7 @@ class PackedMatrix {
                 int64_t rows, float* c0, float* c1) const;
 
  private:
-  EnginePrecision precision_ = EnginePrecision::kFloat32;
+  Precision precision_ = Precision::kFloat32;
   int64_t matrices_ = 0;
   int64_t k_ = 0;
   int64_t columns_ = 0;
@@ -71,7 +67,7 @@ class PackedMatrix {
 };
 
 // A packed [in][out] of the weights [out][in] of a linear layer or 1x1 convolution.
-PackedMatrix pack_linear(EnginePrecision precision, const std::vector<float>& weights, int64_t in,
+PackedMatrix pack_linear(Precision precision, const std::vector<float>& weights, int64_t in,
                          int64_t out);
 
 }  // namespace ddpm

@@ -18,7 +18,7 @@ namespace ddpm {
 // What all steps of one engine share.
 struct Engine {
   const Graph& graph;
-  EnginePrecision precision;
+  Precision precision;
   int64_t max_batch;
 };
 

@@ -59,7 +59,7 @@ TimeEmbedding::TimeEmbedding(const UNetConfig& config, const Graph& graph, int64
       known_(static_cast<size_t>(kept), 0),
       sinusoid_frequencies_(frequencies(config.base_channels(), config.frequency_shift)) {
   const int64_t base = config.base_channels(), embedding = config.embedding_channels();
-  constexpr auto kPrecision = EnginePrecision::kFloat32;  // a row is computed once
+  constexpr auto kPrecision = Precision::kFloat32;  // a row is computed once
   first_ = pack_linear(kPrecision, tensors("time_embedding.linear_1.weight"), base, embedding);
   second_ =
       pack_linear(kPrecision, tensors("time_embedding.linear_2.weight"), embedding, embedding);
@@ -99,7 +99,7 @@ void TimeEmbedding::pack_slots(const Graph& graph, int64_t embedding, const Tens
     }
     row += slot.channels;
   }
-  slots_ = PackedMatrix(EnginePrecision::kFloat32, 1, k, row_size_);
+  slots_ = PackedMatrix(Precision::kFloat32, 1, k, row_size_);
   slots_.fill(whole.data());
 }
 

@@ -32,7 +32,7 @@ class WinogradStep : public Step {
         shape_(engine.graph.value(operation_.y)),
         tile_(tile_for(shape_)) {
     const bool narrow = shape_.channels <= kLanes;  // float32 in any case: it is little work
-    precision_ = narrow ? EnginePrecision::kFloat32 : engine.precision;
+    precision_ = narrow ? Precision::kFloat32 : engine.precision;
     if (operation_.slot == kNoSlot) bias_ = padded(tensors(operation_.name + ".bias"));
     pack(tensors(operation_.name + ".weight"));
   }
@@ -82,7 +82,7 @@ class WinogradStep : public Step {
   }
 
   void transform(const Pass& pass, int64_t first, int64_t block, std::byte* v) const {
-    const bool narrow = precision_ == EnginePrecision::kBFloat16;
+    const bool narrow = precision_ == Precision::kBFloat16;
     const int64_t at = block * kTilesAtOnce * kLanes;
     pass.kernels.winograd_input({.grid = grid(pass),
                                  .doubled = operation_.size == Size::kDouble,
@@ -155,7 +155,7 @@ class WinogradStep : public Step {
   int64_t in_;
   ValueShape shape_;
   WinogradTile tile_;
-  EnginePrecision precision_ = EnginePrecision::kFloat32;
+  Precision precision_ = Precision::kFloat32;
   std::vector<float> bias_;
   PackedMatrix weights_;
 };

@@ -6,16 +6,12 @@
 #include <memory>
 
 #include "ddpm/diffusion/network.h"
+#include "ddpm/formats/precision.h"
 #include "ddpm/formats/unet_call.h"
 #include "ddpm/models/unet.h"
 #include "ddpm/tensor/tensor.h"
 
 namespace ddpm {
-
-enum class Precision {
-  kFloat32,
-  kBFloat16,  // products in bfloat16, sums and normalisations in float32
-};
 
 // Calls unet, which is on `device`, in evaluation mode and without gradients, whichever thread
 // calls.
