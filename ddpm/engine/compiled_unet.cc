@@ -9,6 +9,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/engine/step.h"
 #include "ddpm/engine/time_embedding.h"
+#include "ddpm/engine/transformed_kernels.h"
 #include "ddpm/formats/unet_call.h"
 
 namespace ddpm {
@@ -21,6 +22,8 @@ const EngineOptions& checked(const EngineOptions& options) {
   DDPM_CHECK(options.max_batch >= 1 && options.max_batch <= kMostImages,
              "engine: max_batch: wanted 1 to ", kMostImages, ", got ", options.max_batch);
   DDPM_CHECK(options.threads >= 0, "engine: threads: wanted at least 0, got ", options.threads);
+  DDPM_CHECK(options.most_transformed >= 0, "engine: most_transformed: wanted at least 0, got ",
+             options.most_transformed);
   DDPM_CHECK(options.kept_times >= 0, "engine: kept_times: wanted at least 0, got ",
              options.kept_times);
   return options;
@@ -103,7 +106,12 @@ struct CompiledUNet::Implementation {
   }
 
   void make_steps(const TensorSource& tensors) {
-    const Engine engine{graph, options.precision, options.max_batch};
+    const Engine engine{.graph = graph,
+                        .kernels = kernels,
+                        .precision = options.precision,
+                        .max_batch = options.max_batch,
+                        .keep_transformed = transformed_bytes(graph, options.precision) <=
+                                            options.most_transformed};
     steps.resize(graph.operations.size());
     const int64_t count = std::ssize(steps);
     for_each(workers, count + 1, [&](int64_t i) {

@@ -21,6 +21,9 @@ struct EngineOptions {
   int64_t threads = 0;     // 0: one for each core
   Precision precision = Precision::kFloat32;
   int64_t kept_times = 1000;  // timesteps below this are embedded once: T of the process
+  // Transformed kernels of all 3x3 convolutions are kept if they take at most so many bytes;
+  // otherwise they are made at each call, which takes less memory and longer for few pixels.
+  int64_t most_transformed = int64_t{384} << 20;
   CpuPath path = choose_cpu_path();
 };
 

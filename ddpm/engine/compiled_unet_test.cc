@@ -187,6 +187,30 @@ TEST(CompiledUNet, ItsBitsDoNotDependOnWhichTimesAreKept) {
   }
 }
 
+// 16 images of the largest one are tiles enough to make them for all tiles at once.
+TEST(CompiledUNet, ItsBitsDoNotDependOnWhetherTransformedKernelsAreKept) {
+  for (const uint64_t seed : {2, 5, 12}) {
+    SCOPED_TRACE(concat("some_unet(", seed, ")"));
+    const UNetConfig config = some_unet(seed);
+    const TensorSource tensors = golden_source(config);
+    const SomeImages images = some_images(config, 16, seed);
+    for (const auto precision : {Precision::kFloat32, Precision::kBFloat16}) {
+      EngineOptions options{.precision = precision};
+      const std::vector<float> wanted = alone(config, tensors, images, options);
+      const int64_t kept = CompiledUNet(config, tensors, options).weight_bytes();
+      options.most_transformed = 0;
+      for (const int64_t threads : {1, 2, 3}) {
+        options.threads = threads;
+        CompiledUNet engine(config, tensors, options);
+        EXPECT_LT(engine.weight_bytes(), kept);
+        for (const int64_t n : {16, 1, 3}) {
+          expect_same_bits(engine, images, wanted, n, static_cast<uint64_t>(n + 100 * threads));
+        }
+      }
+    }
+  }
+}
+
 TEST(CompiledUNet, AKeptTimeIsNotTakenForThatOfAnotherLabel) {
   const UNetConfig config = some_unet_with([](const UNetConfig& it) { return it.classes > 1; });
   SomeImages images = some_images(config, 1, 1);

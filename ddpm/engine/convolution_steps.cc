@@ -16,8 +16,6 @@ std::vector<float> padded(const std::vector<float>& values) {
 
 namespace {
 
-constexpr int64_t kTaps = 9;
-
 // The matrix [kTaps * blocks * 16][out] of weights [out][in][3][3], taps outermost.
 PackedMatrix pack_taps(Precision precision, const std::vector<float>& weights, int64_t in,
                        int64_t out) {

@@ -18,8 +18,10 @@ namespace ddpm {
 // What all steps of one engine share.
 struct Engine {
   const Graph& graph;
+  const Kernels& kernels;
   Precision precision;
   int64_t max_batch;
+  bool keep_transformed;  // U of Winograd's algorithm, see transformed_kernels.h
 };
 
 // Bytes that a step needs while it runs, beside activations.

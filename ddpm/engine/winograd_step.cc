@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "ddpm/engine/function_ref.h"
 #include "ddpm/engine/steps_internal.h"
+#include "ddpm/engine/transformed_kernels.h"
 
 namespace ddpm {
 
@@ -16,38 +18,42 @@ constexpr int64_t kPanelsAtOnce = 2;  // whose products are kept between the tra
 // Planes of a multiple of 4 KiB would all fall into the same lines of the cache.
 constexpr int64_t kPadding = kLanes;
 
-// Larger tiles save products, but their transformed weights are four times the weights: where few
-// pixels share them, reading them takes longer than that. docs/engine.md has the measurement. The
-// choice may not depend on the number of images, or their bits would.
-WinogradTile tile_for(const ValueShape& shape) {
-  constexpr int64_t kFewPixels = 64;
-  return shape.pixels() <= kFewPixels ? WinogradTile::kF2 : WinogradTile::kF4;
+// Whether U, which is not kept, is made for all blocks of a call at once.
+bool fits(int64_t size_of_u) {
+  constexpr int64_t kCache = int64_t{24} << 20;
+  return size_of_u <= kCache;
 }
 
 class WinogradStep : public Step {
  public:
   WinogradStep(const Engine& engine, ConvolutionOperation operation, const TensorSource& tensors)
       : operation_(std::move(operation)),
+        max_batch_(engine.max_batch),
         in_(engine.graph.value(operation_.x).channels),
         shape_(engine.graph.value(operation_.y)),
-        tile_(tile_for(shape_)) {
-    const bool narrow = shape_.channels <= kLanes;  // float32 in any case: it is little work
-    precision_ = narrow ? Precision::kFloat32 : engine.precision;
+        tile_(tile_for(shape_)),
+        precision_(precision_for(engine.precision, shape_)) {
     if (operation_.slot == kNoSlot) bias_ = padded(tensors(operation_.name + ".bias"));
-    pack(tensors(operation_.name + ".weight"));
+    u_ = TransformedKernels(engine.kernels, engine.precision, engine.keep_transformed,
+                            tensors(operation_.name + ".weight"), in_, shape_);
   }
 
   ScratchNeed scratch() const override {
-    return {.shared = size_of_v(), .per_worker = size_of_v() + size_of_m() + pointer_bytes()};
+    const bool all_at_once = !u_.kept() && blocks_of_tiles(max_batch_) > 1 && fits(u_.all_bytes());
+    return {.shared = std::max(size_of_v(), all_at_once ? u_.all_bytes() : 0),
+            .per_worker =
+                size_of_v() + size_of_m() + pointer_bytes() + (u_.kept() ? 0 : u_.piece_bytes())};
   }
-  int64_t weight_bytes() const override { return weights_.bytes(); }
+  int64_t weight_bytes() const override { return u_.bytes(); }
 
-  // A block of tiles is the work of one worker if there are enough of them; otherwise all share
-  // each block: first its transform, then the panels of its products.
+  // A block of tiles is the work of one worker if there are enough of them; U, if it is not kept,
+  // is then made for all. Otherwise all workers share each block: first its transform, then the
+  // panels of its products, each made with its panel of U.
   void run(const Pass& pass) const override {
-    const int64_t tiles = grid(pass).tiles();
-    const int64_t blocks = (tiles + kTilesAtOnce - 1) / kTilesAtOnce;
-    if (blocks >= 2 * pass.workers.count() || pass.workers.count() == 1) {
+    const int64_t blocks = blocks_of_tiles(pass.n);
+    const bool enough = blocks > 1 && blocks >= 2 * pass.workers.count();
+    if (enough && (u_.kept() || fits(u_.all_bytes()))) {
+      if (!u_.kept()) make_u(pass);
       pass.workers.run(blocks, [&](int64_t part, int64_t worker) {
         whole_block(pass, part * kTilesAtOnce, worker);
       });
@@ -65,26 +71,25 @@ class WinogradStep : public Step {
   int64_t size_of_m() const { return Scratch::size_of<float>(points() * m_stride()); }
   int64_t pointer_bytes() const { return Scratch::size_of<const void*>(k_blocks()); }
 
-  TileGrid grid(const Pass& pass) const { return {tile_, pass.n, shape_.height, shape_.width}; }
-
-  void pack(const std::vector<float>& weights) {
-    const int64_t k = k_blocks() * kLanes;
-    weights_ = PackedMatrix(precision_, points(), k, shape_.channels);
-    for (int64_t panel = 0; panel < panels_of(shape_.channels); ++panel) {
-      weights_.fill_panel(panel, [&](int64_t stride, float* to) {
-        pack_winograd_panel(tile_, weights.data(), shape_.channels, in_, panel, stride, to);
-      });
-    }
+  TileGrid grid(int64_t images) const { return {tile_, images, shape_.height, shape_.width}; }
+  int64_t blocks_of_tiles(int64_t images) const {
+    return (grid(images).tiles() + kTilesAtOnce - 1) / kTilesAtOnce;
+  }
+  int64_t count_from(const Pass& pass, int64_t first) const {
+    return std::min(kTilesAtOnce, grid(pass.n).tiles() - first);
   }
 
-  int64_t count_from(const Pass& pass, int64_t first) const {
-    return std::min(kTilesAtOnce, grid(pass).tiles() - first);
+  void make_u(const Pass& pass) const {
+    pass.workers.run(u_.panels() * u_.pairs(), [&](int64_t part, int64_t) {
+      const int64_t panel = part / u_.pairs(), pair = part % u_.pairs();
+      u_.make_piece(pass.kernels, panel, pair, pass.shared + u_.offset_of_piece(panel, pair));
+    });
   }
 
   void transform(const Pass& pass, int64_t first, int64_t block, std::byte* v) const {
     const bool narrow = precision_ == Precision::kBFloat16;
     const int64_t at = block * kTilesAtOnce * kLanes;
-    pass.kernels.winograd_input({.grid = grid(pass),
+    pass.kernels.winograd_input({.grid = grid(pass.n),
                                  .doubled = operation_.size == Size::kDouble,
                                  .x = pass.block(operation_.x, block),
                                  .first = first,
@@ -94,32 +99,53 @@ class WinogradStep : public Step {
                                  .point_stride = v_stride()});
   }
 
-  // The products of the panels [first_panel, last_panel) and what becomes of them.
-  void multiply_panels(const Pass& pass, int64_t first, const std::byte* v, int64_t first_panel,
-                       int64_t last_panel, Scratch scratch) const {
-    auto* m = scratch.take<float>(points() * m_stride());
-    auto* a = scratch.take<const void*>(k_blocks());
-    const int64_t count = count_from(pass, first);
-    const int64_t value = size_of_factor(precision_);
-    for (int64_t p = 0; p < points(); ++p) {
+  // The panels [first, last) of the products of the tiles in V.
+  struct Panels {
+    int64_t first_tile;
+    const std::byte* v;
+    int64_t first;
+    int64_t last;
+    float* m;
+    const void** rows;  // of V, for the products
+  };
+
+  // The products of one pair of rows of points, with the piece of U of each panel.
+  void multiply_pair(const Pass& pass, const Panels& panels, int64_t pair,
+                     FunctionRef<const std::byte*(int64_t panel)> piece) const {
+    const int64_t value = size_of_factor(precision_), extent = input_extent(tile_);
+    for (int64_t p = 0; p < 2 * extent; ++p) {
+      const int64_t which = p / extent, column = p % extent;
+      const int64_t point = row_of_pair(tile_, pair, which) * extent + column;
       for (int64_t b = 0; b < k_blocks(); ++b) {
-        a[b] = v + (p * v_stride() + b * kTilesAtOnce * kLanes) * value;
+        panels.rows[b] = panels.v + (point * v_stride() + b * kTilesAtOnce * kLanes) * value;
       }
-      for (int64_t panel = first_panel; panel < last_panel; ++panel) {
-        float* c = m + p * m_stride() + (panel - first_panel) * 2 * kTilesAtOnce * kLanes;
-        weights_.multiply(pass.kernels, p, panel, a, count, c, c + kTilesAtOnce * kLanes);
+      for (int64_t panel = panels.first; panel < panels.last; ++panel) {
+        float* c =
+            panels.m + point * m_stride() + (panel - panels.first) * 2 * kTilesAtOnce * kLanes;
+        u_.multiply(pass.kernels, {.piece = piece(panel),
+                                   .panel = panel,
+                                   .which = which,
+                                   .column = column,
+                                   .v = panels.rows,
+                                   .rows = count_from(pass, panels.first_tile),
+                                   .c0 = c,
+                                   .c1 = c + kTilesAtOnce * kLanes});
       }
     }
-    const int64_t blocks = std::min(2 * last_panel, blocks_of(shape_.channels));
-    for (int64_t b = 2 * first_panel; b < blocks; ++b) {
-      transform_back(pass, first, b, m + (b - 2 * first_panel) * kTilesAtOnce * kLanes);
+  }
+
+  void transform_back(const Pass& pass, const Panels& panels) const {
+    const int64_t blocks = std::min(2 * panels.last, blocks_of(shape_.channels));
+    for (int64_t b = 2 * panels.first; b < blocks; ++b) {
+      transform_back(pass, panels.first_tile, b,
+                     panels.m + (b - 2 * panels.first) * kTilesAtOnce * kLanes);
     }
   }
 
   void transform_back(const Pass& pass, int64_t first, int64_t block, const float* m) const {
     const bool timed = operation_.slot != kNoSlot;
     const float* bias = timed ? pass.time + pass.graph.slot(operation_.slot).offset : bias_.data();
-    pass.kernels.winograd_output({.grid = grid(pass),
+    pass.kernels.winograd_output({.grid = grid(pass.n),
                                   .m = m,
                                   .point_stride = m_stride(),
                                   .first = first,
@@ -136,28 +162,46 @@ class WinogradStep : public Step {
   void whole_block(const Pass& pass, int64_t first, int64_t worker) const {
     Scratch scratch(pass.scratch_of(worker));
     auto* v = scratch.take<std::byte>(size_of_v());
+    auto* m = scratch.take<float>(points() * m_stride());
+    auto* rows = scratch.take<const void*>(k_blocks());
+    const std::byte* u = u_.kept() ? u_.all() : pass.shared;
     for (int64_t b = 0; b < k_blocks(); ++b) transform(pass, first, b, v);
-    const int64_t panels = panels_of(shape_.channels);
-    for (int64_t p = 0; p < panels; p += kPanelsAtOnce) {
-      multiply_panels(pass, first, v, p, std::min(p + kPanelsAtOnce, panels), scratch);
+    for (int64_t p = 0; p < u_.panels(); p += kPanelsAtOnce) {
+      const Panels panels{first, v, p, std::min(p + kPanelsAtOnce, u_.panels()), m, rows};
+      for (int64_t pair = 0; pair < u_.pairs(); ++pair) {
+        multiply_pair(pass, panels, pair,
+                      [&](int64_t panel) { return u + u_.offset_of_piece(panel, pair); });
+      }
+      transform_back(pass, panels);
     }
   }
 
   void shared_block(const Pass& pass, int64_t first) const {
     pass.workers.run(k_blocks(),
                      [&](int64_t block, int64_t) { transform(pass, first, block, pass.shared); });
-    pass.workers.run(panels_of(shape_.channels), [&](int64_t panel, int64_t worker) {
-      multiply_panels(pass, first, pass.shared, panel, panel + 1, Scratch(pass.scratch_of(worker)));
+    pass.workers.run(u_.panels(), [&](int64_t panel, int64_t worker) {
+      Scratch scratch(pass.scratch_of(worker));
+      auto* m = scratch.take<float>(points() * m_stride());
+      auto* rows = scratch.take<const void*>(k_blocks());
+      auto* piece = u_.kept() ? nullptr : scratch.take<std::byte>(u_.piece_bytes());
+      const Panels panels{first, pass.shared, panel, panel + 1, m, rows};
+      for (int64_t pair = 0; pair < u_.pairs(); ++pair) {
+        if (piece != nullptr) u_.make_piece(pass.kernels, panel, pair, piece);
+        const std::byte* u = piece != nullptr ? piece : u_.all() + u_.offset_of_piece(panel, pair);
+        multiply_pair(pass, panels, pair, [&](int64_t) { return u; });
+      }
+      transform_back(pass, panels);
     });
   }
 
   ConvolutionOperation operation_;
+  int64_t max_batch_;
   int64_t in_;
   ValueShape shape_;
   WinogradTile tile_;
-  Precision precision_ = Precision::kFloat32;
+  Precision precision_;
   std::vector<float> bias_;
-  PackedMatrix weights_;
+  TransformedKernels u_;
 };
 
 }  // namespace

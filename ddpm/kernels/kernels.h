@@ -22,6 +22,7 @@ struct Kernels {
   void (*pack_transposed)(const PackActivation& call);  // B = A^T
   void (*winograd_input)(const WinogradInput& call);
   void (*winograd_output)(const WinogradOutput& call);
+  void (*winograd_weights)(const WinogradWeights& call);
   void (*moments)(const float* x, int64_t pixels, Moments* result);
   void (*normalise)(const Normalise& call);
   void (*softmax)(const Softmax& call);

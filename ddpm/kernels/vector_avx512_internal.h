@@ -76,11 +76,21 @@ inline void store_bfloat16(uint16_t* p, const F16& x) {
 #endif
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), rounded);
 }
+#ifdef __AVX512BF16__
+inline void store_bfloat16_pairs(uint16_t* p, const F16& first, const F16& second) {
+  alignas(64) static constexpr uint16_t kInterleaved[32] = {
+      0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+      8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  const __m512i rounded = (__m512i)_mm512_cvtne2ps_pbh(second.v, first.v);
+  _mm512_storeu_si512(p, _mm512_permutexvar_epi16(_mm512_load_si512(kInterleaved), rounded));
+}
+#else
 inline void store_bfloat16_pairs(uint16_t* p, const F16& first, const F16& second) {
   const __m512i low = _mm512_srli_epi32(rounded_to_bfloat16(first.v), 16);
   const __m512i high = _mm512_and_si512(rounded_to_bfloat16(second.v), _mm512_set1_epi32(-65536));
   _mm512_storeu_si512(p, _mm512_or_si512(low, high));
 }
+#endif
 
 // Of each 4x4 square first, then of the squares.
 inline void transpose(const float* rows, F16 (&columns)[16]) {

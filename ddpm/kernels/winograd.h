@@ -2,7 +2,8 @@
 //
 // An output tile of m x m pixels is A^T [ (G g G^T) * (B^T d B) ] A, where d is the input tile of
 // n x n = (m + 2) x (m + 2) pixels and g the kernel: n^2 products in place of 9 m^2. The matrices
-// are those of Toom and Cook with the points
+// are those of Toom and Cook, with what they divide by in A, so that G has the points' powers only.
+// The points are
 //   F(2x2)   0, 1, -1 and infinity
 //   F(4x4)   0, 3/4, -3/4, 3/2, -3/2 and infinity
 // of which the second loses half the digits of the usual 0, +-1, +-2; docs/engine.md has the
@@ -19,6 +20,8 @@
 #include "ddpm/kernels/gemm.h"
 
 namespace ddpm {
+
+inline constexpr int64_t kTaps = 9;  // of a kernel
 
 enum class WinogradTile { kF2, kF4 };
 
@@ -75,12 +78,36 @@ struct WinogradOutput {
   float* y;
 };
 
-// U = G g G^T of each kernel g, in float64 and rounded once.
-//
-// One panel of 32 output channels of U for weights [channels_out][channels_in][3][3]: of each point
-// the panel of a packed B of gemm.h, that of point p at u + p * point_stride.
-void pack_winograd_panel(WinogradTile tile, const float* weights, int64_t channels_out,
-                         int64_t channels_in, int64_t panel, int64_t point_stride, float* u);
+// U = G g G^T of one panel of kernels, for two rows of points: those that share sums. U has up to
+// four times as many numbers as the kernels, so it is made where it is used.
+//   pair     in [0, pair_count(tile)): the rows row_of_pair(tile, pair, 0) and (.., 1)
+//   taps     float32 [k][9][columns], see pack_taps
+//   k        a multiple of 2
+//   columns  16 or 32
+//   u        point c of row `which` begins at u + (which * input_extent + c) * point_stride: a
+//            panel of gemm.h, of one number type
+struct WinogradWeights {
+  WinogradTile tile;
+  int64_t pair;
+  const float* taps;
+  int64_t k;
+  int64_t columns;
+  float* u;              // one of the two
+  uint16_t* u_bf16;      // nullptr: float32
+  int64_t point_stride;  // values
+};
+
+constexpr int64_t pair_count(WinogradTile tile) { return input_extent(tile) / 2; }
+constexpr int64_t row_of_pair(WinogradTile tile, int64_t pair, int64_t which) {
+  if (pair == 0) return which == 0 ? 0 : input_extent(tile) - 1;  // 0 and infinity
+  return 2 * pair - 1 + which;                                    // p and -p
+}
+
+// The 3x3 kernels of one panel of 32 output channels, of weights [channels_out][channels_in][3][3],
+// as the transform reads them: [16 * blocks_of(channels_in)][9][columns of the panel], filled up
+// with 0.
+void pack_taps(const float* weights, int64_t channels_out, int64_t channels_in, int64_t panel,
+               float* taps);
 
 // The definition of what they do together, in float64: a 3x3 convolution with padding 1 around, of
 // x [images][height][width][channels in], weights as above; the result has no bias.

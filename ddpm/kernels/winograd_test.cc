@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "ddpm/kernels/kernels.h"
 #include "ddpm/kernels/test_arrays_internal.h"
 
@@ -80,22 +82,41 @@ struct Convolution {
     return all;
   }
 
-  std::vector<float> packed() const {
+  // U by the path, in float32: of each point the panels one behind the other.
+  std::vector<float> packed(const Kernels& kernels) const {
     std::vector<float> g;
     for (const double value : weights()) g.push_back(static_cast<float>(value));
-    const int64_t k = blocks_of(in) * kLanes;
+    const int64_t k = blocks_of(in) * kLanes, extent = input_extent(tile);
     std::vector<float> u(static_cast<size_t>(point_count(tile) * packed_size(k, out)));
-    for (int64_t p = 0; p < panels_of(out); ++p) {
-      pack_winograd_panel(tile, g.data(), out, in, p, packed_size(k, out),
-                          u.data() + panel_offset(p, k));
+    for (int64_t panel = 0; panel < panels_of(out); ++panel) {
+      const int64_t columns = columns_of_panel(panel, out);
+      std::vector<float> taps(static_cast<size_t>(k * kTaps * columns));
+      pack_taps(g.data(), out, in, panel, taps.data());
+      for (int64_t pair = 0; pair < pair_count(tile); ++pair) {
+        Guarded<float> piece(2 * extent * k * columns);
+        kernels.winograd_weights({.tile = tile,
+                                  .pair = pair,
+                                  .taps = taps.data(),
+                                  .k = k,
+                                  .columns = columns,
+                                  .u = piece.data(),
+                                  .u_bf16 = nullptr,
+                                  .point_stride = k * columns});
+        EXPECT_TRUE(piece.guards_hold());
+        for (int64_t p = 0; p < 2 * extent; ++p) {
+          const int64_t point = row_of_pair(tile, pair, p / extent) * extent + p % extent;
+          std::copy_n(piece.data() + p * k * columns, k * columns,
+                      u.data() + point * packed_size(k, out) + panel_offset(panel, k));
+        }
+      }
     }
     return u;
   }
 
   // The products in float64: what is left is the error of the transforms.
-  std::vector<float> multiplied(const std::vector<float>& v, int64_t count) const {
+  std::vector<float> multiplied(const std::vector<float>& u, const std::vector<float>& v,
+                                int64_t count) const {
     const int64_t k = blocks_of(in) * kLanes;
-    const std::vector<float> u = packed();
     std::vector<float> m(static_cast<size_t>(point_count(tile) * blocks_of(out) * count * kLanes));
     size_t next = 0;
     for (int64_t p = 0; p < point_count(tile); ++p) {
@@ -125,9 +146,10 @@ struct Convolution {
     Guarded<float> y(blocks_of(out) * pixels() * kLanes);
     Guarded<float> beside = to_blocks(residual(), pixels(), out);
     Guarded<float> biases = to_blocks(bias(), images, out);
+    const std::vector<float> u = packed(kernels);
     for (int64_t first = 0; first < grid().tiles(); first += at_once) {
       const int64_t count = std::min(at_once, grid().tiles() - first);
-      const std::vector<float> m = multiplied(transformed(kernels, first, count), count);
+      const std::vector<float> m = multiplied(u, transformed(kernels, first, count), count);
       for (int64_t b = 0; b < blocks_of(out); ++b) {
         kernels.winograd_output(
             {.grid = grid(),
@@ -225,22 +247,85 @@ TEST(Winograd, ATilesBitsDoNotDependOnThoseBesideIt) {
   }
 }
 
-TEST(PackWinograd, AKernelOfOneNumberIsTheProductOfTheColumnsOfG) {
-  // g has 1 in its middle: G e_1 is the points p / prod (p - p_j), 0 at infinity
-  const float g[9] = {0, 0, 0, 0, 1, 0, 0, 0, 0};
-  const double a = 0.75, b = 1.5, a2 = a * a, b2 = b * b;
-  const double column[6] = {0,
-                            a / (2 * a2 * (a2 - b2)),
-                            -a / (2 * a2 * (a2 - b2)),
-                            b / (2 * b2 * (b2 - a2)),
-                            -b / (2 * b2 * (b2 - a2)),
-                            0};
-  constexpr int64_t kPoint = kLanes * kLanes;  // values of a panel of 1 channel to 1
-  float u[36 * kPoint];
-  pack_winograd_panel(WinogradTile::kF4, g, 1, 1, 0, kPoint, u);
-  for (int r = 0; r < 6; ++r) {
-    for (int c = 0; c < 6; ++c) {
-      EXPECT_FLOAT_EQ(u[(r * 6 + c) * kPoint], static_cast<float>(column[r] * column[c]));
+// U of one kernel g for the first lane, point by point.
+std::vector<double> transformed_kernel(const Kernels& kernels, WinogradTile tile,
+                                       const float (&g)[kTaps]) {
+  const int64_t extent = input_extent(tile);
+  std::vector<float> taps(static_cast<size_t>(kLanes * kTaps * kLanes));
+  pack_taps(g, 1, 1, 0, taps.data());
+  std::vector<double> u(static_cast<size_t>(point_count(tile)));
+  for (int64_t pair = 0; pair < pair_count(tile); ++pair) {
+    std::vector<float> piece(static_cast<size_t>(2 * extent * kLanes * kLanes));
+    kernels.winograd_weights({.tile = tile,
+                              .pair = pair,
+                              .taps = taps.data(),
+                              .k = kLanes,
+                              .columns = kLanes,
+                              .u = piece.data(),
+                              .u_bf16 = nullptr,
+                              .point_stride = kLanes * kLanes});
+    for (int64_t p = 0; p < 2 * extent; ++p) {
+      const int64_t point = row_of_pair(tile, pair, p / extent) * extent + p % extent;
+      u[static_cast<size_t>(point)] =
+          static_cast<double>(piece[static_cast<size_t>(p * kLanes * kLanes)]);
+    }
+  }
+  return u;
+}
+
+TEST(WinogradWeights, AKernelOfOneNumberHasThePowersOfThePoints) {
+  // g has 1 in row i, column j: U at the points (p, q) is p^i q^j; infinity has the last power only
+  const std::vector<double> few = {0, 1, -1}, many = {0, 0.75, -0.75, 1.5, -1.5};
+  for (const CpuPath path : available_cpu_paths()) {
+    for (const WinogradTile tile : kTiles) {
+      const std::vector<double>& points = tile == WinogradTile::kF4 ? many : few;
+      const auto power = [&](size_t row, int exponent) {
+        if (row == points.size()) return exponent == 2 ? 1.0 : 0.0;
+        return std::pow(points[row], exponent);
+      };
+      for (int i = 0; i < 3; ++i) {
+        for (int j = 0; j < 3; ++j) {
+          float g[kTaps] = {};
+          g[3 * i + j] = 1;
+          const std::vector<double> u = transformed_kernel(kernels_of(path), tile, g);
+          for (size_t at = 0; at < u.size(); ++at) {
+            const size_t extent = points.size() + 1;
+            EXPECT_DOUBLE_EQ(u[at], power(at / extent, i) * power(at % extent, j))
+                << name_of(path) << ' ' << i << ' ' << j << ", point " << at;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(WinogradWeights, AreTheRoundedOnesInBfloat16ForEveryWidthAndDepth) {
+  for (const CpuPath path : available_cpu_paths()) {
+    for (const WinogradTile tile : kTiles) {
+      for (const int64_t columns : {16, 32}) {
+        for (const int64_t k : {2, 16, 34}) {
+          const int64_t points = 2 * input_extent(tile), stride = k * columns + 32;
+          std::vector<float> taps;
+          for (const double value : random_values(k * kTaps * columns, 7)) {
+            taps.push_back(static_cast<float>(value));
+          }
+          for (int64_t pair = 0; pair < pair_count(tile); ++pair) {
+            Guarded<float> wide(points * stride);
+            Guarded<uint16_t> narrow(points * stride);
+            WinogradWeights call{tile, pair, taps.data(), k, columns, wide.data(), nullptr, stride};
+            kernels_of(path).winograd_weights(call);
+            call.u = nullptr;
+            call.u_bf16 = narrow.data();
+            kernels_of(path).winograd_weights(call);
+            EXPECT_TRUE(wide.guards_hold() && narrow.guards_hold());
+            for (int64_t at = 0; at < points * k * columns; ++at) {
+              const int64_t p = at / (k * columns), i = at / columns % k, j = at % columns;
+              const uint16_t got = narrow[p * stride + i / 2 * 2 * columns + 2 * j + i % 2];
+              ASSERT_EQ(got, to_bf16(wide[p * stride + i * columns + j])) << name_of(path);
+            }
+          }
+        }
+      }
     }
   }
 }
