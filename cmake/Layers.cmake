@@ -1,5 +1,5 @@
 # One static library a line of ddpm/layers.txt, linked to just the layers that its line names; its tests
-# are one program, and each x_bench.cc and x_fuzz.cc a program of its own.
+# are one program, its benchmarks (x_bench.cc) another, and each x_fuzz.cc a program of its own.
 
 file(STRINGS ${PROJECT_SOURCE_DIR}/ddpm/layers.txt ddpm_lines REGEX "^[a-z]")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/ddpm/layers.txt)
@@ -73,16 +73,13 @@ foreach(line IN LISTS ddpm_lines)
       endif()
     endif()
   endif()
-  if(DDPM_BENCHMARKS)
+  if(DDPM_BENCHMARKS AND benchmark_FOUND)
     file(GLOB benches CONFIGURE_DEPENDS ${folder}/*_bench.cc)
     if(benches)
-      find_package(benchmark REQUIRED)
+      add_executable(${layer}_bench ${benches})
+      target_link_libraries(${layer}_bench PRIVATE
+        ddpm_${layer} ddpm_flags benchmark::benchmark ddpm_onednn)
     endif()
-    foreach(bench IN LISTS benches)
-      get_filename_component(name ${bench} NAME_WE)
-      add_executable(${name} ${bench})
-      target_link_libraries(${name} PRIVATE ddpm_${layer} ddpm_flags benchmark::benchmark_main)
-    endforeach()
   endif()
   if(DDPM_FUZZERS)
     file(GLOB fuzzers CONFIGURE_DEPENDS ${folder}/*_fuzz.cc)
