@@ -73,9 +73,14 @@ struct Bound {
 // Multiply-adds in registers by the path's instructions; of bfloat16 pairs where it has them, else
 // of the float32 numbers that it widens them to.
 Bound multiply_adds(CpuPath path, bool bf16);
-// One pass over as many bytes: reading them all, or half of them copied to the other half.
-Bound reading(int64_t bytes);
-Bound copying(int64_t bytes);
+// Going once over memory of which `bytes` are read or written.
+enum class Pass {
+  kRead,
+  kCopy,      // to another place
+  kInPlace,   // each is read and written
+  kTwoToOne,  // twice as many are read as are written
+};
+Bound memory_pass(Pass pass, int64_t bytes);
 // Operations or bytes a second: the best of a few runs.
 double rate_of(const Bound& bound);
 

@@ -3,12 +3,11 @@
 #ifdef __x86_64__
 #include <immintrin.h>
 #define DDPM_VECTOR "x"  // a vector register, as inline assembly calls it
+#define DDPM_BEST_VECTORS __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
+#define DDPM_BEST_VECTORS
 #define DDPM_VECTOR "w"
 #endif
-
-#include <cstring>
-#include <utility>
 
 #include "ddpm/kernels/bench_internal.h"
 
@@ -19,6 +18,7 @@ namespace {
 constexpr int64_t kSteps = 1000;
 // Sums side by side: more than an instruction's latency times those that begin in a cycle.
 constexpr int kSums = 12;
+constexpr int64_t kWord = sizeof(uint64_t);
 
 // Each runs kSteps steps of kSums multiply-adds of its vectors; sums tend to 2 or stay 0. Between
 // them the compiler is told that a sum is another number now, or it would keep one for all.
@@ -77,14 +77,42 @@ Bound steps(void (*run)(), int64_t lanes) {
   return {run, static_cast<double>(kSteps * kSums * lanes * 2)};
 }
 
-#ifdef __x86_64__
-__attribute__((target_clones("avx512f", "avx2", "default")))
-#endif
-uint64_t
-sum_of(const uint64_t* values, int64_t count) {
+DDPM_BEST_VECTORS
+uint64_t sum_of(const uint64_t* values, int64_t count) {
   uint64_t sum = 0;
   for (int64_t i = 0; i < count; ++i) sum += values[i];
   return sum;
+}
+
+// Inverted, for a plain copy would become a call of memcpy, which from 256 KiB on is slower.
+DDPM_BEST_VECTORS
+void copy_inverted(const uint64_t* from, int64_t count, uint64_t* to) {
+  for (int64_t i = 0; i < count; ++i) to[i] = ~from[i];
+}
+
+DDPM_BEST_VECTORS
+void invert(uint64_t* values, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) values[i] = ~values[i];
+}
+
+DDPM_BEST_VECTORS
+void combine(const uint64_t* from, int64_t count, uint64_t* to) {
+  for (int64_t i = 0; i < count; ++i) to[i] = from[i] ^ from[count + i];
+}
+
+// Makes of `parts` parts of `words` words a bound that moves `bytes`. Half a page lies between the
+// places of the last part and of the first in their pages: where it is a cache line or so, loads
+// wait for stores to what only looks like their own address.
+template <typename Run>
+Bound passing(int64_t parts, int64_t words, int64_t bytes, const Run& run) {
+  constexpr int64_t kPage = 4096 / kWord;
+  const int64_t last = ((parts - 1) * words + kPage - 1) / kPage * kPage + kPage / 2;
+  const auto values = std::make_shared<Array<uint64_t>>(last + words);
+  return {[values, words, last, run] {
+            run(values->data(), words, values->data() + last);
+            benchmark::ClobberMemory();
+          },
+          static_cast<double>(bytes)};
 }
 
 }  // namespace
@@ -108,21 +136,22 @@ Bound multiply_adds(CpuPath path, bool bf16) {
   return steps(portable_steps, 4);
 }
 
-Bound reading(int64_t bytes) {
-  const auto count = bytes / static_cast<int64_t>(sizeof(uint64_t));
-  const auto values = std::make_shared<Array<uint64_t>>(count);
-  const auto run = [values, count] { benchmark::DoNotOptimize(sum_of(values->data(), count)); };
-  return {run, static_cast<double>(count * static_cast<int64_t>(sizeof(uint64_t)))};
-}
-
-Bound copying(int64_t bytes) {
-  const auto from = std::make_shared<Array<std::byte>>(bytes / 2);
-  const auto to = std::make_shared<Array<std::byte>>(bytes / 2);
-  const auto run = [from, to] {
-    std::memcpy(to->data(), from->data(), static_cast<size_t>(to->size()));
-    benchmark::ClobberMemory();
-  };
-  return {run, static_cast<double>(2 * to->size())};
+Bound memory_pass(Pass pass, int64_t bytes) {
+  const int64_t words = bytes / kWord;
+  switch (pass) {
+    case Pass::kRead:
+      return passing(1, words, bytes, [](const uint64_t* x, int64_t count, uint64_t*) {
+        benchmark::DoNotOptimize(sum_of(x, count));
+      });
+    case Pass::kInPlace:
+      return passing(1, words / 2, bytes,
+                     [](uint64_t* x, int64_t count, uint64_t*) { invert(x, count); });
+    case Pass::kTwoToOne:
+      return passing(3, words / 3, bytes, combine);
+    case Pass::kCopy:
+      break;
+  }
+  return passing(2, words / 2, bytes, copy_inverted);
 }
 
 }  // namespace ddpm

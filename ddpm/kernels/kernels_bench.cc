@@ -76,7 +76,8 @@ void print_machine(CpuPath path) {
               1e-9 * rate_of(multiply_adds(path, true)));
   for (const int64_t bytes : {int64_t{1} << 19, int64_t{1} << 23, int64_t{1} << 27}) {
     std::printf("%s: %.1f GB/s read, %.1f copied\n", readable_bytes(bytes).c_str(),
-                1e-9 * rate_of(reading(bytes)), 1e-9 * rate_of(copying(bytes)));
+                1e-9 * rate_of(memory_pass(Pass::kRead, bytes)),
+                1e-9 * rate_of(memory_pass(Pass::kCopy, bytes)));
   }
 }
 

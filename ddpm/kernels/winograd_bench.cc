@@ -281,7 +281,7 @@ void time_transform(benchmark::State& state, const ConvolutionShape& shape, bool
                        .work = bytes,
                        .limited = bytes,
                        .tolerance = convolution.tolerance(),
-                       .bound = copying(static_cast<int64_t>(bytes)),
+                       .bound = memory_pass(Pass::kCopy, static_cast<int64_t>(bytes)),
                        .ours = {"transform", run, error},
                        .theirs = {}});
 }
