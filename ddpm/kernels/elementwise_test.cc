@@ -157,6 +157,29 @@ TEST(Softmax, OfEveryCountOfColumnsIsTheDefinitionAndFillsUpWithZeros) {
   }
 }
 
+TEST(Softmax, OfALongRowIsAsFarOffAsItsSum) {
+  constexpr int64_t kRows = 16, kColumns = 4096;
+  const auto scores = random_values(kRows * kColumns, 18, 4.0);
+  for (const CpuPath path : available_cpu_paths()) {
+    Guarded<float> s = to_blocks(scores, kRows, kColumns);
+    kernels_of(path).softmax({.s = s.data(),
+                              .block_stride = kRows * kLanes,
+                              .rows = kRows,
+                              .columns = kColumns,
+                              .p_bf16 = nullptr});
+    const auto got = from_blocks(s.data(), kRows, kColumns);
+    auto wanted = scores;
+    for (size_t first = 0; first < wanted.size(); first += kColumns) {
+      const double top = *std::max_element(&scores[first], &scores[first] + kColumns);
+      softmax_reference(&wanted[first], kColumns);
+      for (size_t i = first; i < first + kColumns; ++i) {
+        const double bound = 4e-7 + 6e-8 * (top - scores[i]) + 4e-9 * kColumns;
+        EXPECT_NEAR(got[i], wanted[i], bound * wanted[i]) << name_of(path) << ' ' << i;
+      }
+    }
+  }
+}
+
 TEST(Softmax, OfARowWithANanHasNan) {
   for (const CpuPath path : available_cpu_paths()) {
     for (int64_t at = 0; at < 32; ++at) {
