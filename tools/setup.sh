@@ -36,6 +36,9 @@ needed_packages="g++ cmake ninja-build pkg-config libcli11-dev nlohmann-json3-de
   libprotozero-dev libarchive-dev libpng-dev libjpeg-dev zlib1g-dev libexif-dev libcairo2-dev libssl-dev"
 # What makes it quicker, and is passed over where the distribution lacks it.
 helpful_packages="ccache mold"
+# What the benchmarks of the kernels are written with, and what they are compared to where the distribution has it.
+benchmark_packages="libbenchmark-dev"
+compared_packages="libdnnl-dev"
 
 # packages NEEDED... -- HELPFUL...: installs what is missing.
 install_packages() {
