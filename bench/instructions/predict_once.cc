@@ -46,7 +46,7 @@ int main(int argc, char** argv) try {
   }
   ddpm::CompiledUNet engine(
       config, [&](const std::string& name) { return numbers(counts.at(name)); },
-      {.max_batch = 2,
+      {.at_once = 2,
        .threads = 1,
        .precision = ddpm::value_named(ddpm::kPrecisions, "predict_once", argv[1])});
   const std::vector<float> x = numbers(2 * 3 * 16 * 16);

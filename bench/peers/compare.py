@@ -138,7 +138,7 @@ def options_of(arguments):
     parser.add_argument("--rounds", type=int, help="that count; 7, quick 1")
     parser.add_argument("--most-foreign", type=float, default=0.08, help="share of the processors of others in a round")
     parser.add_argument("--turn-seconds", type=float, default=0.3, help="predictions are repeated to fill a turn")
-    parser.add_argument("--slice", type=int, default=16, help="images that the engine works on at once")
+    parser.add_argument("--at-once", type=int, default=0, help="images that the engine works on at once; 0: its choice")
     parser.add_argument("--jobs", choices=("yes", "no", "only"), default="yes", help="whole jobs, from process start to files")
     parser.add_argument("folder", type=pathlib.Path)
     options = parser.parse_args(arguments)
@@ -155,7 +155,7 @@ def main():
     options = options_of(sys.argv[1:])
     options.folder = options.folder.resolve()
     results = {"machine": machine.description(), "ddpm": commit(), "threads": options.threads, "quick": options.quick,
-               "most_foreign": options.most_foreign, "slice": options.slice, "began": time.strftime("%Y-%m-%d %H:%M:%S"),
+               "most_foreign": options.most_foreign, "at_once": options.at_once, "began": time.strftime("%Y-%m-%d %H:%M:%S"),
                "settings": [], "jobs": []}
     networks = {}
     for name, batch in options.settings:

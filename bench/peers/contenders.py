@@ -49,7 +49,7 @@ class Process:
         self.log = folder / f"{contender.name.replace(' ', '-')}-{batch}.log"
         if contender.system == OURS:
             command = [options.build / "engine_server", folder / "checkpoint", folder / "input.raw",
-                       "--max-batch", min(batch, options.slice)]
+                       "--at-once", options.at_once]
         else:
             command = [sys.executable, HERE / "worker.py", contender.system, folder, "--batch", batch]
         command += ["--precision", contender.precision, "--threads", options.threads]

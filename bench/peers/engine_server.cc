@@ -2,7 +2,7 @@
 // theirs in turn with it: bench/README.md.
 //
 //   engine_server CHECKPOINT INPUT [--timestep N] [--precision fp32|bf16] [--threads N]
-//                 [--max-batch N]
+//                 [--at-once N]
 //
 // INPUT holds images as raw float32 [N, C, H, W]. Prints "ready" and the number of threads, and
 // then answers each line of the standard input with one line:
@@ -54,11 +54,11 @@ Options options_of(const std::vector<std::string>& arguments) {
       options.engine.precision = value_named(kPrecisions, "engine_server: --precision", value);
     } else if (flag == "--threads") {
       options.engine.threads = number_of(flag, value, 0);
-    } else if (flag == "--max-batch") {
-      options.engine.max_batch = number_of(flag, value, 1);
+    } else if (flag == "--at-once") {
+      options.engine.at_once = number_of(flag, value, 0);
     } else {
       throw InvalidArgument(
-          concat("engine_server: wanted --timestep, --precision, --threads or --max-batch, got '",
+          concat("engine_server: wanted --timestep, --precision, --threads or --at-once, got '",
                  flag, "'"));
     }
   }
@@ -77,22 +77,18 @@ class Server {
     DDPM_CHECK(config.classes == 0, "engine_server: wanted a network without classes, got ",
                config.classes, " of them");
     read_input(options.input);
-    timesteps_.assign(static_cast<size_t>(engine_.options().max_batch), options.timestep);
+    timesteps_.assign(static_cast<size_t>(images_), options.timestep);
   }
 
   int64_t threads() const { return engine_.threads(); }
 
-  // Milliseconds of n images, in slices where the engine works on fewer at once.
+  // Milliseconds of n images.
   double run(int64_t n) {
     DDPM_CHECK(n <= images_, "engine_server: wanted at most the ", images_,
                " images of the input, got ", n);
     output_.resize(static_cast<size_t>(n * output_image_));
     const auto began = std::chrono::steady_clock::now();
-    for (int64_t first = 0; first < n; first += engine_.options().max_batch) {
-      const int64_t count = std::min(engine_.options().max_batch, n - first);
-      engine_.predict(x_.data() + first * image_, timesteps_.data(), nullptr, count,
-                      output_.data() + first * output_image_);
-    }
+    engine_.predict(x_.data(), timesteps_.data(), nullptr, n, output_.data());
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began)
         .count();
   }

@@ -23,14 +23,14 @@ class AttentionStep : public Step {
       : operation_(std::move(operation)),
         shape_(engine.graph.value(operation_.y)),
         positions_(shape_.pixels()),
-        max_batch_(engine.max_batch),
+        at_once_(engine.at_once),
         weights_(make_attention_weights(engine.precision, operation_.name, shape_.channels,
                                         operation_.heads, operation_.head_channels, tensors)) {}
 
   int64_t weight_bytes() const override { return weights_.into.bytes() + weights_.out.bytes(); }
 
   ScratchNeed scratch() const override {
-    const int64_t images = max_batch_;
+    const int64_t images = at_once_;
     ScratchNeed need = scratch_of_product(weights_.into, 0);
     need.shared = Scratch::size_of<float>(into_size(images)) +
                   Scratch::size_of<std::byte>(images * operation_.heads * keys_size()) +
@@ -93,13 +93,17 @@ class AttentionStep : public Step {
   int64_t values_size() const {
     return packed_size(filled_positions(), head_lanes()) * size_of_factor(precision());
   }
+  // From a block of scores to the next. A row reads a line of each: 4 KiB apart they would all fall
+  // into the same lines of the cache.
+  static int64_t block_stride(int64_t rows) { return rows * kLanes + kLanes; }
   int64_t mixed_size(int64_t n) const {
     return weights_.merged ? 0 : operation_.heads * head_lanes() * n * positions_;
   }
   int64_t scores_scratch() const {
-    const int64_t rows = rows_at_once(positions_);
-    return Scratch::size_of<float>(filled_positions() * rows) +
-           Scratch::size_of<uint16_t>(std::max(filled_positions(), head_lanes()) * rows) +
+    const int64_t stride = block_stride(rows_at_once(positions_));
+    return Scratch::size_of<float>(blocks_of(positions_) * stride) +
+           Scratch::size_of<uint16_t>(std::max(blocks_of(positions_), weights_.head_blocks) *
+                                      stride) +
            Scratch::size_of<const void*>(blocks_of(positions_)) +
            2 * Scratch::size_of<const void*>(weights_.head_blocks);
   }
@@ -151,17 +155,17 @@ class AttentionStep : public Step {
   }
 
   void mix(const Pass& pass, const Places& places, const Part& part, Scratch scratch) const {
-    const int64_t stride = part.count * kLanes;
-    auto* scores = scratch.take<float>(filled_positions() * part.count);
-    auto* narrowed = scratch.take<uint16_t>(std::max(filled_positions(), head_lanes()) *
-                                            part.count);  // queries, then weights
+    const int64_t stride = block_stride(part.count);
+    auto* scores = scratch.take<float>(blocks_of(positions_) * stride);
+    auto* narrowed = scratch.take<uint16_t>(std::max(blocks_of(positions_), weights_.head_blocks) *
+                                            stride);  // queries, then weights
     auto** queries = scratch.take<const void*>(weights_.head_blocks);
     auto** weights = scratch.take<const void*>(blocks_of(positions_));
     for (int64_t b = 0; b < weights_.head_blocks; ++b) {
       const float* wide = head_part(pass, places, 0, part.pair, b) + part.first * kLanes;
       queries[b] = wide;
       if (!narrow()) continue;
-      pass.kernels.to_bf16(wide, stride, narrowed + b * stride);
+      pass.kernels.to_bf16(wide, part.count * kLanes, narrowed + b * stride);
       queries[b] = narrowed + b * stride;
     }
     multiply_all(pass, queries, weights_.head_blocks, places.keys + part.pair * keys_size(),
@@ -223,7 +227,7 @@ class AttentionStep : public Step {
   AttentionOperation operation_;
   ValueShape shape_;
   int64_t positions_;
-  int64_t max_batch_;
+  int64_t at_once_;
   AttentionWeights weights_;
 };
 

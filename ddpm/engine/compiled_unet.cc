@@ -19,14 +19,20 @@ namespace {
 constexpr int64_t kMostImages = 4096;
 
 const EngineOptions& checked(const EngineOptions& options) {
-  DDPM_CHECK(options.max_batch >= 1 && options.max_batch <= kMostImages,
-             "engine: max_batch: wanted 1 to ", kMostImages, ", got ", options.max_batch);
+  DDPM_CHECK(options.at_once >= 0 && options.at_once <= kMostImages,
+             "engine: at_once: wanted 0 to ", kMostImages, ", got ", options.at_once);
   DDPM_CHECK(options.threads >= 0, "engine: threads: wanted at least 0, got ", options.threads);
   DDPM_CHECK(options.most_transformed >= 0, "engine: most_transformed: wanted at least 0, got ",
              options.most_transformed);
   DDPM_CHECK(options.kept_times >= 0, "engine: kept_times: wanted at least 0, got ",
              options.kept_times);
   return options;
+}
+
+// As many as leave the activations in the last cache: more would only wait for the memory.
+int64_t images_that_pay(const Plan& plan) {
+  constexpr int64_t kMost = 16, kActivations = int64_t{24} << 20;
+  return std::clamp<int64_t>(kActivations / (plan.size * int64_t{sizeof(float)}), 1, kMost);
 }
 
 // Calls make(i) for i in [0, count), shared by the workers; the exception of the lowest i that
@@ -101,6 +107,7 @@ struct CompiledUNet::Implementation {
         plan(plan_memory(graph)),
         workers(options.threads),
         kernels(kernels_of(options.path)) {
+    if (options.at_once == 0) options.at_once = images_that_pay(plan);
     make_steps(tensors);
     allocate();
   }
@@ -109,14 +116,14 @@ struct CompiledUNet::Implementation {
     const Engine engine{.graph = graph,
                         .kernels = kernels,
                         .precision = options.precision,
-                        .max_batch = options.max_batch,
+                        .at_once = options.at_once,
                         .keep_transformed = transformed_bytes(graph, options.precision) <=
                                             options.most_transformed};
     steps.resize(graph.operations.size());
     const int64_t count = std::ssize(steps);
     for_each(workers, count + 1, [&](int64_t i) {
       if (i == count) {
-        time = std::make_unique<TimeEmbedding>(config, graph, options.max_batch, options.kept_times,
+        time = std::make_unique<TimeEmbedding>(config, graph, options.at_once, options.kept_times,
                                                tensors);
       } else {
         const auto at = static_cast<size_t>(i);
@@ -137,12 +144,11 @@ struct CompiledUNet::Implementation {
     worker_scratch_size = (most.per_worker / kPage + 2) * kPage;
     shared = Memory(most.shared + kPage);
     worker_scratch = Memory(worker_scratch_size * workers.count());
-    arena = Memory(plan.size * options.max_batch * static_cast<int64_t>(sizeof(float)));
+    arena = Memory(plan.size * options.at_once * static_cast<int64_t>(sizeof(float)));
   }
 
-  void check_count(int64_t n) const {
-    DDPM_CHECK(n >= 1 && n <= options.max_batch, "engine: n: wanted 1 to ", options.max_batch,
-               " images, got ", n);
+  static void check_count(int64_t n) {
+    DDPM_CHECK(n >= 1, "engine: n: wanted at least 1 image, got ", n);
   }
 
   void check(const int64_t* timesteps, const int64_t* labels, int64_t n) const {
@@ -155,17 +161,28 @@ struct CompiledUNet::Implementation {
     }
   }
 
-  // Runs all steps; told(i) after each.
+  // Runs all steps, slice by slice; told(i) after step i of each.
   template <typename Told>
   void run(const float* x, const int64_t* timesteps, const int64_t* labels, int64_t n,
            float* output, const Told& told) {
     check(timesteps, labels, n);
+    const int64_t pixels = config.height * config.width;
+    for (int64_t first = 0; first < n; first += options.at_once) {
+      run_slice(x + first * config.image_channels * pixels, timesteps + first,
+                labels != nullptr ? labels + first : nullptr, std::min(options.at_once, n - first),
+                output + first * config.output_channels() * pixels, told);
+    }
+  }
+
+  template <typename Told>
+  void run_slice(const float* x, const int64_t* timesteps, const int64_t* labels, int64_t n,
+                 float* output, const Told& told) {
     const TimeEmbedding::Rows rows = time->rows(kernels, workers, timesteps, labels, n);
     const Pass pass{.kernels = kernels,
                     .workers = workers,
                     .plan = plan,
                     .graph = graph,
-                    .max_batch = options.max_batch,
+                    .at_once = options.at_once,
                     .n = n,
                     .x = x,
                     .output = output,
@@ -238,15 +255,19 @@ std::vector<OperationTime> CompiledUNet::profile(int64_t n, int64_t calls) {
          .multiply_adds = static_cast<double>(n) * std::visit(Work{config, it_->graph}, operation),
          .weight_bytes = it_->steps[i]->weight_bytes()});
   }
+  std::vector<double> seconds(times.size());
   for (int64_t call = 0; call < calls; ++call) {
+    std::fill(seconds.begin(), seconds.end(), 0.0);
     auto before = Clock::now();
     it_->run(x.data(), zeros.data(), config.classes > 0 ? zeros.data() : nullptr, n, output.data(),
              [&](size_t i) {
                const auto now = Clock::now();
-               const double seconds = std::chrono::duration<double>(now - before).count();
-               times[i].seconds = std::min(times[i].seconds, seconds);
+               seconds[i] += std::chrono::duration<double>(now - before).count();
                before = now;
              });
+    for (size_t i = 0; i < times.size(); ++i) {
+      times[i].seconds = std::min(times[i].seconds, seconds[i]);
+    }
   }
   return times;
 }

@@ -17,8 +17,9 @@
 namespace ddpm {
 
 struct EngineOptions {
-  int64_t max_batch = 16;  // images that a call may bring
-  int64_t threads = 0;     // 0: one for each core
+  // Images worked on at once; more are given in slices, to the same bits. 0: as many as pay.
+  int64_t at_once = 0;
+  int64_t threads = 0;  // 0: one for each core
   Precision precision = Precision::kFloat32;
   int64_t kept_times = 1000;  // timesteps below this are embedded once: T of the process
   // Transformed kernels of all 3x3 convolutions are kept if they take at most so many bytes;
@@ -49,7 +50,7 @@ class CompiledUNet {
   CompiledUNet& operator=(CompiledUNet&&) noexcept;
 
   const UNetConfig& config() const;
-  const EngineOptions& options() const;
+  const EngineOptions& options() const;  // at_once as it was chosen
   int64_t threads() const;
   int64_t weight_bytes() const;  // packed
   int64_t arena_bytes() const;   // activations and scratch
@@ -59,7 +60,7 @@ class CompiledUNet {
   //   x          float32 [n, C, H, W], contiguous
   //   timesteps  [n]; below learned_times where the network has a table
   //   labels     [n], each in [0, classes); nullptr for a network without classes
-  //   n          in [1, max_batch]
+  //   n          at least 1
   //   output     float32 [n, C, H, W], or [n, 2 C, H, W] with a learned variance; no overlap with x
   // Throws InvalidArgument for n, a timestep or a label out of range; output is then unchanged.
   // Error in float32 at most 1e-5 of the largest value, against the LibTorch network in float64;

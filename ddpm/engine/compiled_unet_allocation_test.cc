@@ -89,7 +89,7 @@ TEST_F(Allocations, APredictionMakesNone) {
         static_cast<size_t>(5 * config.output_channels() * config.height * config.width));
     for (const auto precision : {Precision::kFloat32, Precision::kBFloat16}) {
       CompiledUNet engine(config, golden_source(config),
-                          {.max_batch = 5, .threads = 3, .precision = precision});
+                          {.at_once = 5, .threads = 3, .precision = precision});
       for (const int64_t n : {5, 1, 5}) {  // the first call too, which computes the times' rows
         EXPECT_EQ(allocations_of([&] {
                     engine.predict(images.x.data(), images.timesteps.data(),

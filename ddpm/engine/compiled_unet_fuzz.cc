@@ -168,7 +168,7 @@ void run(Bytes& bytes) {
   const Call call = some_call(config, bytes);
   const auto paths = ddpm::available_cpu_paths();
   const ddpm::EngineOptions options{
-      .max_batch = 4,  // of 5 that may be asked for
+      .at_once = 4,  // of 5 that may be asked for
       .threads = call.threads,
       .precision = static_cast<ddpm::Precision>(bytes.below(2)),
       .kept_times = bytes.below(3),

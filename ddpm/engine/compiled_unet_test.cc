@@ -51,7 +51,7 @@ TEST(CompiledUNet, InFloat32AnyNetworkIsThePlainLoopsInFloat64) {
     const TensorSource tensors = golden_source(config);
     const std::vector<double> wanted = reference_output(config, tensors, images);
     for (const CpuPath path : available_cpu_paths()) {
-      CompiledUNet engine(config, tensors, {.max_batch = 3, .threads = 2, .path = path});
+      CompiledUNet engine(config, tensors, {.at_once = 3, .threads = 2, .path = path});
       const double error = deviation(predict(engine, images), wanted);
       EXPECT_LE(error, 1e-5) << "some_unet(" << seed << ", 4) " << name_of(path);
       worst = std::max(worst, error);
@@ -87,7 +87,7 @@ TEST(CompiledUNet, InBfloat16AnyNetworkIsThatToItsRounding) {
     for (const CpuPath path : available_cpu_paths()) {
       CompiledUNet engine(
           config, tensors,
-          {.max_batch = 2, .threads = 1, .precision = Precision::kBFloat16, .path = path});
+          {.at_once = 2, .threads = 1, .precision = Precision::kBFloat16, .path = path});
       EXPECT_LE(deviation(predict(engine, images), wanted), 5e-2)
           << "some_unet(" << seed << ", 4) " << name_of(path);
     }
@@ -97,7 +97,7 @@ TEST(CompiledUNet, InBfloat16AnyNetworkIsThatToItsRounding) {
 // Each image alone: one thread, a batch of one.
 std::vector<float> alone(const UNetConfig& config, const TensorSource& tensors,
                          const SomeImages& images, EngineOptions options) {
-  options.max_batch = options.threads = 1;
+  options.at_once = options.threads = 1;
   CompiledUNet engine(config, tensors, options);
   std::vector<float> all;
   for (int64_t i = 0; i < images.count; ++i) {
@@ -131,7 +131,7 @@ void expect_same_bits_anywhere(const UNetConfig& config, const TensorSource& ten
   const std::vector<float> wanted = alone(config, tensors, images, options);
   for (const int64_t threads : {1, 2, 3}) {
     EngineOptions more = options;
-    more.max_batch = images.count;
+    more.at_once = images.count;
     more.threads = threads;
     CompiledUNet engine(config, tensors, more);
     for (const int64_t n : {16, 1, 7, 2, 3, 16}) {
@@ -214,7 +214,7 @@ TEST(CompiledUNet, ItsBitsDoNotDependOnWhetherTransformedKernelsAreKept) {
 TEST(CompiledUNet, AKeptTimeIsNotTakenForThatOfAnotherLabel) {
   const UNetConfig config = some_unet_with([](const UNetConfig& it) { return it.classes > 1; });
   SomeImages images = some_images(config, 1, 1);
-  CompiledUNet engine(config, golden_source(config), {.max_batch = 1, .threads = 1});
+  CompiledUNet engine(config, golden_source(config), {.at_once = 1, .threads = 1});
   images.labels = {0};
   const std::vector<float> first = predict(engine, images);
   images.labels = {1};
@@ -226,7 +226,7 @@ TEST(CompiledUNet, AKeptTimeIsNotTakenForThatOfAnotherLabel) {
 TEST(CompiledUNet, ItAnswersTheSameAfterItWasMoved) {
   const UNetConfig config = some_unet(4);
   const SomeImages images = some_images(config, 2, 1);
-  CompiledUNet first(config, golden_source(config), {.max_batch = 2, .threads = 2});
+  CompiledUNet first(config, golden_source(config), {.at_once = 2, .threads = 2});
   const std::vector<float> wanted = predict(first, images);
   CompiledUNet second(std::move(first));
   EXPECT_EQ(predict(second, images), wanted);
@@ -251,21 +251,20 @@ void expect_refusal(CompiledUNet& engine, const SomeImages& images, int64_t n,
 
 TEST(CompiledUNet, AWrongNumberOfImagesIsRefused) {
   const UNetConfig config = some_unet_with([](const UNetConfig& it) { return it.classes == 0; });
-  CompiledUNet engine(config, golden_source(config), {.max_batch = 3, .threads = 1});
+  CompiledUNet engine(config, golden_source(config), {.at_once = 3, .threads = 1});
   const SomeImages images = some_images(config, 4, 1);
-  expect_refusal(engine, images, 0, "engine: n: wanted 1 to 3 images, got 0");
-  expect_refusal(engine, images, 4, "engine: n: wanted 1 to 3 images, got 4");
-  expect_refusal(engine, images, -1, "engine: n: wanted 1 to 3 images, got -1");
+  expect_refusal(engine, images, 0, "engine: n: wanted at least 1 image, got 0");
+  expect_refusal(engine, images, -1, "engine: n: wanted at least 1 image, got -1");
 }
 
 TEST(CompiledUNet, ALabelThatIsMissingOrTooMuchOrUnknownIsRefused) {
   UNetConfig config = some_unet_with([](const UNetConfig& it) { return it.classes == 0; });
-  CompiledUNet without(config, golden_source(config), {.max_batch = 2, .threads = 1});
+  CompiledUNet without(config, golden_source(config), {.at_once = 2, .threads = 1});
   SomeImages images = some_images(config, 2, 1);
   images.labels = {0, 0};
   expect_refusal(without, images, 2, "engine: wanted no labels, got some");
   config.classes = 3;
-  CompiledUNet with(config, golden_source(config), {.max_batch = 2, .threads = 1});
+  CompiledUNet with(config, golden_source(config), {.at_once = 2, .threads = 1});
   images.labels = {};
   expect_refusal(with, images, 2, "engine: wanted a label an image, got none");
   images.labels = {2, 3};
@@ -277,7 +276,7 @@ TEST(CompiledUNet, ALabelThatIsMissingOrTooMuchOrUnknownIsRefused) {
 TEST(CompiledUNet, ATimestepThatTheTableLacksIsRefused) {
   const UNetConfig config =
       some_unet_with([](const UNetConfig& it) { return it.learned_times > 0; });
-  CompiledUNet engine(config, golden_source(config), {.max_batch = 2, .threads = 1});
+  CompiledUNet engine(config, golden_source(config), {.at_once = 2, .threads = 1});
   SomeImages images = some_images(config, 2, 1);
   const std::string all = concat("network: its learned times are 0 to ", config.learned_times - 1);
   images.timesteps = {0, config.learned_times};
@@ -292,9 +291,10 @@ TEST(CompiledUNet, AnOptionOutOfRangeIsRefused) {
     return complaint<InvalidArgument>(
         [&] { CompiledUNet(config, golden_source(config), options); });
   };
-  EXPECT_EQ(said({.max_batch = 0}), "engine: max_batch: wanted 1 to 4096, got 0");
-  EXPECT_EQ(said({.max_batch = 4097}), "engine: max_batch: wanted 1 to 4096, got 4097");
+  EXPECT_EQ(said({.at_once = -1}), "engine: at_once: wanted 0 to 4096, got -1");
+  EXPECT_EQ(said({.at_once = 4097}), "engine: at_once: wanted 0 to 4096, got 4097");
   EXPECT_EQ(said({.threads = -1}), "engine: threads: wanted at least 0, got -1");
+  EXPECT_EQ(said({.most_transformed = -1}), "engine: most_transformed: wanted at least 0, got -1");
   EXPECT_EQ(said({.kept_times = -1}), "engine: kept_times: wanted at least 0, got -1");
 }
 
@@ -325,7 +325,7 @@ TEST(CompiledUNet, OfSeveralThatItThrowsTheSameOneComesThrough) {
 TEST(CompiledUNet, AProfileHasEveryOperationAndEveryMultiplication) {
   for (const uint64_t seed : {2, 6, 9}) {
     const UNetConfig config = some_unet(seed);
-    CompiledUNet engine(config, golden_source(config), {.max_batch = 3, .threads = 1});
+    CompiledUNet engine(config, golden_source(config), {.at_once = 3, .threads = 1});
     double products = 0.0;
     int64_t bytes = 0;
     for (const OperationTime& one : engine.profile(3, 2)) {
@@ -347,7 +347,7 @@ TEST(CompiledUNetThreads, FourOfThemShareAPrediction) {
   const UNetConfig config = some_unet(3, 4);
   const SomeImages images = some_images(config, 4, 1);
   const std::vector<float> wanted = alone(config, golden_source(config), images, {});
-  CompiledUNet engine(config, golden_source(config), {.max_batch = 4, .threads = 4});
+  CompiledUNet engine(config, golden_source(config), {.at_once = 4, .threads = 4});
   for (int call = 0; call < 3; ++call) EXPECT_EQ(predict(engine, images), wanted);
 }
 

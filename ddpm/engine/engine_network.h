@@ -15,8 +15,8 @@ namespace ddpm {
 struct EngineNetworkOptions {
   WeightsChoice weights = {};  // which of a folder's
   Precision precision = Precision::kFloat32;
-  int64_t threads = 0;    // 0: one for each core
-  int64_t max_batch = 0;  // images worked on at once, more are given in slices; 0: as many as pay
+  int64_t threads = 0;       // 0: one for each core
+  int64_t at_once = 0;       // images worked on at once, see EngineOptions
   int64_t label = kNoLabel;  // the class of all images; kNoLabel: the network has no classes
 };
 

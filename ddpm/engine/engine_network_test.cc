@@ -91,7 +91,7 @@ std::vector<float> answer(const Network& network, const UNetConfig& config,
 std::vector<float> engine_answer(const UNetConfig& config, const SomeImages& images,
                                  Precision precision = Precision::kFloat32) {
   CompiledUNet engine(config, golden_source(config),
-                      {.max_batch = images.count, .threads = 1, .precision = precision});
+                      {.at_once = images.count, .threads = 1, .precision = precision});
   return predict(engine, images);
 }
 
@@ -112,10 +112,10 @@ TEST_F(EngineNetwork, MoreImagesThanTheEngineTakesHaveTheSameBits) {
   const SomeImages images = some_images(config, 7, 2);
   const std::vector<float> wanted = engine_answer(config, images);
   made(config);
-  for (const int64_t max_batch : {1, 2, 3, 6, 7, 8}) {
-    const Network network = open_engine_network(folder_, {.threads = 2, .max_batch = max_batch});
-    EXPECT_EQ(answer(network, config, images), wanted) << max_batch;
-    EXPECT_EQ(answer(network, config, images), wanted) << max_batch << ", a second time";
+  for (const int64_t at_once : {1, 2, 3, 6, 7, 8}) {
+    const Network network = open_engine_network(folder_, {.threads = 2, .at_once = at_once});
+    EXPECT_EQ(answer(network, config, images), wanted) << at_once;
+    EXPECT_EQ(answer(network, config, images), wanted) << at_once << ", a second time";
   }
 }
 
@@ -131,9 +131,8 @@ TEST_F(EngineNetwork, TheLabelIsThatOfAllImages) {
   SomeImages images = some_images(config, 5, 3);
   for (const int64_t label : {0, 3}) {
     images.labels.assign(5, label);
-    EXPECT_EQ(
-        answer(open_engine_network(folder_, {.max_batch = 2, .label = label}), config, images),
-        engine_answer(config, images));
+    EXPECT_EQ(answer(open_engine_network(folder_, {.at_once = 2, .label = label}), config, images),
+              engine_answer(config, images));
   }
 }
 

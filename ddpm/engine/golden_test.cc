@@ -53,7 +53,7 @@ TEST(EngineGolden, InFloat32TheOutputIsThatOfDiffusersInFloat64) {
   for (const CpuPath path : available_cpu_paths()) {
     for (const auto& [name, golden] : files) {
       const double error =
-          deviation(output_of(golden, {.max_batch = 3, .threads = 2, .path = path}), golden);
+          deviation(output_of(golden, {.at_once = 3, .threads = 2, .path = path}), golden);
       EXPECT_LE(error, 1e-5) << name << ' ' << name_of(path);
       worst = std::max(worst, error);
     }
@@ -65,7 +65,7 @@ TEST(EngineGolden, InBfloat16TheOutputIsThatToItsRounding) {
   for (const CpuPath path : available_cpu_paths()) {
     for (const auto& [name, golden] : golden_unet_files(DDPM_SOURCE_DIR)) {
       const EngineOptions options{
-          .max_batch = 2, .threads = 1, .precision = Precision::kBFloat16, .path = path};
+          .at_once = 2, .threads = 1, .precision = Precision::kBFloat16, .path = path};
       const double error = deviation(output_of(golden, options), golden);
       EXPECT_LE(error, 5e-2) << name << ' ' << name_of(path);
       EXPECT_GE(error, 1e-4) << name << ' ' << name_of(path);  // it is bfloat16

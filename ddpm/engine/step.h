@@ -20,7 +20,7 @@ struct Engine {
   const Graph& graph;
   const Kernels& kernels;
   Precision precision;
-  int64_t max_batch;
+  int64_t at_once;
   bool keep_transformed;  // U of Winograd's algorithm, see transformed_kernels.h
 };
 
@@ -36,7 +36,7 @@ struct Pass {
   Workers& workers;
   const Plan& plan;
   const Graph& graph;
-  int64_t max_batch;
+  int64_t at_once;
   int64_t n;            // images
   const float* x;       // [n, C, H, W]
   float* output;        // [n, C or 2 C, H, W]
@@ -49,7 +49,7 @@ struct Pass {
 
   // Block `block` of an activation: [n][H][W][16].
   float* block(ValueId id, int64_t block_number) const {
-    return arena + plan.offsets[static_cast<size_t>(id)] * max_batch +
+    return arena + plan.offsets[static_cast<size_t>(id)] * at_once +
            block_number * n * graph.value(id).pixels() * kLanes;
   }
   // Block `block` of several activations one behind the other.

@@ -50,11 +50,11 @@ std::vector<float> sinusoids(int64_t timestep, int64_t channels, int64_t frequen
   return values;
 }
 
-TimeEmbedding::TimeEmbedding(const UNetConfig& config, const Graph& graph, int64_t max_batch,
+TimeEmbedding::TimeEmbedding(const UNetConfig& config, const Graph& graph, int64_t at_once,
                              int64_t kept, const TensorSource& tensors)
     : config_(config),
       row_size_(graph.time_row),
-      now_(max_batch * graph.time_row * static_cast<int64_t>(sizeof(float))),
+      now_(at_once * graph.time_row * static_cast<int64_t>(sizeof(float))),
       kept_(kept * graph.time_row * static_cast<int64_t>(sizeof(float))),
       known_(static_cast<size_t>(kept), 0),
       sinusoid_frequencies_(frequencies(config.base_channels(), config.frequency_shift)) {

@@ -23,7 +23,7 @@ std::vector<float> sinusoids(int64_t timestep, int64_t channels, int64_t frequen
 class TimeEmbedding {
  public:
   // Keeps rows for timesteps in [0, kept).
-  TimeEmbedding(const UNetConfig& config, const Graph& graph, int64_t max_batch, int64_t kept,
+  TimeEmbedding(const UNetConfig& config, const Graph& graph, int64_t at_once, int64_t kept,
                 const TensorSource& tensors);
 
   struct Rows {
@@ -51,7 +51,7 @@ class TimeEmbedding {
   std::vector<float> first_bias_, second_bias_, slots_bias_;
   std::vector<float> time_table_;   // [learned_times][base channels]; empty: sinusoids
   std::vector<float> class_table_;  // [classes][E]; empty: none
-  Memory now_;                      // [max_batch][row_size]
+  Memory now_;                      // [at_once][row_size]
   Memory kept_;                     // [kept][row_size]
   std::vector<int64_t> known_;      // of each kept row 1 + its label, 1 without; 0: not computed
   std::vector<float> sinusoid_frequencies_;

@@ -28,7 +28,7 @@ class WinogradStep : public Step {
  public:
   WinogradStep(const Engine& engine, ConvolutionOperation operation, const TensorSource& tensors)
       : operation_(std::move(operation)),
-        max_batch_(engine.max_batch),
+        at_once_(engine.at_once),
         in_(engine.graph.value(operation_.x).channels),
         shape_(engine.graph.value(operation_.y)),
         tile_(tile_for(shape_)),
@@ -39,8 +39,8 @@ class WinogradStep : public Step {
   }
 
   ScratchNeed scratch() const override {
-    const bool all_at_once = !u_.kept() && blocks_of_tiles(max_batch_) > 1 && fits(u_.all_bytes());
-    return {.shared = std::max(size_of_v(), all_at_once ? u_.all_bytes() : 0),
+    const bool whole = !u_.kept() && blocks_of_tiles(at_once_) > 1 && fits(u_.all_bytes());
+    return {.shared = std::max(size_of_v(), whole ? u_.all_bytes() : 0),
             .per_worker =
                 size_of_v() + size_of_m() + pointer_bytes() + (u_.kept() ? 0 : u_.piece_bytes())};
   }
@@ -195,7 +195,7 @@ class WinogradStep : public Step {
   }
 
   ConvolutionOperation operation_;
-  int64_t max_batch_;
+  int64_t at_once_;
   int64_t in_;
   ValueShape shape_;
   WinogradTile tile_;

@@ -120,12 +120,11 @@ class OurConvolution {
         m_(points() * m_stride()),
         y_(x_.size()) {
     for (int64_t p = 0; p < panels_of(channels_); ++p) {
-      pack_winograd_panel(tile_, convolution.weights.data(), channels_, channels_, p, u_stride(),
-                          u_.data() + panel_offset(p, channels_));
-    }
-    for (int64_t p = 0; p < points(); ++p) {
-      panels_to_bf16(u_.data() + p * u_stride(), blocks(), channels_,
-                     u_bf16_.data() + p * u_stride());
+      if (convolution.bf16) {
+        transform_kernels(p, u_bf16_);
+      } else {
+        transform_kernels(p, u_);
+      }
     }
   }
 
@@ -214,6 +213,34 @@ class OurConvolution {
               .columns = kPanelColumns,
               .rows = count_from(first),
               .c = {c, c + kTilesAtOnce * kLanes}});
+      }
+    }
+  }
+
+  // U of a panel: what the transform gives, each point behind the other.
+  template <typename Value>
+  void transform_kernels(int64_t panel, Array<Value>& u) const {
+    const int64_t extent = input_extent(tile_), size = channels_ * kPanelColumns;
+    Array<float> taps(kTaps * size), wide(2 * extent * size);
+    Array<uint16_t> narrow(wide.size());
+    pack_taps(convolution_.weights.data(), channels_, channels_, panel, taps.data());
+    for (int64_t pair = 0; pair < pair_count(tile_); ++pair) {
+      kernels_.winograd_weights({.tile = tile_,
+                                 .pair = pair,
+                                 .taps = taps.data(),
+                                 .k = channels_,
+                                 .columns = kPanelColumns,
+                                 .u = wide.data(),
+                                 .u_bf16 = convolution_.bf16 ? narrow.data() : nullptr,
+                                 .point_stride = size});
+      for (int64_t p = 0; p < 2 * extent; ++p) {
+        const int64_t point = row_of_pair(tile_, pair, p / extent) * extent + p % extent;
+        Value* to = u.data() + point * u_stride() + panel_offset(panel, channels_);
+        if constexpr (sizeof(Value) == sizeof(float)) {
+          std::copy_n(wide.data() + p * size, size, to);
+        } else {
+          std::copy_n(narrow.data() + p * size, size, to);
+        }
       }
     }
   }
