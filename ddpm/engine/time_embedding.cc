@@ -9,15 +9,16 @@ namespace ddpm {
 
 namespace {
 
+// Exponent, quotient and exponential are rounded each, as PyTorch does.
 std::vector<float> frequencies(int64_t channels, int64_t frequency_shift) {
   constexpr double kLongestPeriod = 10000.0;
   const int64_t half = channels / 2;
-  const auto factor =
-      static_cast<float>(-std::log(kLongestPeriod) / static_cast<double>(half - frequency_shift));
+  const auto slope = static_cast<float>(-std::log(kLongestPeriod));
   std::vector<float> values;
   for (int64_t i = 0; i < half; ++i) {
-    values.push_back(
-        static_cast<float>(std::exp(static_cast<double>(static_cast<float>(i) * factor))));
+    const float exponent =
+        slope * static_cast<float>(i) / static_cast<float>(half - frequency_shift);
+    values.push_back(static_cast<float>(std::exp(static_cast<double>(exponent))));
   }
   return values;
 }
