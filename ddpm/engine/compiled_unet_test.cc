@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <random>
 #include <string>
@@ -18,15 +19,16 @@
 namespace ddpm {
 namespace {
 
-// The largest difference, relative to the largest value wanted.
+// The largest difference, relative to the largest value wanted; infinite if a value is no number.
 double deviation(const std::vector<float>& got, const std::vector<double>& wanted) {
   EXPECT_EQ(got.size(), wanted.size());
   double apart = 0.0, largest = 0.0;
   for (size_t i = 0; i < wanted.size(); ++i) {
+    if (!std::isfinite(got[i])) return std::numeric_limits<double>::infinity();
     apart = std::max(apart, std::abs(static_cast<double>(got[i]) - wanted[i]));
     largest = std::max(largest, std::abs(wanted[i]));
   }
-  return std::isfinite(apart) ? apart / largest : apart;
+  return apart / largest;
 }
 
 // All images, one behind the other.

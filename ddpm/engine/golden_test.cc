@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <string>
 
@@ -34,12 +35,13 @@ std::vector<float> output_of(const Json& golden, const EngineOptions& options) {
   return output;
 }
 
-// The largest difference, relative to the largest value.
+// The largest difference, relative to the largest value; infinite if a value is no number.
 double deviation(const std::vector<float>& got, const Json& golden) {
   const auto wanted = golden.at("output").get<std::vector<double>>();
   EXPECT_EQ(got.size(), wanted.size());
   double apart = 0.0, largest = 0.0;
   for (size_t i = 0; i < wanted.size(); ++i) {
+    if (!std::isfinite(got[i])) return std::numeric_limits<double>::infinity();
     apart = std::max(apart, std::abs(static_cast<double>(got[i]) - wanted[i]));
     largest = std::max(largest, std::abs(wanted[i]));
   }
