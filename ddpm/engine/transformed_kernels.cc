@@ -8,15 +8,15 @@ namespace ddpm {
 
 namespace {
 
-// Values from a point of a piece to the next.
+// Values from a point of a panel to the next.
 int64_t stride_of_points(int64_t in) {
   // points a multiple of 4 KiB apart would all fall into the same lines of the cache
   constexpr int64_t kPadding = 32;
   return blocks_of(in) * kLanes * kPanelColumns + kPadding;
 }
 
-int64_t bytes_of_piece(Precision precision, WinogradTile tile, int64_t in) {
-  return 2 * input_extent(tile) * stride_of_points(in) * size_of_factor(precision);
+int64_t bytes_of_panel(Precision precision, WinogradTile tile, int64_t in) {
+  return point_count(tile) * stride_of_points(in) * size_of_factor(precision);
 }
 
 }  // namespace
@@ -36,10 +36,9 @@ int64_t transformed_bytes(const Graph& graph, Precision precision) {
     const auto* convolution = std::get_if<ConvolutionOperation>(&operation);
     if (convolution == nullptr || convolution->size == ConvolutionOperation::Size::kHalf) continue;
     const ValueShape& output = graph.value(convolution->y);
-    const WinogradTile tile = tile_for(output);
-    bytes += panels_of(output.channels) * pair_count(tile) *
-             bytes_of_piece(precision_for(precision, output), tile,
-                            graph.value(convolution->x).channels);
+    bytes += panels_of(output.channels) * bytes_of_panel(precision_for(precision, output),
+                                                         tile_for(output),
+                                                         graph.value(convolution->x).channels);
   }
   return bytes;
 }
@@ -57,44 +56,40 @@ TransformedKernels::TransformedKernels(const Kernels& kernels, Precision precisi
               memory_.as<float>() + panel_offset(panel, k() * kTaps));
   }
   if (!keep) return;
-  Memory pieces(all_bytes());
+  Memory u(all_bytes());
   for (int64_t panel = 0; panel < panels(); ++panel) {
-    for (int64_t pair = 0; pair < pairs(); ++pair) {
-      make_piece(kernels, panel, pair, pieces.bytes() + offset_of_piece(panel, pair));
-    }
+    make_panel(kernels, panel, u.bytes() + panel * panel_bytes());
   }
-  memory_ = std::move(pieces);
+  memory_ = std::move(u);
   kept_ = true;
 }
 
 int64_t TransformedKernels::point_stride() const { return stride_of_points(in_); }
 
-int64_t TransformedKernels::piece_bytes() const { return bytes_of_piece(precision_, tile_, in_); }
+int64_t TransformedKernels::panel_bytes() const { return bytes_of_panel(precision_, tile_, in_); }
 
-void TransformedKernels::make_piece(const Kernels& kernels, int64_t panel, int64_t pair,
-                                    std::byte* piece) const {
+void TransformedKernels::make_panel(const Kernels& kernels, int64_t panel, std::byte* u) const {
   const bool narrow = precision_ == Precision::kBFloat16;
   kernels.winograd_weights({.tile = tile_,
-                            .pair = pair,
                             .taps = memory_.as<float>() + panel_offset(panel, k() * kTaps),
                             .k = k(),
                             .columns = columns_of_panel(panel, out_),
-                            .u = narrow ? nullptr : reinterpret_cast<float*>(piece),
-                            .u_bf16 = narrow ? reinterpret_cast<uint16_t*>(piece) : nullptr,
+                            .u = narrow ? nullptr : reinterpret_cast<float*>(u),
+                            .u_bf16 = narrow ? reinterpret_cast<uint16_t*>(u) : nullptr,
                             .point_stride = point_stride()});
 }
 
 void TransformedKernels::multiply(const Kernels& kernels, const Product& product) const {
-  const int64_t point = product.which * input_extent(tile_) + product.column;
-  multiply_panel(kernels, {.precision = precision_,
-                           .a = product.v,
-                           .k_blocks = blocks_of(in_),
-                           .b = product.piece + point * point_stride() * size_of_factor(precision_),
-                           .columns = columns_of_panel(product.panel, out_),
-                           .panel = 0,
-                           .rows = product.rows,
-                           .c0 = product.c0,
-                           .c1 = product.c1});
+  multiply_panel(kernels,
+                 {.precision = precision_,
+                  .a = product.v,
+                  .k_blocks = blocks_of(in_),
+                  .b = product.u + product.point * point_stride() * size_of_factor(precision_),
+                  .columns = columns_of_panel(product.panel, out_),
+                  .panel = 0,
+                  .rows = product.rows,
+                  .c0 = product.c0,
+                  .c1 = product.c1});
 }
 
 }  // namespace ddpm

@@ -2,7 +2,7 @@
 //
 // U, the transformed kernels, has 16 or 36 numbers where a kernel has 9. A network whose U is of
 // moderate size keeps it; another, whose weights fill memory by themselves, keeps the kernels and
-// makes U at each use, a piece at a time, in memory that stays in the cache. The bits are the same.
+// makes U at each use, a panel at a time, in memory that stays in the cache. The bits are the same.
 
 #pragma once
 
@@ -38,26 +38,20 @@ class TransformedKernels {
   bool kept() const { return kept_; }
   int64_t bytes() const { return memory_.size(); }
   int64_t panels() const { return panels_of(out_); }
-  int64_t pairs() const { return pair_count(tile_); }
 
-  // A piece is U of one panel and one pair of rows of points, see kernels/winograd.h. All pieces
-  // take as much memory, a multiple of 64 bytes; in what holds all, that of `panel` and `pair` is
-  // at offset_of_piece.
-  int64_t piece_bytes() const;
-  int64_t all_bytes() const { return panels() * pairs() * piece_bytes(); }
-  int64_t offset_of_piece(int64_t panel, int64_t pair) const {
-    return (panel * pairs() + pair) * piece_bytes();
-  }
+  // All panels of U take as much memory, a multiple of 64 bytes; one behind the other where all are
+  // held.
+  int64_t panel_bytes() const;
+  int64_t all_bytes() const { return panels() * panel_bytes(); }
   const std::byte* all() const { return memory_.bytes(); }  // if they are kept
-  void make_piece(const Kernels& kernels, int64_t panel, int64_t pair, std::byte* piece) const;
+  void make_panel(const Kernels& kernels, int64_t panel, std::byte* u) const;
 
-  // C = V U for point `column` of the pair's row `which`: `v` are rows in blocks, of the
-  // precision's number type.
+  // C = V U for one point and panel, which lies at `u`: `v` are rows in blocks, of the precision's
+  // number type.
   struct Product {
-    const std::byte* piece;
+    const std::byte* u;
     int64_t panel;
-    int64_t which;
-    int64_t column;
+    int64_t point;
     const void* const* v;
     int64_t rows;
     float* c0;
@@ -74,7 +68,7 @@ class TransformedKernels {
   bool kept_ = false;
   int64_t in_ = 0;
   int64_t out_ = 0;
-  Memory memory_;  // pieces, or taps in panels
+  Memory memory_;  // U, or taps, in panels
 };
 
 }  // namespace ddpm

@@ -42,7 +42,7 @@ class WinogradStep : public Step {
     const bool whole = !u_.kept() && blocks_of_tiles(at_once_) > 1 && fits(u_.all_bytes());
     return {.shared = std::max(size_of_v(), whole ? u_.all_bytes() : 0),
             .per_worker =
-                size_of_v() + size_of_m() + pointer_bytes() + (u_.kept() ? 0 : u_.piece_bytes())};
+                size_of_v() + size_of_m() + pointer_bytes() + (u_.kept() ? 0 : u_.panel_bytes())};
   }
   int64_t weight_bytes() const override { return u_.bytes(); }
 
@@ -80,9 +80,8 @@ class WinogradStep : public Step {
   }
 
   void make_u(const Pass& pass) const {
-    pass.workers.run(u_.panels() * u_.pairs(), [&](int64_t part, int64_t) {
-      const int64_t panel = part / u_.pairs(), pair = part % u_.pairs();
-      u_.make_piece(pass.kernels, panel, pair, pass.shared + u_.offset_of_piece(panel, pair));
+    pass.workers.run(u_.panels(), [&](int64_t panel, int64_t) {
+      u_.make_panel(pass.kernels, panel, pass.shared + panel * u_.panel_bytes());
     });
   }
 
@@ -103,29 +102,24 @@ class WinogradStep : public Step {
   struct Panels {
     int64_t first_tile;
     const std::byte* v;
+    const std::byte* u;  // from panel `first` on
     int64_t first;
     int64_t last;
     float* m;
     const void** rows;  // of V, for the products
   };
 
-  // The products of one pair of rows of points, with the piece of U of each panel.
-  void multiply_pair(const Pass& pass, const Panels& panels, int64_t pair,
-                     FunctionRef<const std::byte*(int64_t panel)> piece) const {
-    const int64_t value = size_of_factor(precision_), extent = input_extent(tile_);
-    for (int64_t p = 0; p < 2 * extent; ++p) {
-      const int64_t which = p / extent, column = p % extent;
-      const int64_t point = row_of_pair(tile_, pair, which) * extent + column;
+  void multiply(const Pass& pass, const Panels& panels) const {
+    const int64_t value = size_of_factor(precision_);
+    for (int64_t point = 0; point < points(); ++point) {
       for (int64_t b = 0; b < k_blocks(); ++b) {
         panels.rows[b] = panels.v + (point * v_stride() + b * kTilesAtOnce * kLanes) * value;
       }
-      for (int64_t panel = panels.first; panel < panels.last; ++panel) {
-        float* c =
-            panels.m + point * m_stride() + (panel - panels.first) * 2 * kTilesAtOnce * kLanes;
-        u_.multiply(pass.kernels, {.piece = piece(panel),
-                                   .panel = panel,
-                                   .which = which,
-                                   .column = column,
+      for (int64_t i = 0; i < panels.last - panels.first; ++i) {
+        float* c = panels.m + point * m_stride() + i * 2 * kTilesAtOnce * kLanes;
+        u_.multiply(pass.kernels, {.u = panels.u + i * u_.panel_bytes(),
+                                   .panel = panels.first + i,
+                                   .point = point,
                                    .v = panels.rows,
                                    .rows = count_from(pass, panels.first_tile),
                                    .c0 = c,
@@ -167,11 +161,9 @@ class WinogradStep : public Step {
     const std::byte* u = u_.kept() ? u_.all() : pass.shared;
     for (int64_t b = 0; b < k_blocks(); ++b) transform(pass, first, b, v);
     for (int64_t p = 0; p < u_.panels(); p += kPanelsAtOnce) {
-      const Panels panels{first, v, p, std::min(p + kPanelsAtOnce, u_.panels()), m, rows};
-      for (int64_t pair = 0; pair < u_.pairs(); ++pair) {
-        multiply_pair(pass, panels, pair,
-                      [&](int64_t panel) { return u + u_.offset_of_piece(panel, pair); });
-      }
+      const int64_t last = std::min(p + kPanelsAtOnce, u_.panels());
+      const Panels panels{first, v, u + p * u_.panel_bytes(), p, last, m, rows};
+      multiply(pass, panels);
       transform_back(pass, panels);
     }
   }
@@ -183,13 +175,14 @@ class WinogradStep : public Step {
       Scratch scratch(pass.scratch_of(worker));
       auto* m = scratch.take<float>(points() * m_stride());
       auto* rows = scratch.take<const void*>(k_blocks());
-      auto* piece = u_.kept() ? nullptr : scratch.take<std::byte>(u_.piece_bytes());
-      const Panels panels{first, pass.shared, panel, panel + 1, m, rows};
-      for (int64_t pair = 0; pair < u_.pairs(); ++pair) {
-        if (piece != nullptr) u_.make_piece(pass.kernels, panel, pair, piece);
-        const std::byte* u = piece != nullptr ? piece : u_.all() + u_.offset_of_piece(panel, pair);
-        multiply_pair(pass, panels, pair, [&](int64_t) { return u; });
+      const std::byte* u = u_.all() + panel * u_.panel_bytes();
+      if (!u_.kept()) {
+        auto* made = scratch.take<std::byte>(u_.panel_bytes());
+        u_.make_panel(pass.kernels, panel, made);
+        u = made;
       }
+      const Panels panels{first, pass.shared, u, panel, panel + 1, m, rows};
+      multiply(pass, panels);
       transform_back(pass, panels);
     });
   }

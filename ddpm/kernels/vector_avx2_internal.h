@@ -100,6 +100,13 @@ inline void store_bfloat16(uint16_t* p, const F16& x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(mixed, 0xd8));
 }
 
+inline __m256 nearest_bfloat16(__m256 x) {
+  const __m256i up = _mm256_add_epi32(_mm256_castps_si256(x), _mm256_set1_epi32(0x8000));
+  return _mm256_castsi256_ps(_mm256_and_si256(up, _mm256_set1_epi32(-65536)));
+}
+inline F16 nearest_bfloat16(const F16& x) {
+  return {nearest_bfloat16(x.low), nearest_bfloat16(x.high)};
+}
 inline __m256i pairs_of(__m256 first, __m256 second) {
   const __m256i high = _mm256_slli_epi32(rounded_to_bfloat16(second), 16);
   return _mm256_or_si256(rounded_to_bfloat16(first), high);

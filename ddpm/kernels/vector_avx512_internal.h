@@ -76,6 +76,10 @@ inline void store_bfloat16(uint16_t* p, const F16& x) {
 #endif
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), rounded);
 }
+inline F16 nearest_bfloat16(const F16& x) {
+  const __m512i up = _mm512_add_epi32(_mm512_castps_si512(x.v), _mm512_set1_epi32(0x8000));
+  return {_mm512_castsi512_ps(_mm512_and_si512(up, _mm512_set1_epi32(-65536)))};
+}
 #ifdef __AVX512BF16__
 inline void store_bfloat16_pairs(uint16_t* p, const F16& first, const F16& second) {
   alignas(64) static constexpr uint16_t kInterleaved[32] = {

@@ -128,6 +128,17 @@ inline void store_bfloat16(uint16_t* p, const F16& x) {
     p[i] = static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
   }
 }
+// A nearest number of bfloat16, away from 0 if there are two.
+inline F16 nearest_bfloat16(const F16& x) {
+  return each([&](int i) {
+    IntQuad bits;
+    memcpy(&bits, &x.q[i], sizeof bits);
+    bits = (bits + 0x8000) & static_cast<int32_t>(0xffff0000);
+    Quad rounded;
+    memcpy(&rounded, &bits, sizeof rounded);
+    return rounded;
+  });
+}
 
 // Pair i is (first_i, second_i).
 inline void store_bfloat16_pairs(uint16_t* p, const F16& first, const F16& second) {

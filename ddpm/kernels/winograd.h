@@ -47,9 +47,11 @@ struct TileGrid {
 //   x       float32 [images][height][width][16]; with `doubled` [images][height / 2][width /
 //   2][16],
 //           of which each pixel stands for 2x2
-//   v       point p begins at v + p * point_stride: [count][16]; float32, or bfloat16 rounded to
-//           nearest from the float32 result
+//   v       point p begins at v + p * point_stride: [count][16]; float32, or bfloat16
 // Pixels outside of the image are 0. v overlaps nothing.
+//
+// bfloat16 numbers of F(4x4), here and of the kernels, are rounded so that the error of one is made
+// up for by its neighbours, see winograd_tiles_internal.h; those of F(2x2) are the nearest.
 struct WinogradInput {
   TileGrid grid;
   bool doubled;
@@ -78,17 +80,13 @@ struct WinogradOutput {
   float* y;
 };
 
-// U = G g G^T of one panel of kernels, for two rows of points: those that share sums. U has up to
-// four times as many numbers as the kernels, so it is made where it is used.
-//   pair     in [0, pair_count(tile)): the rows row_of_pair(tile, pair, 0) and (.., 1)
+// U = G g G^T of one panel of kernels.
 //   taps     float32 [k][9][columns], see pack_taps
 //   k        a multiple of 2
 //   columns  16 or 32
-//   u        point c of row `which` begins at u + (which * input_extent + c) * point_stride: a
-//            panel of gemm.h, of one number type
+//   u        point p begins at u + p * point_stride: a panel of gemm.h, of one number type
 struct WinogradWeights {
   WinogradTile tile;
-  int64_t pair;
   const float* taps;
   int64_t k;
   int64_t columns;
@@ -96,12 +94,6 @@ struct WinogradWeights {
   uint16_t* u_bf16;      // nullptr: float32
   int64_t point_stride;  // values
 };
-
-constexpr int64_t pair_count(WinogradTile tile) { return input_extent(tile) / 2; }
-constexpr int64_t row_of_pair(WinogradTile tile, int64_t pair, int64_t which) {
-  if (pair == 0) return which == 0 ? 0 : input_extent(tile) - 1;  // 0 and infinity
-  return 2 * pair - 1 + which;                                    // p and -p
-}
 
 // The 3x3 kernels of one panel of 32 output channels, of weights [channels_out][channels_in][3][3],
 // as the transform reads them: [16 * blocks_of(channels_in)][9][columns of the panel], filled up

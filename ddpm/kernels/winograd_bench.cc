@@ -119,13 +119,7 @@ class OurConvolution {
         v_bf16_(v_.size()),
         m_(points() * m_stride()),
         y_(x_.size()) {
-    for (int64_t p = 0; p < panels_of(channels_); ++p) {
-      if (convolution.bf16) {
-        transform_kernels(p, u_bf16_);
-      } else {
-        transform_kernels(p, u_);
-      }
-    }
+    for (int64_t p = 0; p < panels_of(channels_); ++p) transform_kernels(p);
   }
 
   void run() const {
@@ -217,32 +211,18 @@ class OurConvolution {
     }
   }
 
-  // U of a panel: what the transform gives, each point behind the other.
-  template <typename Value>
-  void transform_kernels(int64_t panel, Array<Value>& u) const {
-    const int64_t extent = input_extent(tile_), size = channels_ * kPanelColumns;
-    Array<float> taps(kTaps * size), wide(2 * extent * size);
-    Array<uint16_t> narrow(wide.size());
+  // U of a panel.
+  void transform_kernels(int64_t panel) const {
+    Array<float> taps(kTaps * channels_ * kPanelColumns);
     pack_taps(convolution_.weights.data(), channels_, channels_, panel, taps.data());
-    for (int64_t pair = 0; pair < pair_count(tile_); ++pair) {
-      kernels_.winograd_weights({.tile = tile_,
-                                 .pair = pair,
-                                 .taps = taps.data(),
-                                 .k = channels_,
-                                 .columns = kPanelColumns,
-                                 .u = wide.data(),
-                                 .u_bf16 = convolution_.bf16 ? narrow.data() : nullptr,
-                                 .point_stride = size});
-      for (int64_t p = 0; p < 2 * extent; ++p) {
-        const int64_t point = row_of_pair(tile_, pair, p / extent) * extent + p % extent;
-        Value* to = u.data() + point * u_stride() + panel_offset(panel, channels_);
-        if constexpr (sizeof(Value) == sizeof(float)) {
-          std::copy_n(wide.data() + p * size, size, to);
-        } else {
-          std::copy_n(narrow.data() + p * size, size, to);
-        }
-      }
-    }
+    const int64_t at = panel_offset(panel, channels_);
+    kernels_.winograd_weights({.tile = tile_,
+                               .taps = taps.data(),
+                               .k = channels_,
+                               .columns = kPanelColumns,
+                               .u = u_.data() + at,
+                               .u_bf16 = convolution_.bf16 ? u_bf16_.data() + at : nullptr,
+                               .point_stride = u_stride()});
   }
 
   // Block `block` of y from the block `at` of m.

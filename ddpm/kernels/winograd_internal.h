@@ -3,67 +3,10 @@
 #pragma once
 
 #include "ddpm/kernels/winograd.h"
+#include "ddpm/kernels/winograd_tiles_internal.h"
 
 namespace ddpm {
 namespace {
-
-// One dimension of each transform.
-struct F4 {
-  static constexpr int kOut = 4;
-  static constexpr int kIn = 6;
-  static constexpr float kA = 0.75F, kB = 1.5F;  // the points 0, +-a, +-b, infinity
-  static constexpr float kA2 = kA * kA, kB2 = kB * kB;
-  static constexpr float kOver0 = 1 / (kA2 * kB2), kOverA = 1 / (2 * kA2 * (kA2 - kB2)),
-                         kOverB = 1 / (2 * kB2 * (kB2 - kA2));
-
-  static constexpr float point_of_pair(int pair) { return pair == 1 ? kA : kB; }
-
-  // B^T d: the coefficients of prod over j != i of (x - p_j), a row for each point i.
-  static void input(const F16 (&d)[kIn], F16 (&v)[kIn]) {
-    const F16 a = broadcast(kA), b = broadcast(kB), a2 = broadcast(kA2), b2 = broadcast(kB2);
-    const F16 sum = broadcast(kA2 + kB2), product = broadcast(kA2 * kB2);
-    const F16 even_a = subtract_product(b2, d[2], d[4]), odd_a = subtract_product(b2, d[1], d[3]);
-    const F16 even_b = subtract_product(a2, d[2], d[4]), odd_b = subtract_product(a2, d[1], d[3]);
-    v[0] = multiply_add(product, d[0], subtract_product(sum, d[2], d[4]));
-    const F16 of_a = a * odd_a, of_b = b * odd_b;  // sums run beside products, which are the more
-    v[1] = even_a + of_a;
-    v[2] = even_a - of_a;
-    v[3] = even_b + of_b;
-    v[4] = even_b - of_b;
-    v[5] = multiply_add(product, d[1], subtract_product(sum, d[3], d[5]));
-  }
-  // A^T m: row k has the points to the power k over prod over j != i of (p_i - p_j); infinity
-  // counts in the last.
-  static void output(const F16 (&m)[kIn], F16 (&y)[kOut]) {
-    const F16 even_a = m[1] + m[2], odd_a = m[1] - m[2];
-    const F16 even_b = m[3] + m[4], odd_b = m[3] - m[4];
-    y[0] = multiply_add(broadcast(kOver0), m[0],
-                        multiply_add(broadcast(kOverA), even_a, broadcast(kOverB) * even_b));
-    y[1] = multiply_add(broadcast(kOverA * kA), odd_a, broadcast(kOverB * kB) * odd_b);
-    y[2] = multiply_add(broadcast(kOverA * kA2), even_a, broadcast(kOverB * kB2) * even_b);
-    y[3] = multiply_add(broadcast(kOverA * kA2 * kA), odd_a,
-                        multiply_add(broadcast(kOverB * kB2 * kB), odd_b, m[5]));
-  }
-};
-
-struct F2 {
-  static constexpr int kOut = 2;
-  static constexpr int kIn = 4;
-
-  static constexpr float point_of_pair(int) { return 1; }
-
-  static void input(const F16 (&d)[kIn], F16 (&v)[kIn]) {
-    v[0] = d[0] - d[2];
-    v[1] = d[1] + d[2];
-    v[2] = d[2] - d[1];
-    v[3] = d[1] - d[3];
-  }
-  static void output(const F16 (&m)[kIn], F16 (&y)[kOut]) {
-    const F16 half = broadcast(0.5F);
-    y[0] = multiply_add(half, m[1] + m[2], m[0]);
-    y[1] = multiply_add(half, m[1] - m[2], F16(broadcast(0.0F)) - m[3]);
-  }
-};
 
 // Where a tile is: the image, and the first row and column of its output.
 struct TilePlace {
@@ -112,13 +55,33 @@ struct TileRows {
 
 // The two number types that V may have.
 struct StoreFloat32 {
+  static constexpr bool kRounds = false;
   float* v;
   void operator()(int64_t at, const F16& x) const { store(v + at, x); }
 };
 struct StoreBfloat16 {
+  static constexpr bool kRounds = true;
   uint16_t* v;
   void operator()(int64_t at, const F16& x) const { store_bfloat16(v + at, x); }
 };
+
+// Rows [i, n) of a tile's points in the order in which they are rounded; the columns, transformed,
+// lie at `columns`, [n][..][16] of row_size values a row.
+template <typename Tile, int i, typename Store>
+inline void store_rows(const float* columns, int64_t row_size, RoundingErrors<Tile>& errors,
+                       int64_t point_stride, int64_t at, const Store& store_v) {
+  constexpr int n = Tile::kIn, r = Tile::kOrder[i];
+  F16 d[n], v[n];
+#pragma GCC unroll 6
+  for (int c = 0; c < n; ++c) d[c] = load(columns + r * row_size + c * kLanes);
+  Tile::input(d, v);
+  if constexpr (Store::kRounds) round_row<Tile, PixelFeedback<Tile>, i>(v, errors);
+#pragma GCC unroll 6
+  for (int c = 0; c < n; ++c) store_v((r * n + c) * point_stride + at, v[c]);
+  if constexpr (i + 1 < n) {
+    store_rows<Tile, i + 1>(columns, row_size, errors, point_stride, at, store_v);
+  }
+}
 
 // `count` tiles side by side, at most kTilesOfARow: the columns first, which neighbours share.
 inline constexpr int64_t kTilesOfARow = 8;
@@ -135,15 +98,11 @@ inline void input_tiles(const WinogradInput& call, const TilePlace& place, int64
     rows.transform_column(place.x - 1 + c, v);
     for (int r = 0; r < n; ++r) store(columns[r][c], v[r]);
   }
+  constexpr int64_t row_size = (kTilesOfARow * Tile::kOut + 2) * kLanes;
   for (int64_t i = 0; i < count; ++i) {
-    for (int r = 0; r < n; ++r) {
-      F16 d[n], v[n];
-      for (int c = 0; c < n; ++c) d[c] = load(columns[r][i * Tile::kOut + c]);
-      Tile::input(d, v);
-      for (int c = 0; c < n; ++c) {
-        store_v((r * n + c) * stride + offset + i * kLanes, v[c]);
-      }
-    }
+    RoundingErrors<Tile> errors;
+    store_rows<Tile, 0>(columns[0][i * Tile::kOut], row_size, errors, stride, offset + i * kLanes,
+                        store_v);
   }
 }
 
@@ -217,41 +176,33 @@ void winograd_output_of(const WinogradOutput& call) {
   }
 }
 
-// G g for three taps in a row: the points 0 and infinity, or p and -p.
-template <typename Tile, int pair>
-inline void points_of_pair(const F16& g0, const F16& g1, const F16& g2, F16& first, F16& second) {
-  if constexpr (pair == 0) {
-    first = g0;
-    second = g2;
-  } else {
-    constexpr float p = Tile::point_of_pair(pair);
-    const F16 even = multiply_add(broadcast(p * p), g2, g0);
-    first = multiply_add(broadcast(p), g1, even);
-    second = subtract_product(broadcast(p), g1, even);
+// G g for three taps in a row, or three numbers that stand for columns of taps.
+template <typename Tile>
+inline void kernel_points(const F16& g0, const F16& g1, const F16& g2, F16 (&u)[Tile::kIn]) {
+  u[0] = g0;
+#pragma GCC unroll 2
+  for (int i = 1; i + 1 < Tile::kIn; i += 2) {  // p and -p
+    const F16 point = broadcast(Tile::kPoints[i]);
+    const F16 even = multiply_add(point * point, g2, g0);
+    u[i] = multiply_add(point, g1, even);
+    u[i + 1] = subtract_product(point, g1, even);
   }
+  u[Tile::kIn - 1] = g2;  // infinity
 }
 
-// All points of a row, of the three numbers that stand for its columns of taps.
-template <typename Tile, int pair = 0>
-inline void points_of_row(const F16 (&g)[3], F16 (&u)[Tile::kIn]) {
-  constexpr int first = pair == 0 ? 0 : 2 * pair - 1, second = pair == 0 ? Tile::kIn - 1 : 2 * pair;
-  points_of_pair<Tile, pair>(g[0], g[1], g[2], u[first], u[second]);
-  if constexpr (2 * (pair + 1) < Tile::kIn) points_of_row<Tile, pair + 1>(g, u);
-}
-
-// The columns of taps of 16 kernels, transformed for the two rows of a pair.
-template <typename Tile, int pair>
-inline void rows_of_pair(const float* taps, int64_t columns, F16 (&first)[3], F16 (&second)[3]) {
+// The columns of taps of 16 kernels.
+template <typename Tile>
+inline void kernel_columns(const float* taps, int64_t columns, F16 (&half)[3][Tile::kIn]) {
 #pragma GCC unroll 3
   for (int c = 0; c < 3; ++c) {
-    const F16 g0 = load(taps + c * columns), g1 = load(taps + (3 + c) * columns),
-              g2 = load(taps + (6 + c) * columns);
-    points_of_pair<Tile, pair>(g0, g1, g2, first[c], second[c]);
+    kernel_points<Tile>(load(taps + c * columns), load(taps + (3 + c) * columns),
+                        load(taps + (6 + c) * columns), half[c]);
   }
 }
 
 // The two number types that U may have: 16 columns of two rows of a panel of `columns`.
 struct StorePanelFloat32 {
+  static constexpr bool kRounds = false;
   float* u;
   void operator()(int64_t row, int64_t columns, int64_t column, const F16& first,
                   const F16& second) const {
@@ -260,44 +211,62 @@ struct StorePanelFloat32 {
   }
 };
 struct StorePanelBfloat16 {
+  static constexpr bool kRounds = true;
   uint16_t* u;
   void operator()(int64_t row, int64_t, int64_t column, const F16& first, const F16& second) const {
     store_bfloat16_pairs(u + row + 2 * column, first, second);
   }
 };
 
-template <typename Tile, int pair, int64_t columns, typename Store>
+// Rows [i, n) of points in the order in which they are rounded, for 16 columns of k and k + 1.
+template <typename Tile, int i, typename Store>
+inline void store_points(const F16 (&even)[3][Tile::kIn], const F16 (&odd)[3][Tile::kIn],
+                         RoundingErrors<Tile>& even_errors, RoundingErrors<Tile>& odd_errors,
+                         int64_t point_stride, int64_t at, int64_t columns, int64_t column,
+                         const Store& store_u) {
+  constexpr int n = Tile::kIn, r = Tile::kOrder[i];
+  F16 first[n], second[n];
+  kernel_points<Tile>(even[0][r], even[1][r], even[2][r], first);
+  kernel_points<Tile>(odd[0][r], odd[1][r], odd[2][r], second);
+  if constexpr (Store::kRounds) {
+    round_row<Tile, KernelFeedback<Tile>, i>(first, even_errors);
+    round_row<Tile, KernelFeedback<Tile>, i>(second, odd_errors);
+  }
+#pragma GCC unroll 6
+  for (int c = 0; c < n; ++c) {
+    store_u((r * n + c) * point_stride + at, columns, column, first[c], second[c]);
+  }
+  if constexpr (i + 1 < n) {
+    store_points<Tile, i + 1>(even, odd, even_errors, odd_errors, point_stride, at, columns, column,
+                              store_u);
+  }
+}
+
+template <typename Tile, int64_t columns, typename Store>
 void winograd_weights_of(const WinogradWeights& call, const Store& store_u) {
   const int64_t stride = call.point_stride;
   const float* taps = call.taps;
   for (int64_t k = 0; k < call.k; k += 2) {
 #pragma GCC unroll 2
     for (int64_t column = 0; column < columns; column += kLanes) {
-      F16 even[2][3], odd[2][3];  // k and k + 1, the rows of the pair
-      rows_of_pair<Tile, pair>(taps + column, columns, even[0], even[1]);
-      rows_of_pair<Tile, pair>(taps + kTaps * columns + column, columns, odd[0], odd[1]);
-#pragma GCC unroll 2
-      for (int r = 0; r < 2; ++r) {
-        F16 first[Tile::kIn], second[Tile::kIn];
-        points_of_row<Tile>(even[r], first);
-        points_of_row<Tile>(odd[r], second);
-#pragma GCC unroll 6
-        for (int c = 0; c < Tile::kIn; ++c) {
-          store_u((r * Tile::kIn + c) * stride + k * columns, columns, column, first[c], second[c]);
-        }
-      }
+      F16 even[3][Tile::kIn], odd[3][Tile::kIn];  // k and k + 1
+      kernel_columns<Tile>(taps + column, columns, even);
+      kernel_columns<Tile>(taps + kTaps * columns + column, columns, odd);
+      RoundingErrors<Tile> even_errors, odd_errors;
+      store_points<Tile, 0>(even, odd, even_errors, odd_errors, stride, k * columns, columns,
+                            column, store_u);
     }
     taps += 2 * kTaps * columns;
   }
 }
 
-template <typename Tile, int pair>
+template <typename Tile>
 void winograd_weights_of(const WinogradWeights& call) {
   const auto with = [&](const auto& store_u) {
     if (call.columns == kPanelColumns) {
-      winograd_weights_of<Tile, pair, kPanelColumns>(call, store_u);
+      winograd_weights_of<Tile, kPanelColumns>(call, store_u);
     } else {
-      winograd_weights_of<Tile, pair, kLanes>(call, store_u);
+      winograd_weights_of<Tile, kLanes>(call, store_u);
     }
   };
   if (call.u_bf16 != nullptr) {
@@ -308,12 +277,10 @@ void winograd_weights_of(const WinogradWeights& call) {
 }
 
 inline void winograd_weights(const WinogradWeights& call) {
-  if (call.tile == WinogradTile::kF2) {
-    call.pair == 0 ? winograd_weights_of<F2, 0>(call) : winograd_weights_of<F2, 1>(call);
-  } else if (call.pair == 0) {
-    winograd_weights_of<F4, 0>(call);
+  if (call.tile == WinogradTile::kF4) {
+    winograd_weights_of<F4>(call);
   } else {
-    call.pair == 1 ? winograd_weights_of<F4, 1>(call) : winograd_weights_of<F4, 2>(call);
+    winograd_weights_of<F2>(call);
   }
 }
 
