@@ -28,6 +28,10 @@ class AttentionStep : public Step {
                                         operation_.heads, operation_.head_channels, tensors)) {}
 
   int64_t weight_bytes() const override { return weights_.into.bytes() + weights_.out.bytes(); }
+  std::optional<double> computed() const override {
+    if (!weights_.merged) return std::nullopt;
+    return static_cast<double>(2 * positions_ * shape_.channels * (shape_.channels + positions_));
+  }
 
   ScratchNeed scratch() const override {
     const int64_t images = at_once_;

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "ddpm/base/check.h"
+#include "ddpm/engine/operation_work.h"
 #include "ddpm/engine/step.h"
 #include "ddpm/engine/time_embedding.h"
 #include "ddpm/engine/transformed_kernels.h"
@@ -55,46 +56,6 @@ void for_each(Workers& workers, int64_t count, const Make& make) {
   });
   if (error) std::rethrow_exception(error);
 }
-
-// Multiply-adds of the definition, for one image.
-struct Work {
-  const UNetConfig& config;
-  const Graph& graph;
-
-  double pixels(ValueId id) const { return static_cast<double>(graph.value(id).pixels()); }
-  double channels(ValueId id) const { return static_cast<double>(graph.value(id).channels); }
-
-  double operator()(const EntryOperation& it) const {
-    return 9 * pixels(it.y) * static_cast<double>(config.image_channels) * channels(it.y);
-  }
-  double operator()(const ConvolutionOperation& it) const {
-    return 9 * pixels(it.y) * channels(it.x) * channels(it.y);
-  }
-  double operator()(const PointwiseOperation& it) const {
-    return pixels(it.y) * static_cast<double>(graph.channels_of(it.x)) * channels(it.y);
-  }
-  double operator()(const AttentionOperation& it) const {
-    const double inner = static_cast<double>(it.heads * it.head_channels);
-    return 4 * pixels(it.y) * channels(it.y) * inner + 2 * pixels(it.y) * pixels(it.y) * inner;
-  }
-  template <typename Other>
-  double operator()(const Other&) const {
-    return 0.0;
-  }
-};
-
-struct Kind {
-  std::string operator()(const EntryOperation&) const { return "entry"; }
-  std::string operator()(const ConvolutionOperation& it) const {
-    return it.size == ConvolutionOperation::Size::kHalf ? "halving 3x3" : "3x3";
-  }
-  std::string operator()(const PointwiseOperation&) const { return "1x1"; }
-  std::string operator()(const NormOperation&) const { return "norm"; }
-  std::string operator()(const AttentionOperation&) const { return "attention"; }
-  std::string operator()(const ResizeOperation&) const { return "resize"; }
-  std::string operator()(const JoinOperation&) const { return "join"; }
-  std::string operator()(const ExitOperation&) const { return "exit"; }
-};
 
 }  // namespace
 
@@ -167,9 +128,11 @@ struct CompiledUNet::Implementation {
            float* output, const Told& told) {
     check(timesteps, labels, n);
     const int64_t pixels = config.height * config.width;
-    for (int64_t first = 0; first < n; first += options.at_once) {
+    const int64_t slices = (n + options.at_once - 1) / options.at_once;
+    for (int64_t slice = 0; slice < slices; ++slice) {  // of nearly equal size
+      const int64_t first = n * slice / slices, end = n * (slice + 1) / slices;
       run_slice(x + first * config.image_channels * pixels, timesteps + first,
-                labels != nullptr ? labels + first : nullptr, std::min(options.at_once, n - first),
+                labels != nullptr ? labels + first : nullptr, end - first,
                 output + first * config.output_channels() * pixels, told);
     }
   }
@@ -248,12 +211,15 @@ std::vector<OperationTime> CompiledUNet::profile(int64_t n, int64_t calls) {
   std::vector<OperationTime> times;
   for (size_t i = 0; i < it_->steps.size(); ++i) {
     const Operation& operation = it_->graph.operations[i];
+    const double multiply_adds = multiply_adds_of(config, it_->graph, operation);
     times.push_back(
         {.name = name_of(operation),
-         .kind = std::visit(Kind{}, operation),
+         .kind = kind_of(operation),
          .seconds = std::numeric_limits<double>::infinity(),
-         .multiply_adds = static_cast<double>(n) * std::visit(Work{config, it_->graph}, operation),
-         .weight_bytes = it_->steps[i]->weight_bytes()});
+         .multiply_adds = static_cast<double>(n) * multiply_adds,
+         .computed = static_cast<double>(n) * it_->steps[i]->computed().value_or(multiply_adds),
+         .weight_bytes = it_->steps[i]->weight_bytes(),
+         .activation_bytes = n * activation_bytes_of(it_->graph, operation)});
   }
   std::vector<double> seconds(times.size());
   for (int64_t call = 0; call < calls; ++call) {

@@ -32,9 +32,11 @@ struct EngineOptions {
 struct OperationTime {
   std::string name;
   std::string kind;
-  double seconds;        // the shortest of the calls
-  double multiply_adds;  // of the definition, for all images; 0 where nothing is multiplied
-  int64_t weight_bytes;  // as they are packed
+  double seconds;            // the shortest of the calls
+  double multiply_adds;      // of the definition, for all images; 0 where nothing is multiplied
+  double computed;           // those that the algorithm needs instead, its transforms left out
+  int64_t weight_bytes;      // as they are packed
+  int64_t activation_bytes;  // that are read and written at least, for all images
 };
 
 // Not thread-safe: calls share the arena. Two objects may work at the same time.

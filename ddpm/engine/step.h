@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "ddpm/engine/graph.h"
@@ -65,6 +66,8 @@ class Step {
   virtual ~Step() = default;
   virtual ScratchNeed scratch() const { return {}; }
   virtual int64_t weight_bytes() const { return 0; }
+  // Multiply-adds for one image, where the algorithm has others than the definition.
+  virtual std::optional<double> computed() const { return std::nullopt; }
   virtual void run(const Pass& pass) const = 0;
 };
 

@@ -45,6 +45,9 @@ class WinogradStep : public Step {
                 size_of_v() + size_of_m() + pointer_bytes() + (u_.kept() ? 0 : u_.panel_bytes())};
   }
   int64_t weight_bytes() const override { return u_.bytes(); }
+  std::optional<double> computed() const override {
+    return static_cast<double>(points() * grid(1).tiles() * in_ * shape_.channels);
+  }
 
   // A block of tiles is the work of one worker if there are enough of them; U, if it is not kept,
   // is then made for all. Otherwise all workers share each block: first its transform, then the
