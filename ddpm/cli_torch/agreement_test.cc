@@ -124,9 +124,8 @@ class TorchNetwork {
 
 std::vector<double> engine_output(const AgreementRow& row, const Weights& weights, const Call& call,
                                   Precision precision, CpuPath path) {
-  CompiledUNet engine(
-      row.config, [&](const std::string& name) { return weights.at(name); },
-      {.threads = 2, .precision = precision, .path = path});
+  CompiledUNet engine(row.config, [&](const std::string& name) { return weights.at(name); },
+                      {.threads = 2, .precision = precision, .path = path});
   Batch output({row.images, row.config.output_channels(), row.config.height, row.config.width});
   engine.predict(call.x.values().data(), call.timesteps.data(),
                  call.labels.empty() ? nullptr : call.labels.data(), row.images,

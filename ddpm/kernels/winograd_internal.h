@@ -218,43 +218,43 @@ struct StorePanelBfloat16 {
   }
 };
 
-// Rows [i, n) of points in the order in which they are rounded, for 16 columns of k and k + 1.
-template <typename Tile, int i, typename Store>
-inline void store_points(const F16 (&even)[3][Tile::kIn], const F16 (&odd)[3][Tile::kIn],
-                         RoundingErrors<Tile>& even_errors, RoundingErrors<Tile>& odd_errors,
-                         int64_t point_stride, int64_t at, int64_t columns, int64_t column,
-                         const Store& store_u) {
-  constexpr int n = Tile::kIn, r = Tile::kOrder[i];
-  F16 first[n], second[n];
-  kernel_points<Tile>(even[0][r], even[1][r], even[2][r], first);
-  kernel_points<Tile>(odd[0][r], odd[1][r], odd[2][r], second);
-  if constexpr (Store::kRounds) {
-    round_row<Tile, KernelFeedback<Tile>, i>(first, even_errors);
-    round_row<Tile, KernelFeedback<Tile>, i>(second, odd_errors);
-  }
+// U of 16 columns of k and k + 1.
+template <typename Tile, int64_t columns, typename Store>
+struct KernelPoints {
+  // Rows [i, n) of points in the order in which they are rounded, to `at` of each point's panel.
+  template <int i>
+  void store_rows(int64_t at, int64_t column) {
+    constexpr int n = Tile::kIn, r = Tile::kOrder[i];
+    F16 first[n], second[n];
+    kernel_points<Tile>(even[0][r], even[1][r], even[2][r], first);
+    kernel_points<Tile>(odd[0][r], odd[1][r], odd[2][r], second);
+    if constexpr (Store::kRounds) {
+      round_row<Tile, KernelFeedback<Tile>, i>(first, even_errors);
+      round_row<Tile, KernelFeedback<Tile>, i>(second, odd_errors);
+    }
 #pragma GCC unroll 6
-  for (int c = 0; c < n; ++c) {
-    store_u((r * n + c) * point_stride + at, columns, column, first[c], second[c]);
+    for (int c = 0; c < n; ++c) {
+      store_u((r * n + c) * point_stride + at, columns, column, first[c], second[c]);
+    }
+    if constexpr (i + 1 < n) store_rows<i + 1>(at, column);
   }
-  if constexpr (i + 1 < n) {
-    store_points<Tile, i + 1>(even, odd, even_errors, odd_errors, point_stride, at, columns, column,
-                              store_u);
-  }
-}
+
+  int64_t point_stride;
+  Store store_u;
+  F16 even[3][Tile::kIn], odd[3][Tile::kIn];  // columns of taps, transformed
+  RoundingErrors<Tile> even_errors, odd_errors;
+};
 
 template <typename Tile, int64_t columns, typename Store>
 void winograd_weights_of(const WinogradWeights& call, const Store& store_u) {
-  const int64_t stride = call.point_stride;
   const float* taps = call.taps;
   for (int64_t k = 0; k < call.k; k += 2) {
 #pragma GCC unroll 2
     for (int64_t column = 0; column < columns; column += kLanes) {
-      F16 even[3][Tile::kIn], odd[3][Tile::kIn];  // k and k + 1
-      kernel_columns<Tile>(taps + column, columns, even);
-      kernel_columns<Tile>(taps + kTaps * columns + column, columns, odd);
-      RoundingErrors<Tile> even_errors, odd_errors;
-      store_points<Tile, 0>(even, odd, even_errors, odd_errors, stride, k * columns, columns,
-                            column, store_u);
+      KernelPoints<Tile, columns, Store> points{call.point_stride, store_u, {}, {}, {}, {}};
+      kernel_columns<Tile>(taps + column, columns, points.even);
+      kernel_columns<Tile>(taps + kTaps * columns + column, columns, points.odd);
+      points.template store_rows<0>(k * columns, column);
     }
     taps += 2 * kTaps * columns;
   }
