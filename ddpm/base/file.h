@@ -68,6 +68,10 @@ class MappedFile {
   explicit MappedFile(const std::filesystem::path& path);  // throws IoError
   std::span<const std::byte> bytes() const;
 
+  // Gives the memory of `part` of bytes() back, but for pages that are shared with its neighbours:
+  // it is read from the file again when it is asked for.
+  static void release(std::span<const std::byte> part);
+
  private:
   struct Mapping;
   std::shared_ptr<const Mapping> mapping_;

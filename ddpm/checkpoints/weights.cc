@@ -168,7 +168,11 @@ void Weights::read(const UNetConfig& unet,
 std::vector<float> Weights::values(const std::string& name) const {
   const auto found = tensors_.find(name);
   DDPM_CHECK(found != tensors_.end(), who_, ": has no tensor ", name_shown(name));
-  return finite_floats(view(found->second), told(found->second));
+  const TensorView& tensor = view(found->second);
+  std::vector<float> values = finite_floats(tensor, told(found->second));
+  MappedFile::release(
+      tensor.bytes);  // or a large file would stay in memory beside what is made of it
+  return values;
 }
 
 std::string hash_of(const WeightsFiles& files) {

@@ -48,20 +48,17 @@ TransformedKernels::TransformedKernels(const Kernels& kernels, Precision precisi
                                        const ValueShape& output)
     : precision_(precision_for(precision, output)),
       tile_(tile_for(output)),
+      kept_(keep),
       in_(in),
       out_(output.channels),
-      memory_(Scratch::size_of<float>(packed_size(k() * kTaps, out_))) {
+      memory_(keep ? all_bytes() : Scratch::size_of<float>(packed_size(k() * kTaps, out_))) {
+  const int64_t size = k() * kTaps * kPanelColumns;
+  std::vector<float> of_a_panel(static_cast<size_t>(keep ? size : 0));
   for (int64_t panel = 0; panel < panels(); ++panel) {
-    pack_taps(weights.data(), out_, in_, panel,
-              memory_.as<float>() + panel_offset(panel, k() * kTaps));
+    float* taps = keep ? of_a_panel.data() : memory_.as<float>() + panel_offset(panel, k() * kTaps);
+    pack_taps(weights.data(), out_, in_, panel, taps);
+    if (keep) transform(kernels, panel, taps, memory_.bytes() + panel * panel_bytes());
   }
-  if (!keep) return;
-  Memory u(all_bytes());
-  for (int64_t panel = 0; panel < panels(); ++panel) {
-    make_panel(kernels, panel, u.bytes() + panel * panel_bytes());
-  }
-  memory_ = std::move(u);
-  kept_ = true;
 }
 
 int64_t TransformedKernels::point_stride() const { return stride_of_points(in_); }
@@ -69,9 +66,14 @@ int64_t TransformedKernels::point_stride() const { return stride_of_points(in_);
 int64_t TransformedKernels::panel_bytes() const { return bytes_of_panel(precision_, tile_, in_); }
 
 void TransformedKernels::make_panel(const Kernels& kernels, int64_t panel, std::byte* u) const {
+  transform(kernels, panel, memory_.as<float>() + panel_offset(panel, k() * kTaps), u);
+}
+
+void TransformedKernels::transform(const Kernels& kernels, int64_t panel, const float* taps,
+                                   std::byte* u) const {
   const bool narrow = precision_ == Precision::kBFloat16;
   kernels.winograd_weights({.tile = tile_,
-                            .taps = memory_.as<float>() + panel_offset(panel, k() * kTaps),
+                            .taps = taps,
                             .k = k(),
                             .columns = columns_of_panel(panel, out_),
                             .u = narrow ? nullptr : reinterpret_cast<float*>(u),

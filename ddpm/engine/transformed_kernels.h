@@ -62,6 +62,7 @@ class TransformedKernels {
  private:
   int64_t k() const { return blocks_of(in_) * kLanes; }
   int64_t point_stride() const;
+  void transform(const Kernels& kernels, int64_t panel, const float* taps, std::byte* u) const;
 
   Precision precision_ = Precision::kFloat32;
   WinogradTile tile_ = WinogradTile::kF2;

@@ -131,9 +131,10 @@ inline void store_bfloat16(uint16_t* p, const F16& x) {
 // A nearest number of bfloat16, away from 0 if there are two.
 inline F16 nearest_bfloat16(const F16& x) {
   return each([&](int i) {
-    IntQuad bits;
+    typedef uint32_t Bits __attribute__((vector_size(16)));
+    Bits bits;
     memcpy(&bits, &x.q[i], sizeof bits);
-    bits = (bits + 0x8000) & static_cast<int32_t>(0xffff0000);
+    bits = (bits + 0x8000) & 0xffff0000U;
     Quad rounded;
     memcpy(&rounded, &bits, sizeof rounded);
     return rounded;
