@@ -7,10 +7,12 @@
 // activations through the last cache once; each measured on one core just before and taken times
 // the number of threads, which is more than threads get.
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,7 @@
 #include "ddpm/base/text.h"
 #include "ddpm/engine/engine_network.h"
 #include "ddpm/kernels/bench_internal.h"
+#include "ddpm/terminal/flags.h"
 
 namespace ddpm {
 namespace {
@@ -30,38 +33,29 @@ struct Options {
   bool all = false;
 };
 
-int64_t positive(const std::string& flag, const std::string& text) {
-  const auto number = parse_int(text);
-  DDPM_CHECK(number && *number >= 1, "operations: ", flag,
-             " wanted a whole number of at least 1, got '", text, "'");
-  return *number;
-}
-
-Options options_of(const std::vector<std::string>& arguments) {
-  DDPM_CHECK(!arguments.empty(), "operations: wanted CHECKPOINT, got no argument");
-  Options options{.checkpoint = arguments[0], .engine = {}};
-  for (size_t i = 1; i < arguments.size(); ++i) {
-    const std::string& flag = arguments[i];
-    if (flag == "--all") {
-      options.all = true;
-      continue;
-    }
-    DDPM_CHECK(i + 1 < arguments.size(), "operations: ", flag, " wanted a value, got none");
-    const std::string& value = arguments[++i];
-    if (flag == "--batch") {
-      options.batch = positive(flag, value);
-    } else if (flag == "--precision") {
-      options.engine.precision = value_named(kPrecisions, "operations: --precision", value);
-    } else if (flag == "--threads") {
-      options.engine.threads = positive(flag, value);
-    } else if (flag == "--calls") {
-      options.calls = positive(flag, value);
-    } else {
-      throw InvalidArgument(
-          concat("operations: wanted --batch, --precision, --threads, --calls or --all, got '",
-                 flag, "'"));
-    }
+// Empty if the help was wanted, which is then printed.
+std::optional<Options> options_of(int argc, char** argv) {
+  Options options;
+  std::string precision = "fp32";
+  CLI::App app("Where the engine's time goes, next to what the machine allows it.", "operations");
+  Flags flags(app, "operations");
+  flags.text("CHECKPOINT", options.checkpoint, "CHECKPOINT", "as of `ddpm sample --checkpoint`");
+  flags.integer("--batch", options.batch, "images of a prediction", 1);
+  flags.choice("--precision", precision, names_of(kPrecisions), "of the products");
+  flags.integer("--threads", options.engine.threads, "0: one for each core", 0);
+  flags.integer("--calls", options.calls, "of which the shortest time is told", 1);
+  flags.toggle("--all", options.all, "each operation by itself, too");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    app.exit(help);
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    throw InvalidArgument(concat("operations: ", error.what()));
   }
+  require_given("operations", "CHECKPOINT", options.checkpoint,
+                "a run, a checkpoint or a folder of diffusers'");
+  options.engine.precision = value_named(kPrecisions, "--precision", precision);
   return options;
 }
 
@@ -108,7 +102,8 @@ void report(const Options& options) {
   const int64_t at_once = engine.options().at_once;
   const int64_t slices = (options.batch + at_once - 1) / at_once;
   std::printf(
-      "%s, %s, %lld threads, batch %lld in slices of %lld; peak %.0f GF/s, %.0f GB/s of memory, "
+      "%s, %s, %lld threads, batch %lld in slices of at most %lld; peak %.0f GF/s, %.0f GB/s of "
+      "memory, "
       "%.0f of the cache\n\n",
       name_of(engine.options().path), name_of(kPrecisions, engine.options().precision).c_str(),
       static_cast<long long>(engine.threads()), static_cast<long long>(options.batch),
@@ -139,7 +134,7 @@ void report(const Options& options) {
 }  // namespace ddpm
 
 int main(int argc, char** argv) try {
-  ddpm::report(ddpm::options_of({argv + 1, argv + argc}));
+  if (const auto options = ddpm::options_of(argc, argv)) ddpm::report(*options);
   return 0;
 } catch (const ddpm::Error& error) {
   std::cerr << error.what() << '\n';

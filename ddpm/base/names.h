@@ -27,16 +27,22 @@ std::string name_of(const std::array<Named<Value>, n>& table, Value value) {
   throw std::logic_error("name_of: a value has no name");
 }
 
+template <typename Value, size_t n>
+std::vector<std::string> names_of(const std::array<Named<Value>, n>& table) {
+  std::vector<std::string> names;
+  for (const Named<Value>& row : table) names.emplace_back(row.name);
+  return names;
+}
+
 // The value with this name. Throws InvalidArgument that starts with `who` and says which names
 // there are and which one may have been meant.
 template <typename Value, size_t n>
 Value value_named(const std::array<Named<Value>, n>& table, std::string_view who,
                   std::string_view name) {
-  std::vector<std::string> known;
   for (const Named<Value>& row : table) {
     if (row.name == name) return row.value;
-    known.emplace_back(row.name);
   }
+  const std::vector<std::string> known = names_of(table);
   throw InvalidArgument(concat(who, ": wanted ", join(known, " or "), ", got '", name, "'",
                                did_you_mean(name, known)));
 }

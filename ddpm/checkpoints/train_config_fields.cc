@@ -13,6 +13,7 @@
 #include "ddpm/checkpoints/train_config.h"
 #include "ddpm/diffusion/loss_weight.h"
 #include "ddpm/diffusion/reverse_variance.h"
+#include "ddpm/formats/precision.h"
 
 namespace ddpm {
 
@@ -203,7 +204,7 @@ std::vector<ConfigField> optimisation_fields() {
             "decay of the weights' moving average"),
       field("ema_rule", &TrainConfig::ema_rule, one_of({"warmup", "constant"}),
             "warmup: at most (1 + n) / (10 + n) at update n + 1"),
-      field("precision", &TrainConfig::precision, one_of({"fp32", "bf16"}),
+      field("precision", &TrainConfig::precision, one_of(names_of(kPrecisions)),
             "of the network's products; sums and weights are float32"),
       field("device", &TrainConfig::device, device_name(), "where to train"),
       field("seed", &TrainConfig::seed, whole(0), "of every random number"),

@@ -170,8 +170,8 @@ std::vector<float> Weights::values(const std::string& name) const {
   DDPM_CHECK(found != tensors_.end(), who_, ": has no tensor ", name_shown(name));
   const TensorView& tensor = view(found->second);
   std::vector<float> values = finite_floats(tensor, told(found->second));
-  MappedFile::release(
-      tensor.bytes);  // or a large file would stay in memory beside what is made of it
+  // or a large file would stay in memory beside what is made of it
+  MappedFile::release(tensor.bytes);
   return values;
 }
 

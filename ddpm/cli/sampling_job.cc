@@ -61,7 +61,8 @@ void declare_model_flags(Flags& flags, ModelFlags& values) {
                "the averaged weights or those the optimiser left");
   flags.text("--variant", values.variant, "NAME",
              "of diffusers' folders: the weights in diffusion_pytorch_model.NAME.safetensors");
-  flags.choice("--precision", values.precision, {"fp32", "bf16"}, "of the network's arithmetic");
+  flags.choice("--precision", values.precision, names_of(kPrecisions),
+               "of the network's arithmetic");
   flags.text("--device", values.device, "auto|cpu|cuda[:N]", "where the network runs");
   flags.choice("--executor", values.executor, {"auto", "engine", "libtorch"},
                "what runs it: the engine of this program, for the CPU, or LibTorch; auto takes the "

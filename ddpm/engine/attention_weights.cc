@@ -98,7 +98,7 @@ class Rows {
           return row.layer == nullptr ? 0.0 : row.layer->at(row.number, i);
         },
         panels.data());
-    PackedMatrix matrix(precision, 1, k, columns);
+    PackedMatrix matrix(precision, k, columns);
     matrix.fill(panels.data());
     return matrix;
   }
@@ -132,7 +132,7 @@ PackedMatrix pack_out(Precision precision, const Linear& o, int64_t heads, int64
         return c < head_channels ? o.at(j, i / filled * head_channels + c) : 0.0;
       },
       panels.data());
-  PackedMatrix matrix(precision, 1, heads * filled, o.out());
+  PackedMatrix matrix(precision, heads * filled, o.out());
   matrix.fill(panels.data());
   return matrix;
 }

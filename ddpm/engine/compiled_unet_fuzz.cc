@@ -168,10 +168,11 @@ void run(Bytes& bytes) {
   const Call call = some_call(config, bytes);
   const auto paths = ddpm::available_cpu_paths();
   const ddpm::EngineOptions options{
-      .at_once = 4,  // of 5 that may be asked for
+      .at_once = 4,  // 5 that may be asked for are two slices
       .threads = call.threads,
       .precision = static_cast<ddpm::Precision>(bytes.below(2)),
       .kept_times = bytes.below(3),
+      .most_transformed = bytes.below(2) << 30,
       .path = paths[static_cast<size_t>(bytes.below(std::ssize(paths)))]};
   Numbers numbers(bytes);
   std::vector<std::pair<std::string, std::vector<float>>> weights;

@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -342,6 +343,31 @@ TEST(CompiledUNet, AProfileHasEveryOperationAndEveryMultiplication) {
     EXPECT_EQ(products, 3.0 * static_cast<double>(count_multiply_adds(config) - of_time));
     EXPECT_EQ(bytes, engine.weight_bytes());
   }
+}
+
+// Of 4x4 pixels 36 products in place of 144, of 2x2 16 in place of 36; with one head two of six
+// products of attention are merged into others where there are as many pixels as channels.
+TEST(CompiledUNet, AProfileTellsWhatTheAlgorithmsComputeAndMove) {
+  const std::vector<int64_t> multipliers = {1, 1}, attention = {8};
+  UNetConfig config;
+  config.height = config.width = 16;
+  config.norm_groups = 8;
+  config.levels = paper_levels(64, multipliers, attention, 16);
+  CompiledUNet engine(config, golden_source(config), {.threads = 1});
+  std::set<double> of_convolutions;
+  for (const OperationTime& one : engine.profile(2, 1)) {
+    if (one.kind == "3x3" && one.name != "conv_out") {
+      of_convolutions.insert(one.multiply_adds / one.computed);
+    } else if (one.kind == "attention") {
+      EXPECT_EQ(one.multiply_adds / one.computed, 1.5) << one.name;
+    } else if (one.kind == "1x1") {
+      EXPECT_EQ(one.multiply_adds, one.computed) << one.name;
+    }
+    if (one.name == "down_blocks.0.resnets.0.norm1") {  // 64 channels read and written
+      EXPECT_EQ(one.activation_bytes, 2 * 2 * 64 * 256 * 4);
+    }
+  }
+  EXPECT_EQ(of_convolutions, (std::set<double>{2.25, 4.0}));
 }
 
 // Small, for where threads are watched.

@@ -17,8 +17,8 @@ std::vector<float> padded(const std::vector<float>& values) {
 namespace {
 
 // The matrix [kTaps * blocks * 16][out] of weights [out][in][3][3], taps outermost.
-PackedMatrix pack_taps(Precision precision, const std::vector<float>& weights, int64_t in,
-                       int64_t out) {
+PackedMatrix pack_neighbours(Precision precision, const std::vector<float>& weights, int64_t in,
+                             int64_t out) {
   const int64_t channels = blocks_of(in) * kLanes;
   std::vector<float> panels(static_cast<size_t>(packed_size(kTaps * channels, out)));
   pack_panels(
@@ -28,7 +28,7 @@ PackedMatrix pack_taps(Precision precision, const std::vector<float>& weights, i
         return channel < in ? weights[static_cast<size_t>((j * in + channel) * kTaps + tap)] : 0.0F;
       },
       panels.data());
-  PackedMatrix packed(precision, 1, kTaps * channels, out);
+  PackedMatrix packed(precision, kTaps * channels, out);
   packed.fill(panels.data());
   return packed;
 }
@@ -93,9 +93,9 @@ class HalvingStep : public Step {
   HalvingStep(const Engine& engine, ConvolutionOperation operation, const TensorSource& tensors)
       : operation_(std::move(operation)),
         bias_(padded(tensors(operation_.name + ".bias"))),
-        weights_(pack_taps(engine.precision, tensors(operation_.name + ".weight"),
-                           engine.graph.value(operation_.x).channels,
-                           engine.graph.value(operation_.y).channels)) {}
+        weights_(pack_neighbours(engine.precision, tensors(operation_.name + ".weight"),
+                                 engine.graph.value(operation_.x).channels,
+                                 engine.graph.value(operation_.y).channels)) {}
 
   ScratchNeed scratch() const override {
     return scratch_of_product(weights_, weights_.k_blocks() * kLanes);

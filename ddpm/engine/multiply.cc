@@ -83,7 +83,7 @@ void multiply(const Pass& pass, const PackedMatrix& b, const ProductRows& rows,
       float* c0 = end.y[2 * p] + first * kLanes;
       float* c1 =
           columns_of_panel(p, b.columns()) > kLanes ? end.y[2 * p + 1] + first * kLanes : nullptr;
-      b.multiply(pass.kernels, 0, p, blocks, count, c0, c1);
+      b.multiply(pass.kernels, p, blocks, count, c0, c1);
     }
     finish_blocks(pass, end, 2 * first_panel, std::min(2 * last_panel, blocks_of(b.columns())),
                   first, count);

@@ -24,46 +24,26 @@ void multiply_panel(const Kernels& kernels, const PanelProduct& product) {
   }
 }
 
-PackedMatrix::PackedMatrix(Precision precision, int64_t matrices, int64_t k, int64_t columns)
+PackedMatrix::PackedMatrix(Precision precision, int64_t k, int64_t columns)
     : precision_(precision),
-      matrices_(matrices),
       k_(k),
       columns_(columns),
-      memory_(matrices * packed_size(k, columns) * size_of_factor(precision)) {}
+      memory_(packed_size(k, columns) * size_of_factor(precision)) {}
 
 void PackedMatrix::fill(const float* panels) {
-  const int64_t size = packed_size(k_, columns_);
   if (precision_ == Precision::kFloat32) {
-    std::copy_n(panels, matrices_ * size, memory_.as<float>());
-    return;
-  }
-  for (int64_t m = 0; m < matrices_; ++m) {
-    panels_to_bf16(panels + m * size, k_blocks(), columns_, memory_.as<uint16_t>() + m * size);
+    std::copy_n(panels, packed_size(k_, columns_), memory_.as<float>());
+  } else {
+    panels_to_bf16(panels, k_blocks(), columns_, memory_.as<uint16_t>());
   }
 }
 
-void PackedMatrix::fill_panel(int64_t panel, FunctionRef<void(int64_t stride, float* to)> make) {
-  const int64_t size = packed_size(k_, columns_), at = panel_offset(panel, k_);
-  if (precision_ == Precision::kFloat32) {
-    make(size, memory_.as<float>() + at);
-    return;
-  }
-  const int64_t width = columns_of_panel(panel, columns_);
-  std::vector<float> wide(static_cast<size_t>(matrices_ * k_ * width));
-  make(k_ * width, wide.data());
-  for (int64_t m = 0; m < matrices_; ++m) {
-    panels_to_bf16(wide.data() + m * k_ * width, k_blocks(), width,
-                   memory_.as<uint16_t>() + m * size + at);
-  }
-}
-
-void PackedMatrix::multiply(const Kernels& kernels, int64_t matrix, int64_t panel,
-                            const void* const* a, int64_t rows, float* c0, float* c1) const {
-  const int64_t size = packed_size(k_, columns_) * size_of_factor(precision_);
+void PackedMatrix::multiply(const Kernels& kernels, int64_t panel, const void* const* a,
+                            int64_t rows, float* c0, float* c1) const {
   multiply_panel(kernels, {.precision = precision_,
                            .a = a,
                            .k_blocks = k_blocks(),
-                           .b = memory_.bytes() + matrix * size,
+                           .b = memory_.bytes(),
                            .columns = columns_,
                            .panel = panel,
                            .rows = rows,
@@ -78,7 +58,7 @@ PackedMatrix pack_linear(Precision precision, const std::vector<float>& weights,
   pack_panels(
       in, out, [&](int64_t i, int64_t j) { return weights[static_cast<size_t>(j * in + i)]; },
       panels.data());
-  PackedMatrix packed(precision, 1, k, out);
+  PackedMatrix packed(precision, k, out);
   packed.fill(panels.data());
   return packed;
 }

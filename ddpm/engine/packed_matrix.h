@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "ddpm/engine/function_ref.h"
 #include "ddpm/engine/memory.h"
 #include "ddpm/formats/precision.h"
 #include "ddpm/kernels/kernels.h"
@@ -37,17 +36,14 @@ void multiply_panel(const Kernels& kernels, const PanelProduct& product);
 // threads at once.
 using TensorSource = std::function<std::vector<float>(const std::string& name)>;
 
-// One or several (a Winograd point each) matrices [k][columns] in the panels of kernels/gemm.h.
+// A matrix [k][columns] in the panels of kernels/gemm.h.
 class PackedMatrix {
  public:
   PackedMatrix() = default;
   // Numbers that are yet to be filled in. `k` is a multiple of 16.
-  PackedMatrix(Precision precision, int64_t matrices, int64_t k, int64_t columns);
+  PackedMatrix(Precision precision, int64_t k, int64_t columns);
 
-  // From float32 panels, as many as all matrices have.
-  void fill(const float* panels);
-  // Panel `panel` of every matrix: make(stride, to) writes that of matrix m at to + m * stride.
-  void fill_panel(int64_t panel, FunctionRef<void(int64_t stride, float* to)> make);
+  void fill(const float* panels);  // from all panels in float32
 
   Precision precision() const { return precision_; }
   int64_t k_blocks() const { return k_ / kLanes; }
@@ -55,12 +51,11 @@ class PackedMatrix {
   int64_t bytes() const { return memory_.size(); }
 
   // C = A B for one panel: `a` are rows in blocks, of the precision's number type.
-  void multiply(const Kernels& kernels, int64_t matrix, int64_t panel, const void* const* a,
-                int64_t rows, float* c0, float* c1) const;
+  void multiply(const Kernels& kernels, int64_t panel, const void* const* a, int64_t rows,
+                float* c0, float* c1) const;
 
  private:
   Precision precision_ = Precision::kFloat32;
-  int64_t matrices_ = 0;
   int64_t k_ = 0;
   int64_t columns_ = 0;
   Memory memory_;

@@ -4,24 +4,11 @@
 #include <cmath>
 
 #include "ddpm/engine/steps_internal.h"
+#include "ddpm/formats/embedding_frequencies.h"
 
 namespace ddpm {
 
 namespace {
-
-// Exponent, quotient and exponential are rounded each, as PyTorch does.
-std::vector<float> frequencies(int64_t channels, int64_t frequency_shift) {
-  constexpr double kLongestPeriod = 10000.0;
-  const int64_t half = channels / 2;
-  const auto slope = static_cast<float>(-std::log(kLongestPeriod));
-  std::vector<float> values;
-  for (int64_t i = 0; i < half; ++i) {
-    const float exponent =
-        slope * static_cast<float>(i) / static_cast<float>(half - frequency_shift);
-    values.push_back(static_cast<float>(std::exp(static_cast<double>(exponent))));
-  }
-  return values;
-}
 
 // [2 half] and a zero if the channels are odd.
 void fill_sinusoids(int64_t timestep, const std::vector<float>& frequencies, bool cosine_first,
@@ -47,7 +34,8 @@ std::vector<float> zeros(int64_t count) {
 std::vector<float> sinusoids(int64_t timestep, int64_t channels, int64_t frequency_shift,
                              bool cosine_first) {
   std::vector<float> values = zeros(channels);
-  fill_sinusoids(timestep, frequencies(channels, frequency_shift), cosine_first, values.data());
+  fill_sinusoids(timestep, embedding_frequencies(channels, frequency_shift), cosine_first,
+                 values.data());
   return values;
 }
 
@@ -58,7 +46,7 @@ TimeEmbedding::TimeEmbedding(const UNetConfig& config, const Graph& graph, int64
       now_(at_once * graph.time_row * static_cast<int64_t>(sizeof(float))),
       kept_(kept * graph.time_row * static_cast<int64_t>(sizeof(float))),
       known_(static_cast<size_t>(kept), 0),
-      sinusoid_frequencies_(frequencies(config.base_channels(), config.frequency_shift)) {
+      sinusoid_frequencies_(embedding_frequencies(config.base_channels(), config.frequency_shift)) {
   const int64_t base = config.base_channels(), embedding = config.embedding_channels();
   constexpr auto kPrecision = Precision::kFloat32;  // a row is computed once
   first_ = pack_linear(kPrecision, tensors("time_embedding.linear_1.weight"), base, embedding);
@@ -100,7 +88,7 @@ void TimeEmbedding::pack_slots(const Graph& graph, int64_t embedding, const Tens
     }
     row += slot.channels;
   }
-  slots_ = PackedMatrix(Precision::kFloat32, 1, k, row_size_);
+  slots_ = PackedMatrix(Precision::kFloat32, k, row_size_);
   slots_.fill(whole.data());
 }
 
@@ -112,7 +100,7 @@ void TimeEmbedding::multiply(const Kernels& kernels, Workers& workers, const Pac
   workers.run(parts, [&](int64_t part, int64_t) {
     for (int64_t p = panels * part / parts; p < panels * (part + 1) / parts; ++p) {
       float* c = y + p * kPanelColumns;
-      matrix.multiply(kernels, 0, p, blocks_.data(), 1, c, c + kLanes);
+      matrix.multiply(kernels, p, blocks_.data(), 1, c, c + kLanes);
       for (int64_t i = 0; i < columns_of_panel(p, matrix.columns()); ++i) {
         c[i] += bias[static_cast<size_t>(p * kPanelColumns + i)];
       }

@@ -19,8 +19,9 @@ int64_t bytes_of_panel(Precision precision, WinogradTile tile, int64_t in) {
   return point_count(tile) * stride_of_points(in) * size_of_factor(precision);
 }
 
-}  // namespace
-
+// Larger tiles save products, but U of them is four times the kernels: where few pixels share it,
+// reading it takes longer than that. docs/engine.md has the measurement. The choice may not depend
+// on the number of images, or their bits would.
 WinogradTile tile_for(const ValueShape& output) {
   constexpr int64_t kFewPixels = 64;
   return output.pixels() <= kFewPixels ? WinogradTile::kF2 : WinogradTile::kF4;
@@ -29,6 +30,8 @@ WinogradTile tile_for(const ValueShape& output) {
 Precision precision_for(Precision wanted, const ValueShape& output) {
   return output.channels <= kLanes ? Precision::kFloat32 : wanted;
 }
+
+}  // namespace
 
 int64_t transformed_bytes(const Graph& graph, Precision precision) {
   int64_t bytes = 0;

@@ -17,24 +17,18 @@
 
 namespace ddpm {
 
-// Larger tiles save products, but U of them is four times the kernels: where few pixels share it,
-// reading it takes longer than that. docs/engine.md has the measurement. The choice may not depend
-// on the number of images, or their bits would.
-WinogradTile tile_for(const ValueShape& output);
-
-// That of a convolution's products. Few channels are float32 in any case: it is little work.
-Precision precision_for(Precision wanted, const ValueShape& output);
-
 // Bytes of U for all convolutions of a network that are done so.
 int64_t transformed_bytes(const Graph& graph, Precision precision);
 
 class TransformedKernels {
  public:
-  TransformedKernels() = default;
-  // weights [out][in][3][3], `out` being the channels of `output`; `keep`: U rather than them.
+  // weights [out][in][3][3], `out` being the channels of `output`; `keep`: U rather than them. Few
+  // channels are float32 in any precision: it is little work.
   TransformedKernels(const Kernels& kernels, Precision precision, bool keep,
                      const std::vector<float>& weights, int64_t in, const ValueShape& output);
 
+  WinogradTile tile() const { return tile_; }
+  Precision precision() const { return precision_; }
   bool kept() const { return kept_; }
   int64_t bytes() const { return memory_.size(); }
   int64_t panels() const { return panels_of(out_); }
@@ -64,11 +58,11 @@ class TransformedKernels {
   int64_t point_stride() const;
   void transform(const Kernels& kernels, int64_t panel, const float* taps, std::byte* u) const;
 
-  Precision precision_ = Precision::kFloat32;
-  WinogradTile tile_ = WinogradTile::kF2;
-  bool kept_ = false;
-  int64_t in_ = 0;
-  int64_t out_ = 0;
+  Precision precision_;
+  WinogradTile tile_;
+  bool kept_;
+  int64_t in_;
+  int64_t out_;
   Memory memory_;  // U, or taps, in panels
 };
 

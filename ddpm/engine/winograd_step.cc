@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "ddpm/engine/function_ref.h"
 #include "ddpm/engine/steps_internal.h"
 #include "ddpm/engine/transformed_kernels.h"
 
@@ -31,11 +30,9 @@ class WinogradStep : public Step {
         at_once_(engine.at_once),
         in_(engine.graph.value(operation_.x).channels),
         shape_(engine.graph.value(operation_.y)),
-        tile_(tile_for(shape_)),
-        precision_(precision_for(engine.precision, shape_)) {
+        u_(engine.kernels, engine.precision, engine.keep_transformed,
+           tensors(operation_.name + ".weight"), in_, shape_) {
     if (operation_.slot == kNoSlot) bias_ = padded(tensors(operation_.name + ".bias"));
-    u_ = TransformedKernels(engine.kernels, engine.precision, engine.keep_transformed,
-                            tensors(operation_.name + ".weight"), in_, shape_);
   }
 
   ScratchNeed scratch() const override {
@@ -66,7 +63,7 @@ class WinogradStep : public Step {
   }
 
  private:
-  int64_t points() const { return point_count(tile_); }
+  int64_t points() const { return point_count(u_.tile()); }
   int64_t k_blocks() const { return blocks_of(in_); }
   int64_t v_stride() const { return k_blocks() * kTilesAtOnce * kLanes + kPadding; }
   int64_t m_stride() const { return 2 * kPanelsAtOnce * kTilesAtOnce * kLanes + kPadding; }
@@ -74,7 +71,7 @@ class WinogradStep : public Step {
   int64_t size_of_m() const { return Scratch::size_of<float>(points() * m_stride()); }
   int64_t pointer_bytes() const { return Scratch::size_of<const void*>(k_blocks()); }
 
-  TileGrid grid(int64_t images) const { return {tile_, images, shape_.height, shape_.width}; }
+  TileGrid grid(int64_t images) const { return {u_.tile(), images, shape_.height, shape_.width}; }
   int64_t blocks_of_tiles(int64_t images) const {
     return (grid(images).tiles() + kTilesAtOnce - 1) / kTilesAtOnce;
   }
@@ -89,7 +86,7 @@ class WinogradStep : public Step {
   }
 
   void transform(const Pass& pass, int64_t first, int64_t block, std::byte* v) const {
-    const bool narrow = precision_ == Precision::kBFloat16;
+    const bool narrow = u_.precision() == Precision::kBFloat16;
     const int64_t at = block * kTilesAtOnce * kLanes;
     pass.kernels.winograd_input({.grid = grid(pass.n),
                                  .doubled = operation_.size == Size::kDouble,
@@ -113,7 +110,7 @@ class WinogradStep : public Step {
   };
 
   void multiply(const Pass& pass, const Panels& panels) const {
-    const int64_t value = size_of_factor(precision_);
+    const int64_t value = size_of_factor(u_.precision());
     for (int64_t point = 0; point < points(); ++point) {
       for (int64_t b = 0; b < k_blocks(); ++b) {
         panels.rows[b] = panels.v + (point * v_stride() + b * kTilesAtOnce * kLanes) * value;
@@ -194,10 +191,8 @@ class WinogradStep : public Step {
   int64_t at_once_;
   int64_t in_;
   ValueShape shape_;
-  WinogradTile tile_;
-  Precision precision_;
-  std::vector<float> bias_;
   TransformedKernels u_;
+  std::vector<float> bias_;
 };
 
 }  // namespace

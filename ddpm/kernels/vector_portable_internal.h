@@ -128,7 +128,7 @@ inline void store_bfloat16(uint16_t* p, const F16& x) {
     p[i] = static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
   }
 }
-// A nearest number of bfloat16, away from 0 if there are two.
+// A nearest number of bfloat16, away from 0 if there are two; not for NaN.
 inline F16 nearest_bfloat16(const F16& x) {
   return each([&](int i) {
     typedef uint32_t Bits __attribute__((vector_size(16)));

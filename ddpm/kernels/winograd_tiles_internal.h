@@ -78,8 +78,8 @@ struct F2 {
 // independent rounding,
 //   0.63^2 for U, where each point corrects all later ones: it is done once a network
 //   0.66^2 for V, where each corrects its neighbours in the order b, a, 0, -a, -b, infinity
-// F(2x2) would gain little. winograd_test.cc derives the numbers again; docs/engine.md has what it
-// makes of a network.
+// F(2x2) would gain little. winograd_tiles_test.cc derives the numbers again; docs/engine.md has
+// what it makes of a network.
 
 // What a later point (row of the table) takes over from the error of an earlier one (column).
 template <typename Tile>

@@ -5,6 +5,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
+#include "ddpm/formats/embedding_frequencies.h"
 
 namespace ddpm {
 
@@ -335,21 +336,6 @@ class Builder {
 };
 
 }  // namespace
-
-std::vector<float> embedding_frequencies(int64_t channels, int64_t frequency_shift) {
-  constexpr double kLongestPeriod = 10000.0;
-  const int64_t half = channels / 2;
-  DDPM_CHECK(channels >= 2 && frequency_shift >= 0 && frequency_shift < half,
-             "embedding_frequencies: the shift must be in 0 to below half of the channels, ",
-             channels, ", got ", frequency_shift);
-  const auto slope = static_cast<float>(-std::log(kLongestPeriod));
-  std::vector<float> frequencies;
-  for (int64_t i = 0; i < half; ++i) {
-    const float exponent = slope * static_cast<float>(i);
-    frequencies.push_back(std::exp(exponent / static_cast<float>(half - frequency_shift)));
-  }
-  return frequencies;
-}
 
 OnnxGraph unet_graph(const UNetConfig& unet, const ParameterViews& values) {
   check_parameters(unet, values, "unet_graph");

@@ -23,9 +23,4 @@ namespace ddpm {
 // NotFinite if they are not the parameters of this network (check_parameters).
 OnnxGraph unet_graph(const UNetConfig& unet, const ParameterViews& values);
 
-// The frequencies of the sinusoidal embedding, 10000^(-i / (half - frequency_shift)) for half of
-// the channels, in float32 as diffusers computes them: exponent, quotient and exponential are
-// rounded each.
-std::vector<float> embedding_frequencies(int64_t channels, int64_t frequency_shift);
-
 }  // namespace ddpm

@@ -179,25 +179,6 @@ TEST(UNetGraph, TakesBatchesOfAnySizeAndSaysItsShapes) {
   EXPECT_EQ(shape(graph.outputs()[0]), (Shape{"N", int64_t{6}, int64_t{4}, int64_t{8}}));
 }
 
-// The paper's embedding: from 1 down to 1 / 10000 in half as many equal ratios.
-TEST(UNetGraph, FrequenciesFallGeometricallyFromOneToOneTenThousandth) {
-  const std::vector<float> f = embedding_frequencies(128, 1);
-  ASSERT_EQ(f.size(), 64U);
-  EXPECT_EQ(f.front(), 1.0F);
-  EXPECT_NEAR(f.back(), 1e-4, 1e-10);
-  for (size_t i = 1; i < f.size(); ++i) {
-    EXPECT_NEAR(f[i] / f[i - 1], std::pow(1e-4, 1.0 / 63.0), 1e-6) << i;
-  }
-  const std::vector<float> unshifted = embedding_frequencies(128, 0);
-  EXPECT_NEAR(unshifted[32], 1e-2, 1e-8);  // 10000^(-32 / 64)
-}
-
-TEST(UNetGraph, RefusesWhatAreNoFrequencies) {
-  EXPECT_THROW(embedding_frequencies(8, 4), InvalidArgument);
-  EXPECT_THROW(embedding_frequencies(8, -1), InvalidArgument);
-  EXPECT_THROW(embedding_frequencies(1, 0), InvalidArgument);
-}
-
 TEST(UNetGraph, RefusesParametersOfAnotherNetworkAndNumbersThatAreNone) {
   const Golden golden(golden_networks().at(0));
   ParameterValues values = golden.values;
