@@ -20,6 +20,17 @@ inline TilePlace place_of(const TileGrid& grid, int64_t tile) {
           in_image % grid.columns() * extent};
 }
 
+// Tiles of a row that are transformed together.
+inline constexpr int64_t kTilesOfARow = 8;
+
+// Of the tiles from the i-th of `count` on, as many as are transformed together.
+inline int64_t tiles_of_a_row(const TileGrid& grid, const TilePlace& place, int64_t i,
+                              int64_t count) {
+  const int64_t left = grid.columns() - place.x / output_extent(grid.tile);  // in this row
+  const int64_t most = left < kTilesOfARow ? left : kTilesOfARow;
+  return most < count - i ? most : count - i;
+}
+
 inline constexpr float kOutside[kLanes] = {};
 
 // The rows of pixels that a row of tiles reads; what is outside of the image is 0.
@@ -84,8 +95,6 @@ inline void store_rows(const float* columns, int64_t row_size, RoundingErrors<Ti
 }
 
 // `count` tiles side by side, at most kTilesOfARow: the columns first, which neighbours share.
-inline constexpr int64_t kTilesOfARow = 8;
-
 template <typename Tile, typename Store>
 inline void input_tiles(const WinogradInput& call, const TilePlace& place, int64_t count,
                         int64_t offset, Store store_v) {
@@ -111,9 +120,7 @@ void winograd_input_of(const WinogradInput& call, const Store& store_v) {
   int64_t count = 0;
   for (int64_t i = 0; i < call.count; i += count) {
     const TilePlace place = place_of(call.grid, call.first + i);
-    const int64_t left = call.grid.columns() - place.x / Tile::kOut;  // in this row of tiles
-    count = left < call.count - i ? left : call.count - i;
-    if (count > kTilesOfARow) count = kTilesOfARow;
+    count = tiles_of_a_row(call.grid, place, i, call.count);
     input_tiles<Tile>(call, place, count, i * kLanes, store_v);
   }
 }
@@ -135,44 +142,60 @@ inline void winograd_input(const WinogradInput& call) {
   }
 }
 
-// The pixels of a tile that lie in the image.
+// The pixels that tiles side by side give: [kOut][columns][16]. They are written row by row, since
+// the hardware fetches ahead only what is used in the order in which it lies in memory: tile by
+// tile, a few pixels of each row, takes twice as long where pixels and residual are beyond the
+// second cache.
 template <typename Tile>
-inline void write_tile(const WinogradOutput& call, const TilePlace& place,
-                       const F16 (&y)[Tile::kOut][Tile::kOut]) {
-  const TileGrid& grid = call.grid;
-  const F16 bias = load(call.bias + place.image * call.bias_stride);
-  const F16 scale = broadcast(call.scale);
-  const int64_t first = (place.image * grid.height + place.y) * grid.width + place.x;
-  const int64_t rows = grid.height - place.y, columns = grid.width - place.x;
-#pragma GCC unroll 4
-  for (int r = 0; r < Tile::kOut; ++r) {
-#pragma GCC unroll 4
-    for (int c = 0; c < Tile::kOut; ++c) {
-      if (r >= rows || c >= columns) continue;
-      const int64_t at = (first + r * grid.width + c) * kLanes;
-      F16 value = y[r][c] + bias;
-      if (call.residual != nullptr) value = value + load(call.residual + at);
-      store(call.y + at, value * scale);
-    }
-  }
-}
-
-template <typename Tile>
-void winograd_output_of(const WinogradOutput& call) {
-  constexpr int n = Tile::kIn;
-  for (int64_t i = 0; i < call.count; ++i) {
+struct OutputRows {
+  void transform(const WinogradOutput& call, int64_t tile, int64_t first_column) {
+    constexpr int n = Tile::kIn;
     F16 half[Tile::kOut][n];
     for (int c = 0; c < n; ++c) {
       F16 m[n], y[Tile::kOut];
       for (int r = 0; r < n; ++r) {
-        m[r] = load(call.m + (r * n + c) * call.point_stride + i * kLanes);
+        m[r] = load(call.m + (r * n + c) * call.point_stride + tile * kLanes);
       }
       Tile::output(m, y);
       for (int r = 0; r < Tile::kOut; ++r) half[r][c] = y[r];
     }
-    F16 y[Tile::kOut][Tile::kOut];
-    for (int r = 0; r < Tile::kOut; ++r) Tile::output(half[r], y[r]);
-    write_tile<Tile>(call, place_of(call.grid, call.first + i), y);
+    for (int r = 0; r < Tile::kOut; ++r) {
+      F16 y[Tile::kOut];
+      Tile::output(half[r], y);
+      for (int c = 0; c < Tile::kOut; ++c) store(values[r][first_column + c], y[c]);
+    }
+  }
+
+  // Those of the first `count` columns that lie in the image.
+  void write(const WinogradOutput& call, const TilePlace& place, int64_t count) const {
+    const TileGrid& grid = call.grid;
+    const F16 bias = load(call.bias + place.image * call.bias_stride);
+    const F16 scale = broadcast(call.scale);
+    const int64_t columns = count < grid.width - place.x ? count : grid.width - place.x;
+    for (int64_t r = 0; r < Tile::kOut && r < grid.height - place.y; ++r) {
+      const int64_t y = place.image * grid.height + place.y + r;
+      const int64_t first = (y * grid.width + place.x) * kLanes;
+      for (int64_t c = 0; c < columns; ++c) {
+        const int64_t at = first + c * kLanes;
+        F16 value = load(values[r][c]) + bias;
+        if (call.residual != nullptr) value = value + load(call.residual + at);
+        store(call.y + at, value * scale);
+      }
+    }
+  }
+
+  alignas(64) float values[Tile::kOut][kTilesOfARow * Tile::kOut][kLanes];
+};
+
+template <typename Tile>
+void winograd_output_of(const WinogradOutput& call) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < call.count; i += count) {
+    const TilePlace place = place_of(call.grid, call.first + i);
+    count = tiles_of_a_row(call.grid, place, i, call.count);
+    OutputRows<Tile> rows;
+    for (int64_t t = 0; t < count; ++t) rows.transform(call, i + t, t * Tile::kOut);
+    rows.write(call, place, count * Tile::kOut);
   }
 }
 
