@@ -13,7 +13,6 @@ namespace {
 using Size = ConvolutionOperation::Size;
 
 constexpr int64_t kTilesAtOnce = 64;
-constexpr int64_t kPanelsAtOnce = 2;  // whose products are kept between the transforms
 // Planes of a multiple of 4 KiB would all fall into the same lines of the cache.
 constexpr int64_t kPadding = kLanes;
 
@@ -66,7 +65,7 @@ class WinogradStep : public Step {
   int64_t points() const { return point_count(u_.tile()); }
   int64_t k_blocks() const { return blocks_of(in_); }
   int64_t v_stride() const { return k_blocks() * kTilesAtOnce * kLanes + kPadding; }
-  int64_t m_stride() const { return 2 * kPanelsAtOnce * kTilesAtOnce * kLanes + kPadding; }
+  int64_t m_stride() const { return kPanelColumns * kTilesAtOnce + kPadding; }
   int64_t size_of_v() const { return Scratch::size_of<float>(points() * v_stride()); }
   int64_t size_of_m() const { return Scratch::size_of<float>(points() * m_stride()); }
   int64_t pointer_bytes() const { return Scratch::size_of<const void*>(k_blocks()); }
@@ -98,41 +97,39 @@ class WinogradStep : public Step {
                                  .point_stride = v_stride()});
   }
 
-  // The panels [first, last) of the products of the tiles in V.
-  struct Panels {
+  // The products of the tiles in V with a panel of U, and what becomes of them. Panel by panel, so
+  // that they are still in the second cache when they are transformed back.
+  struct Panel {
     int64_t first_tile;
     const std::byte* v;
-    const std::byte* u;  // from panel `first` on
-    int64_t first;
-    int64_t last;
+    const std::byte* u;
+    int64_t number;
     float* m;
     const void** rows;  // of V, for the products
   };
 
-  void multiply(const Pass& pass, const Panels& panels) const {
-    const int64_t value = size_of_factor(u_.precision());
-    for (int64_t point = 0; point < points(); ++point) {
-      for (int64_t b = 0; b < k_blocks(); ++b) {
-        panels.rows[b] = panels.v + (point * v_stride() + b * kTilesAtOnce * kLanes) * value;
-      }
-      for (int64_t i = 0; i < panels.last - panels.first; ++i) {
-        float* c = panels.m + point * m_stride() + i * 2 * kTilesAtOnce * kLanes;
-        u_.multiply(pass.kernels, {.u = panels.u + i * u_.panel_bytes(),
-                                   .panel = panels.first + i,
-                                   .point = point,
-                                   .v = panels.rows,
-                                   .rows = count_from(pass, panels.first_tile),
-                                   .c0 = c,
-                                   .c1 = c + kTilesAtOnce * kLanes});
-      }
+  void finish(const Pass& pass, const Panel& panel) const {
+    multiply(pass, panel);
+    const int64_t end = std::min(2 * panel.number + 2, blocks_of(shape_.channels));
+    for (int64_t block = 2 * panel.number; block < end; ++block) {
+      transform_back(pass, panel.first_tile, block, panel.m + block % 2 * kTilesAtOnce * kLanes);
     }
   }
 
-  void transform_back(const Pass& pass, const Panels& panels) const {
-    const int64_t blocks = std::min(2 * panels.last, blocks_of(shape_.channels));
-    for (int64_t b = 2 * panels.first; b < blocks; ++b) {
-      transform_back(pass, panels.first_tile, b,
-                     panels.m + (b - 2 * panels.first) * kTilesAtOnce * kLanes);
+  void multiply(const Pass& pass, const Panel& panel) const {
+    const int64_t value = size_of_factor(u_.precision());
+    for (int64_t point = 0; point < points(); ++point) {
+      for (int64_t b = 0; b < k_blocks(); ++b) {
+        panel.rows[b] = panel.v + (point * v_stride() + b * kTilesAtOnce * kLanes) * value;
+      }
+      float* c = panel.m + point * m_stride();
+      u_.multiply(pass.kernels, {.u = panel.u,
+                                 .panel = panel.number,
+                                 .point = point,
+                                 .v = panel.rows,
+                                 .rows = count_from(pass, panel.first_tile),
+                                 .c0 = c,
+                                 .c1 = c + kTilesAtOnce * kLanes});
     }
   }
 
@@ -160,11 +157,8 @@ class WinogradStep : public Step {
     auto* rows = scratch.take<const void*>(k_blocks());
     const std::byte* u = u_.kept() ? u_.all() : pass.shared;
     for (int64_t b = 0; b < k_blocks(); ++b) transform(pass, first, b, v);
-    for (int64_t p = 0; p < u_.panels(); p += kPanelsAtOnce) {
-      const int64_t last = std::min(p + kPanelsAtOnce, u_.panels());
-      const Panels panels{first, v, u + p * u_.panel_bytes(), p, last, m, rows};
-      multiply(pass, panels);
-      transform_back(pass, panels);
+    for (int64_t panel = 0; panel < u_.panels(); ++panel) {
+      finish(pass, {first, v, u + panel * u_.panel_bytes(), panel, m, rows});
     }
   }
 
@@ -181,9 +175,7 @@ class WinogradStep : public Step {
         u_.make_panel(pass.kernels, panel, made);
         u = made;
       }
-      const Panels panels{first, pass.shared, u, panel, panel + 1, m, rows};
-      multiply(pass, panels);
-      transform_back(pass, panels);
+      finish(pass, {first, pass.shared, u, panel, m, rows});
     });
   }
 

@@ -12,7 +12,6 @@ namespace ddpm {
 namespace {
 
 constexpr int64_t kTilesAtOnce = 64;  // as the engine takes them
-constexpr int64_t kPanelsAtOnce = 2;
 constexpr int64_t kPadding = kLanes;
 constexpr int64_t kTaps = 9;
 
@@ -125,9 +124,9 @@ class OurConvolution {
   void run() const {
     for (int64_t first = 0; first < grid_.tiles(); first += kTilesAtOnce) {
       transform(first);
-      for (int64_t p = 0; p < panels_of(channels_); p += kPanelsAtOnce) {
+      for (int64_t p = 0; p < panels_of(channels_); ++p) {
         multiply(first, p);
-        for (int64_t b = 0; b < 2 * kPanelsAtOnce; ++b) transform_back(first, 2 * p + b, b);
+        for (int64_t b = 0; b < 2; ++b) transform_back(first, 2 * p + b, b);
       }
     }
   }
@@ -138,7 +137,7 @@ class OurConvolution {
   void transform_all_back() const {
     for (int64_t first = 0; first < grid_.tiles(); first += kTilesAtOnce) {
       for (int64_t b = 0; b < blocks(); ++b) {
-        transform_back(first, b, b % (2 * kPanelsAtOnce));
+        transform_back(first, b, b % 2);
       }
     }
   }
@@ -167,7 +166,7 @@ class OurConvolution {
   int64_t points() const { return point_count(tile_); }
   int64_t u_stride() const { return packed_size(channels_, channels_); }
   int64_t v_stride() const { return blocks() * kTilesAtOnce * kLanes + kPadding; }
-  int64_t m_stride() const { return 2 * kPanelsAtOnce * kTilesAtOnce * kLanes + kPadding; }
+  int64_t m_stride() const { return kPanelColumns * kTilesAtOnce + kPadding; }
   int64_t count_from(int64_t first) const { return std::min(kTilesAtOnce, grid_.tiles() - first); }
 
   void transform(int64_t first) const {
@@ -193,21 +192,19 @@ class OurConvolution {
   }
   template <typename Call, typename Value>
   void multiply(void (*gemm)(const Call&), const Value* v, const Value* u, int64_t first,
-                int64_t first_panel) const {
+                int64_t panel) const {
     std::vector<const Value*> a(static_cast<size_t>(blocks()));
     for (int64_t p = 0; p < points(); ++p) {
       for (int64_t b = 0; b < blocks(); ++b) {
         a[static_cast<size_t>(b)] = v + p * v_stride() + b * kTilesAtOnce * kLanes;
       }
-      for (int64_t i = 0; i < kPanelsAtOnce; ++i) {
-        float* c = m_.data() + p * m_stride() + i * 2 * kTilesAtOnce * kLanes;
-        gemm({.a = a.data(),
-              .k_blocks = blocks(),
-              .b = u + p * u_stride() + panel_offset(first_panel + i, channels_),
-              .columns = kPanelColumns,
-              .rows = count_from(first),
-              .c = {c, c + kTilesAtOnce * kLanes}});
-      }
+      float* c = m_.data() + p * m_stride();
+      gemm({.a = a.data(),
+            .k_blocks = blocks(),
+            .b = u + p * u_stride() + panel_offset(panel, channels_),
+            .columns = kPanelColumns,
+            .rows = count_from(first),
+            .c = {c, c + kTilesAtOnce * kLanes}});
     }
   }
 
