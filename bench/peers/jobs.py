@@ -10,7 +10,7 @@ import time
 import contenders
 import rounds
 
-JOBS = ((1, 20, 7), (64, 50, 3))  # images, steps of DDIM, rounds
+JOBS = ((1, 20, 7), (64, 50, 2))  # images, steps of DDIM, rounds
 QUICK_JOBS = ((1, 20, 1), (4, 10, 1))
 CONTENDERS = [(program, precision) for precision in ("fp32", "bf16") for program in ("ddpm", "diffusers")]
 # 64 images of 256x256 would be an hour a contender
