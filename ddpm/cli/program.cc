@@ -1,6 +1,7 @@
 #include "ddpm/cli/program.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -35,7 +36,16 @@ CLI::App& group_of(CLI::App& app, const std::string& word) {
   return *group;
 }
 
-std::vector<Declared> declare_all(CLI::App& app) {
+// Whether all words of a command stand in the command line.
+bool asked_for(const std::vector<std::string>& words, int argc, char** argv) {
+  return std::all_of(words.begin(), words.end(), [&](const std::string& word) {
+    return std::find(argv + 1, argv + argc, word) != argv + argc;
+  });
+}
+
+// All commands, with the flags of those that may be meant: all flags would take a third of the time
+// of `ddpm --help`.
+std::vector<Declared> declare_all(CLI::App& app, int argc, char** argv) {
   std::vector<Declared> declared;
   for (const Command& command : all_commands()) {
     const std::vector<std::string> words = split(command.name, ' ');
@@ -44,6 +54,7 @@ std::vector<Declared> declare_all(CLI::App& app) {
     sub->allow_extras();  // an unknown flag is ours to report, with the nearest known one
     sub->footer("Example:\n  " + command.example);
     sub->get_formatter()->column_width(38);
+    if (!asked_for(words, argc, argv)) continue;
     Flags flags(*sub, command.name);
     declared.push_back({command, sub, command.declare(flags)});
   }
@@ -81,6 +92,14 @@ void refuse_unknown_command(const CLI::App& app) {
                                did_you_mean(words[0], flag ? option_names(app) : names)));
 }
 
+// What stands between the program and the command would be for nobody.
+void refuse_before_command(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  if (!app.remaining().empty()) refuse_unknown_command(app);
+  const bool group = !chosen.empty() && chosen[0]->get_require_subcommand_max() > 0;
+  if (group && !chosen[0]->remaining().empty()) refuse_unknown_command(*chosen[0]);
+}
+
 // One line: LibTorch writes its call stack behind the first.
 std::string one_line(const std::string& text) { return text.substr(0, text.find_first_of("\r\n")); }
 
@@ -108,7 +127,7 @@ int parse_and_run(int argc, char** argv, const Backend& backend) {
   app.allow_extras();
   app.footer("`ddpm COMMAND --help` lists a command's flags, their defaults and an example.");
   app.require_subcommand(0, 1);
-  const std::vector<Declared> declared = declare_all(app);
+  const std::vector<Declared> declared = declare_all(app, argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {
@@ -116,6 +135,7 @@ int parse_and_run(int argc, char** argv, const Backend& backend) {
   } catch (const CLI::ParseError& error) {
     throw InvalidArgument(concat(command_of(argc, argv), ": ", error.what()));
   }
+  refuse_before_command(app);
   for (const Declared& each : declared) {
     if (!each.app->parsed()) continue;
     refuse_extras(each);

@@ -24,6 +24,8 @@ const std::vector<BadInput>& bad_inputs_of_training() {
   static const std::vector<BadInput> inputs = {
       {"NoCommand", {}, 2, {"ddpm:", "command", "train"}},
       {"UnknownCommand", {"trian"}, 2, {"trian", "did you mean 'train'?"}},
+      {"FlagBeforeTheCommand", {"--out", "here", "train"}, 2, {"unknown flag '--out'"}},
+      {"WordBeforeTheCommand", {"run", "train"}, 2, {"unknown command 'run'"}},
       {"UnknownFlag",
        train_with({"--bach-size", "3"}),
        2,
