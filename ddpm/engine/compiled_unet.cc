@@ -30,10 +30,12 @@ const EngineOptions& checked(const EngineOptions& options) {
   return options;
 }
 
-// As many as leave the activations in the last cache: more would only wait for the memory.
-int64_t images_that_pay(const Plan& plan) {
+// As many as leave each worker's activations in the last cache: more would only wait for the
+// memory.
+int64_t images_that_pay(const Plan& plan, int64_t workers) {
   constexpr int64_t kMost = 16, kActivations = int64_t{24} << 20;
-  return std::clamp<int64_t>(kActivations / (plan.size * int64_t{sizeof(float)}), 1, kMost);
+  const int64_t fitting = kActivations / (plan.size * int64_t{sizeof(float)}) * workers;
+  return std::clamp<int64_t>(fitting, 1, std::max(kMost, workers));
 }
 
 // Calls make(i) for i in [0, count), shared by the workers; the exception of the lowest i that
@@ -68,7 +70,7 @@ struct CompiledUNet::Implementation {
         plan(plan_memory(graph)),
         workers(options.threads),
         kernels(kernels_of(options.path)) {
-    if (options.at_once == 0) options.at_once = images_that_pay(plan);
+    if (options.at_once == 0) options.at_once = images_that_pay(plan, workers.count());
     make_steps(tensors);
     allocate();
   }
@@ -103,9 +105,16 @@ struct CompiledUNet::Implementation {
     // a page between the areas of two workers, so that neither waits for the other's lines
     constexpr int64_t kPage = 4096;
     worker_scratch_size = (most.per_worker / kPage + 2) * kPage;
-    shared = Memory(most.shared + kPage);
+    shared_size = (most.shared / kPage + 1) * kPage;
+    shared = Memory(shared_size * (images_apart() > 0 ? workers.count() : 1));
     worker_scratch = Memory(worker_scratch_size * workers.count());
     arena = Memory(plan.size * options.at_once * static_cast<int64_t>(sizeof(float)));
+  }
+
+  // Images that each worker may have for itself, if there are enough of them: 0 if there is no
+  // room.
+  int64_t images_apart() const {
+    return workers.count() > 1 ? options.at_once / workers.count() : 0;
   }
 
   static void check_count(int64_t n) {
@@ -128,33 +137,101 @@ struct CompiledUNet::Implementation {
            float* output, const Told& told) {
     check(timesteps, labels, n);
     const int64_t pixels = config.height * config.width;
-    const int64_t slices = (n + options.at_once - 1) / options.at_once;
-    for (int64_t slice = 0; slice < slices; ++slice) {  // of nearly equal size
-      const int64_t first = n * slice / slices, end = n * (slice + 1) / slices;
-      run_slice(x + first * config.image_channels * pixels, timesteps + first,
-                labels != nullptr ? labels + first : nullptr, end - first,
-                output + first * config.output_channels() * pixels, told);
+    for (int64_t first = 0; first < n;) {
+      const int64_t count = size_of_slice(n - first);
+      const TimeEmbedding::Rows rows = time->rows(
+          kernels, workers, timesteps + first, labels != nullptr ? labels + first : nullptr, count);
+      run_slice({.n = count,
+                 .x = x + first * config.image_channels * pixels,
+                 .output = output + first * config.output_channels() * pixels,
+                 .time = rows.first,
+                 .time_stride = rows.stride},
+                told);
+      first += count;
     }
   }
 
+  // Of `left` images: slices of nearly equal size, in which each worker has as many as the others.
+  int64_t size_of_slice(int64_t left) const {
+    const int64_t team = images_apart() > 0 ? workers.count() : 1;
+    const int64_t most = options.at_once / team * team;
+    const int64_t slices = (left + most - 1) / most;
+    const int64_t of_a_worker = ((left + slices - 1) / slices + team - 1) / team;
+    return std::min(left, of_a_worker * team);
+  }
+
+  // Images that are worked on at once.
+  struct Slice {
+    int64_t n;
+    const float* x;
+    float* output;
+    const float* time;
+    int64_t time_stride;
+  };
+
+  // Each worker takes images for itself as long as there is one for each: what it has written is in
+  // its own caches when it reads it, and nobody waits for anybody. The others are shared.
   template <typename Told>
-  void run_slice(const float* x, const int64_t* timesteps, const int64_t* labels, int64_t n,
-                 float* output, const Told& told) {
-    const TimeEmbedding::Rows rows = time->rows(kernels, workers, timesteps, labels, n);
-    const Pass pass{.kernels = kernels,
-                    .workers = workers,
-                    .plan = plan,
-                    .graph = graph,
-                    .at_once = options.at_once,
-                    .n = n,
-                    .x = x,
-                    .output = output,
-                    .time = rows.first,
-                    .time_stride = rows.stride,
-                    .arena = arena.as<float>(),
-                    .shared = shared.bytes(),
-                    .worker_scratch = worker_scratch.bytes(),
-                    .worker_scratch_size = worker_scratch_size};
+  void run_slice(const Slice& slice, const Told& told) {
+    const int64_t each = images_apart() > 0 ? slice.n / workers.count() : 0;
+    const int64_t apart = each * workers.count();
+    if (apart > 0) {
+      workers.run(workers.count(), [&](int64_t part, int64_t worker) {
+        const Pass pass = pass_apart(part_of(slice, part * each, each), part, worker);
+        run_steps(pass, [&](size_t i) {
+          if (part == 0) told(i);
+        });
+      });
+    }
+    if (apart < slice.n) run_steps(pass_of(part_of(slice, apart, slice.n - apart)), told);
+  }
+
+  Slice part_of(const Slice& slice, int64_t first, int64_t n) const {
+    const int64_t pixels = config.height * config.width;
+    return {.n = n,
+            .x = slice.x + first * config.image_channels * pixels,
+            .output = slice.output + first * config.output_channels() * pixels,
+            .time = slice.time + first * slice.time_stride,
+            .time_stride = slice.time_stride};
+  }
+
+  Pass pass_of(const Slice& slice) {
+    return {.kernels = kernels,
+            .workers = workers,
+            .plan = plan,
+            .graph = graph,
+            .at_once = options.at_once,
+            .n = slice.n,
+            .x = slice.x,
+            .output = slice.output,
+            .time = slice.time,
+            .time_stride = slice.time_stride,
+            .arena = arena.as<float>(),
+            .shared = shared.bytes(),
+            .worker_scratch = worker_scratch.bytes(),
+            .worker_scratch_size = worker_scratch_size};
+  }
+
+  // The same for one worker alone, in its part of the memory.
+  Pass pass_apart(const Slice& slice, int64_t part, int64_t worker) {
+    return {.kernels = kernels,
+            .workers = alone,
+            .plan = plan,
+            .graph = graph,
+            .at_once = images_apart(),
+            .n = slice.n,
+            .x = slice.x,
+            .output = slice.output,
+            .time = slice.time,
+            .time_stride = slice.time_stride,
+            .arena = arena.as<float>() + part * images_apart() * plan.size,
+            .shared = shared.bytes() + part * shared_size,
+            .worker_scratch = worker_scratch.bytes() + worker * worker_scratch_size,
+            .worker_scratch_size = worker_scratch_size};
+  }
+
+  template <typename Told>
+  void run_steps(const Pass& pass, const Told& told) const {
     for (size_t i = 0; i < steps.size(); ++i) {
       steps[i]->run(pass);
       told(i);
@@ -166,11 +243,12 @@ struct CompiledUNet::Implementation {
   Graph graph;
   Plan plan;
   Workers workers;
+  Workers alone{1};  // whoever calls it
   const Kernels& kernels;
   std::vector<std::unique_ptr<Step>> steps;
   std::unique_ptr<TimeEmbedding> time;
   Memory arena, shared, worker_scratch;
-  int64_t worker_scratch_size = 0;
+  int64_t shared_size = 0, worker_scratch_size = 0;
 };
 
 CompiledUNet::CompiledUNet(const UNetConfig& config, const TensorSource& tensors,

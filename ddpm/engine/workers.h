@@ -33,7 +33,7 @@ class Workers {
   int64_t count() const { return std::ssize(threads_) + 1; }
 
   // Calls part(number, worker) once for each number in [0, parts) and returns when all have
-  // returned. `part` may not throw. From one thread at a time.
+  // returned. `part` may not throw. From one thread at a time; a team of one from any number.
   template <typename Function>
   void run(int64_t parts, const Function& part) {
     run(parts, &call<Function>, &part);
