@@ -371,11 +371,11 @@ TEST(CompiledUNet, AProfileTellsWhatTheAlgorithmsComputeAndMove) {
 }
 
 // Small, for where threads are watched.
-TEST(CompiledUNetThreads, FourOfThemShareAPrediction) {
+TEST(CompiledUNetThreads, FourOfThemHaveAnImageEachAndShareTwoMore) {
   const UNetConfig config = some_unet(3, 4);
-  const SomeImages images = some_images(config, 4, 1);
+  const SomeImages images = some_images(config, 6, 1);
   const std::vector<float> wanted = alone(config, golden_source(config), images, {});
-  CompiledUNet engine(config, golden_source(config), {.at_once = 4, .threads = 4});
+  CompiledUNet engine(config, golden_source(config), {.at_once = 6, .threads = 4});
   for (int call = 0; call < 3; ++call) EXPECT_EQ(predict(engine, images), wanted);
 }
 
