@@ -32,7 +32,7 @@ struct EngineOptions {
 struct OperationTime {
   std::string name;
   std::string kind;
-  double seconds;            // the shortest of the calls
+  double seconds;            // the shortest of the calls; of one worker, if each has images
   double multiply_adds;      // of the definition, for all images; 0 where nothing is multiplied
   double computed;           // those that the algorithm needs instead, its transforms left out
   int64_t weight_bytes;      // as they are packed
