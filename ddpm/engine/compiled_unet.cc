@@ -177,13 +177,16 @@ struct CompiledUNet::Implementation {
     const int64_t apart = each * workers.count();
     if (apart > 0) {
       workers.run(workers.count(), [&](int64_t part, int64_t worker) {
-        const Pass pass = pass_apart(part_of(slice, part * each, each), part, worker);
+        const Slice own = part_of(slice, part * each, each);
+        const Pass pass = pass_of(own, alone, images_apart(), part, worker);
         run_steps(pass, [&](size_t i) {
           if (part == 0) told(i);
         });
       });
     }
-    if (apart < slice.n) run_steps(pass_of(part_of(slice, apart, slice.n - apart)), told);
+    if (apart == slice.n) return;
+    const Slice rest = part_of(slice, apart, slice.n - apart);
+    run_steps(pass_of(rest, workers, options.at_once, 0, 0), told);
   }
 
   Slice part_of(const Slice& slice, int64_t first, int64_t n) const {
@@ -195,36 +198,20 @@ struct CompiledUNet::Implementation {
             .time_stride = slice.time_stride};
   }
 
-  Pass pass_of(const Slice& slice) {
+  // By a team that works on up to `at_once` images in the part-th piece of the arena, its first
+  // worker in the scratch of `worker`.
+  Pass pass_of(const Slice& slice, Workers& team, int64_t at_once, int64_t part, int64_t worker) {
     return {.kernels = kernels,
-            .workers = workers,
+            .workers = team,
             .plan = plan,
             .graph = graph,
-            .at_once = options.at_once,
+            .at_once = at_once,
             .n = slice.n,
             .x = slice.x,
             .output = slice.output,
             .time = slice.time,
             .time_stride = slice.time_stride,
-            .arena = arena.as<float>(),
-            .shared = shared.bytes(),
-            .worker_scratch = worker_scratch.bytes(),
-            .worker_scratch_size = worker_scratch_size};
-  }
-
-  // The same for one worker alone, in its part of the memory.
-  Pass pass_apart(const Slice& slice, int64_t part, int64_t worker) {
-    return {.kernels = kernels,
-            .workers = alone,
-            .plan = plan,
-            .graph = graph,
-            .at_once = images_apart(),
-            .n = slice.n,
-            .x = slice.x,
-            .output = slice.output,
-            .time = slice.time,
-            .time_stride = slice.time_stride,
-            .arena = arena.as<float>() + part * images_apart() * plan.size,
+            .arena = arena.as<float>() + part * at_once * plan.size,
             .shared = shared.bytes() + part * shared_size,
             .worker_scratch = worker_scratch.bytes() + worker * worker_scratch_size,
             .worker_scratch_size = worker_scratch_size};
