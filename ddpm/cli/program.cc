@@ -79,25 +79,29 @@ void refuse_extras(const Declared& chosen) {
 }
 
 // `app` is the program, or the first word of commands that have two.
-void refuse_unknown_command(const CLI::App& app) {
+[[noreturn]] void refuse_unknown_command(const CLI::App& app) {
   const std::string& who = app.get_name();
   std::vector<std::string> names;
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
     names.push_back(sub->get_name());
   }
   const std::vector<std::string> words = app.remaining();
-  DDPM_CHECK(!words.empty(), who, ": a command is required, one of ", join(names, ", "));
+  if (words.empty()) {
+    throw InvalidArgument(concat(who, ": a command is required, one of ", join(names, ", ")));
+  }
   const bool flag = words[0].rfind('-', 0) == 0;
   throw InvalidArgument(concat(who, ": unknown ", flag ? "flag" : "command", " '", words[0], "'",
                                did_you_mean(words[0], flag ? option_names(app) : names)));
 }
 
-// What stands between the program and the command would be for nobody.
-void refuse_before_command(const CLI::App& app) {
-  const auto chosen = app.get_subcommands();
-  if (!app.remaining().empty()) refuse_unknown_command(app);
-  const bool group = !chosen.empty() && chosen[0]->get_require_subcommand_max() > 0;
-  if (group && !chosen[0]->remaining().empty()) refuse_unknown_command(*chosen[0]);
+// The command that was parsed. What stands before one of its words would be for nobody.
+const Declared& chosen_of(const CLI::App& app, const std::vector<Declared>& declared) {
+  const auto subcommands = app.get_subcommands();
+  if (subcommands.empty() || !app.remaining().empty()) refuse_unknown_command(app);
+  for (const Declared& each : declared) {
+    if (each.app == subcommands[0]) return each;
+  }
+  return chosen_of(*subcommands[0], declared);  // the first of two words
 }
 
 // One line: LibTorch writes its call stack behind the first.
@@ -135,24 +139,18 @@ int parse_and_run(int argc, char** argv, const Backend& backend) {
   } catch (const CLI::ParseError& error) {
     throw InvalidArgument(concat(command_of(argc, argv), ": ", error.what()));
   }
-  refuse_before_command(app);
-  for (const Declared& each : declared) {
-    if (!each.app->parsed()) continue;
-    refuse_extras(each);
-    if (each.command.needs_torch && !backend.open_network) {
-      hand_over_to_torch(each.command.name.c_str(), argv);
-    }
-    Backend started = backend;
-    started.program = argv[0];
-    try {
-      return each.action(started);
-    } catch (const NeedsTorch&) {
-      hand_over_to_torch(each.command.name.c_str(), argv);
-    }
+  const Declared& chosen = chosen_of(app, declared);
+  refuse_extras(chosen);
+  if (chosen.command.needs_torch && !backend.open_network) {
+    hand_over_to_torch(chosen.command.name.c_str(), argv);
   }
-  const auto groups = app.get_subcommands();
-  refuse_unknown_command(groups.empty() ? app : *groups[0]);
-  return 2;
+  Backend started = backend;
+  started.program = argv[0];
+  try {
+    return chosen.action(started);
+  } catch (const NeedsTorch&) {
+    hand_over_to_torch(chosen.command.name.c_str(), argv);
+  }
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -377,6 +378,12 @@ TEST(CompiledUNetThreads, FourOfThemHaveAnImageEachAndShareTwoMore) {
   const std::vector<float> wanted = alone(config, golden_source(config), images, {});
   CompiledUNet engine(config, golden_source(config), {.at_once = 6, .threads = 4});
   for (int call = 0; call < 3; ++call) EXPECT_EQ(predict(engine, images), wanted);
+  const auto began = std::chrono::steady_clock::now();
+  double all = 0.0;
+  for (const OperationTime& one : engine.profile(6, 1)) all += one.seconds;
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - began;
+  EXPECT_GT(all, 0.0);
+  EXPECT_LE(all, passed.count());  // what others do meanwhile is not counted again
 }
 
 }  // namespace
