@@ -140,6 +140,17 @@ TEST_F(FileTest, WhatIsReleasedOfAMappedFileLeavesMemoryAndIsReadAgain) {
   MappedFile::release({});
 }
 
+TEST_F(FileTest, AFileIsSummedUpInPartsThatLeaveMemory) {
+  std::string text;
+  for (int i = 0; i < (1 << 24) + 5000; ++i) text += static_cast<char>('a' + i % 23);
+  write_file_whole(folder_ / "a", text);
+  const MappedFile file(folder_ / "a");
+  const std::string wanted = sha256_hex(as_bytes(text));
+  const int64_t before = mapped_pages();  // with those of the library that sums up
+  EXPECT_EQ(sha256_of_file(file), wanted);
+  EXPECT_LE(mapped_pages(), before + 100);  // of 4,098
+}
+
 TEST_F(FileTest, AMappedFileShowsTheBytesAndMayBeEmpty) {
   write_file_whole(folder_ / "a", "bytes");
   write_file_whole(folder_ / "empty", "");

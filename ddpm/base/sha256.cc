@@ -46,8 +46,19 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
 }
 
 std::string sha256_of_file(const std::filesystem::path& path) {
-  const MappedFile file(path);
-  return sha256_hex(file.bytes());
+  return sha256_of_file(MappedFile(path));
+}
+
+std::string sha256_of_file(const MappedFile& file) {
+  constexpr size_t kPart = size_t{1} << 24;
+  Sha256 sum;
+  for (auto left = file.bytes(); !left.empty();) {
+    const auto part = left.first(std::min(kPart, left.size()));
+    sum.add(part);
+    MappedFile::release(part);
+    left = left.subspan(part.size());
+  }
+  return sum.hex();
 }
 
 }  // namespace ddpm

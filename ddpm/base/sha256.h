@@ -10,6 +10,8 @@
 
 namespace ddpm {
 
+class MappedFile;
+
 // Takes bytes piece by piece.
 class Sha256 {
  public:
@@ -27,6 +29,8 @@ class Sha256 {
 };
 
 std::string sha256_hex(std::span<const std::byte> bytes);
+// Of a file of any size in 16 MiB of memory.
 std::string sha256_of_file(const std::filesystem::path& path);  // throws IoError
+std::string sha256_of_file(const MappedFile& file);
 
 }  // namespace ddpm

@@ -53,7 +53,7 @@ void verify_file(const fs::path& folder, const std::string& name, const Manifest
     throw FormatError(
         concat(path.string(), ": wanted ", wanted.bytes, " bytes, got ", file.bytes().size()));
   }
-  const std::string sum = sha256_hex(file.bytes());
+  const std::string sum = sha256_of_file(file);
   if (sum != wanted.sha256) {
     throw FormatError(concat(path.string(), ": wanted SHA-256 ", wanted.sha256, ", got ", sum));
   }
