@@ -56,8 +56,10 @@ class AttentionStep : public Step {
         .mixed = scratch.take<float>(mixed_size(pass.n))};
     project(pass, places);
     const int64_t pairs = pass.n * operation_.heads;
-    pass.workers.run(pairs, [&](int64_t pair, int64_t worker) {
-      pack(pass, places, pair, Scratch(pass.scratch_of(worker)));
+    pass.workers.run(2 * pairs, [&](int64_t part, int64_t worker) {
+      const Scratch own(pass.scratch_of(worker));
+      part % 2 == 0 ? pack_keys(pass, places, part / 2, own)
+                    : pack_values(pass, places, part / 2, own);
     });
     const int64_t at_once = rows_at_once(positions_);
     const int64_t parts = (positions_ + at_once - 1) / at_once;
@@ -131,14 +133,16 @@ class AttentionStep : public Step {
   }
 
   // The keys, transposed, and the values of one head of one image become panels.
-  void pack(const Pass& pass, const Places& places, int64_t pair, Scratch scratch) const {
+  void pack_keys(const Pass& pass, const Places& places, int64_t pair, Scratch scratch) const {
     auto** keys = scratch.take<const float*>(weights_.head_blocks);
+    for (int64_t b = 0; b < weights_.head_blocks; ++b) keys[b] = key_part(pass, places, pair, b);
+    pass.kernels.pack_transposed(packing(keys, places.keys + pair * keys_size()));
+  }
+  void pack_values(const Pass& pass, const Places& places, int64_t pair, Scratch scratch) const {
     auto** values = scratch.take<const float*>(weights_.head_blocks);
     for (int64_t b = 0; b < weights_.head_blocks; ++b) {
-      keys[b] = key_part(pass, places, pair, b);
       values[b] = head_part(pass, places, weights_.value_block, pair, b);
     }
-    pass.kernels.pack_transposed(packing(keys, places.keys + pair * keys_size()));
     pass.kernels.pack_activation(packing(values, places.values + pair * values_size()));
   }
   PackActivation packing(const float* const* blocks, std::byte* panels) const {

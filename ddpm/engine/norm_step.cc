@@ -45,8 +45,9 @@ class NormStep : public Step {
   }
 
   void run(const Pass& pass) const override {
-    const int64_t units = std::ssize(units_);
-    pass.workers.run(pass.n * units, [&](int64_t part, int64_t worker) {
+    const int64_t units = std::ssize(units_), blocks = blocks_of(shape_.channels);
+    const int64_t together = std::max<int64_t>(1, kBlocksTogether * units / blocks);
+    pass.workers.run(pass.n * units, together, [&](int64_t part, int64_t worker) {
       normalise(pass, part / units, units_[static_cast<size_t>(part % units)],
                 Scratch(pass.scratch_of(worker)));
     });

@@ -15,7 +15,7 @@ class ResizeStep : public Step {
 
   void run(const Pass& pass) const override {
     const ValueShape& to = pass.graph.value(operation_.y);
-    pass.workers.run(blocks_of(to.channels), [&](int64_t block, int64_t) {
+    pass.workers.run(blocks_of(to.channels), kBlocksTogether, [&](int64_t block, int64_t) {
       const float* x = pass.block(operation_.x, block);
       float* y = pass.block(operation_.y, block);
       for (int64_t row = 0; row < pass.n * to.height; ++row) {
@@ -49,7 +49,7 @@ class JoinStep : public Step {
 
   void run(const Pass& pass) const override {
     const ValueShape& to = pass.graph.value(operation_.y);
-    pass.workers.run(blocks_of(to.channels), [&](int64_t block, int64_t) {
+    pass.workers.run(blocks_of(to.channels), kBlocksTogether, [&](int64_t block, int64_t) {
       float* y = pass.block(operation_.y, block);
       const int64_t size = pass.n * to.pixels() * kLanes;
       for (int64_t lane = 0; lane < kLanes; ++lane) {

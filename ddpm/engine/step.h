@@ -25,6 +25,11 @@ struct Engine {
   bool keep_transformed;  // U of Winograd's algorithm, see transformed_kernels.h
 };
 
+// Where channels are parts of an operation, a worker has these blocks of them together: the columns
+// of a panel, so that what a convolution's worker has written is read by the same one in the
+// operations that follow.
+inline constexpr int64_t kBlocksTogether = kPanelColumns / kLanes;
+
 // Bytes that a step needs while it runs, beside activations.
 struct ScratchNeed {
   int64_t shared = 0;

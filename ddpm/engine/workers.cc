@@ -1,5 +1,6 @@
 #include "ddpm/engine/workers.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "ddpm/base/check.h"
@@ -9,18 +10,27 @@ namespace ddpm {
 
 namespace {
 
-// A ticket: 16 bits of the job's number, 24 of its parts, 24 of the next part. A part is taken by
-// replacing the ticket with one whose next part is one further: that succeeds only while the job is
-// the one that was looked at, and as long as the part has not returned the job cannot change.
+// A ticket: 16 bits of the job's number, 24 of the parts of a share, 24 of those taken. A part is
+// taken by replacing the ticket with one that says one more: that succeeds only while the job is
+// the one that was looked at, and as long as a part has not been counted the job cannot change.
 constexpr int kBits = 24;
 constexpr uint64_t kMask = (uint64_t{1} << kBits) - 1;
 
 uint64_t parts_of(uint64_t ticket) { return (ticket >> kBits) & kMask; }
-uint64_t next_of(uint64_t ticket) { return ticket & kMask; }
-bool has_parts(uint64_t ticket) { return next_of(ticket) < parts_of(ticket); }
+uint64_t taken_of(uint64_t ticket) { return ticket & kMask; }
+bool has_parts(uint64_t ticket) { return taken_of(ticket) < parts_of(ticket); }
 uint64_t ticket_after(uint64_t before, int64_t parts) {
   const uint64_t job = (before >> (2 * kBits)) + 1;
   return job << (2 * kBits) | static_cast<uint64_t>(parts) << kBits;
+}
+
+// Parts are dealt in rounds, `together` to each worker.
+int64_t size_of_share(int64_t parts, int64_t together, int64_t workers, int64_t owner) {
+  const int64_t round = together * workers, rest = parts % round;
+  return parts / round * together + std::clamp<int64_t>(rest - owner * together, 0, together);
+}
+int64_t part_of_share(int64_t i, int64_t together, int64_t workers, int64_t owner) {
+  return (i / together * workers + owner) * together + i % together;
 }
 
 void pause_a_moment() {
@@ -50,6 +60,7 @@ bool spin_until(const Done& done) {
 Workers::Workers(int64_t count) {
   DDPM_CHECK(count >= 0, "workers: wanted at least 0 threads, got ", count);
   const int64_t wanted = count > 0 ? count : usable_cores();
+  shares_ = std::vector<Share>(static_cast<size_t>(wanted));
   try {
     for (int64_t worker = 1; worker < wanted; ++worker) {
       threads_.emplace_back([this, worker] { serve(worker); });
@@ -64,62 +75,77 @@ Workers::~Workers() { stop(); }
 
 void Workers::stop() {
   stopping_.store(true);
-  ticket_.store(ticket_after(ticket_.load(), 0));
-  ticket_.notify_all();
+  job_ = {};
+  publish();
   for (std::thread& thread : threads_) thread.join();
 }
 
-bool Workers::take_part(int64_t worker) {
-  uint64_t ticket = ticket_.load(std::memory_order_acquire);
+// Gives each worker its share of job_.
+void Workers::publish() {
+  const int64_t workers = std::ssize(shares_);
+  for (int64_t owner = 0; owner < workers; ++owner) {
+    std::atomic<uint64_t>& ticket = shares_[static_cast<size_t>(owner)].ticket;
+    const int64_t parts = size_of_share(job_.parts, job_.together, workers, owner);
+    ticket.store(ticket_after(ticket.load(std::memory_order_relaxed), parts));
+  }
+  if (sleeping_.load() == 0) return;
+  for (Share& share : shares_) share.ticket.notify_all();
+}
+
+bool Workers::take_part(int64_t owner, int64_t worker) {
+  std::atomic<uint64_t>& shared = shares_[static_cast<size_t>(owner)].ticket;
+  uint64_t ticket = shared.load(std::memory_order_acquire);
   while (has_parts(ticket)) {
-    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
-    part_(context_, static_cast<int64_t>(next_of(ticket)), worker);
-    const int64_t parts = parts_;  // not read behind the count: the next job may begin there
-    if (done_.fetch_add(1) + 1 == parts && caller_sleeps_.load()) done_.notify_one();
+    if (!shared.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
+    const auto i = static_cast<int64_t>(taken_of(ticket));
+    job_.part(job_.context, part_of_share(i, job_.together, std::ssize(shares_), owner), worker);
     return true;
   }
   return false;
 }
 
-uint64_t Workers::wait_for_change(uint64_t seen) {
-  uint64_t ticket = seen;
-  if (spin_until([&] {
-        ticket = ticket_.load(std::memory_order_acquire);
-        return ticket != seen;
-      })) {
-    return ticket;
+// The worker's own parts, then those that others have left; false if there were none.
+bool Workers::take_all(int64_t worker) {
+  const int64_t workers = std::ssize(shares_);
+  int64_t taken = 0;
+  for (int64_t i = 0; i < workers; ++i) {
+    while (take_part((worker + i) % workers, worker)) ++taken;
   }
+  if (taken == 0) return false;
+  const int64_t parts = job_.parts;  // not read behind the count: the next job may begin there
+  if (done_.fetch_add(taken) + taken == parts && caller_sleeps_.load()) done_.notify_one();
+  return true;
+}
+
+void Workers::wait_for_job(int64_t worker) {
+  std::atomic<uint64_t>& ticket = shares_[static_cast<size_t>(worker)].ticket;
+  const uint64_t seen = ticket.load(std::memory_order_acquire);
+  if (has_parts(seen) || stopping_.load()) return;
+  if (spin_until([&] { return ticket.load(std::memory_order_acquire) != seen; })) return;
   sleeping_.fetch_add(1);
-  ticket_.wait(seen);
+  ticket.wait(seen);
   sleeping_.fetch_sub(1);
-  return ticket_.load(std::memory_order_acquire);
 }
 
 void Workers::serve(int64_t worker) {
   while (!stopping_.load()) {
-    if (take_part(worker)) continue;
-    const uint64_t ticket = ticket_.load(std::memory_order_acquire);
-    if (!has_parts(ticket) && !stopping_.load()) wait_for_change(ticket);
+    if (!take_all(worker)) wait_for_job(worker);
   }
 }
 
-void Workers::run(int64_t parts, Part part, const void* context) {
-  DDPM_ASSERT(parts >= 0 && parts <= kMostParts);
-  if (threads_.empty() || parts <= 1) {
-    for (int64_t i = 0; i < parts; ++i) part(context, i, 0);
+void Workers::run(const Job& job) {
+  DDPM_ASSERT(job.parts >= 0 && job.parts <= kMostParts && job.together >= 1);
+  if (threads_.empty() || job.parts <= 1) {
+    for (int64_t i = 0; i < job.parts; ++i) job.part(job.context, i, 0);
     return;
   }
-  part_ = part;
-  context_ = context;
-  parts_ = parts;
+  job_ = job;
   done_.store(0);
-  ticket_.store(ticket_after(ticket_.load(std::memory_order_relaxed), parts));
-  if (sleeping_.load() > 0) ticket_.notify_all();
-  while (take_part(0)) {
-  }
-  if (spin_until([&] { return done_.load() == parts; })) return;
+  publish();
+  take_all(0);
+  if (spin_until([&] { return done_.load() == job.parts; })) return;
   caller_sleeps_.store(true);
-  for (int64_t done = done_.load(); done < parts; done = done_.load()) done_.wait(done);
+  for (int64_t done = done_.load(); done < job.parts; done = done_.load()) done_.wait(done);
   caller_sleeps_.store(false);
 }
 

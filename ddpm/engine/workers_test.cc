@@ -21,10 +21,10 @@ constexpr std::chrono::seconds kNever(60);              // what hangs fails afte
 using Counts = std::vector<std::atomic<int64_t>>;
 
 // One job; expects that each part ran once, by a worker that there is.
-void expect_each_once(Workers& workers, int64_t parts) {
+void expect_each_once(Workers& workers, int64_t parts, int64_t together = 1) {
   Counts times(static_cast<size_t>(parts));
   std::atomic<int64_t> strangers{0};
-  workers.run(parts, [&](int64_t part, int64_t worker) {
+  workers.run(parts, together, [&](int64_t part, int64_t worker) {
     if (part < 0 || part >= parts || worker < 0 || worker >= workers.count()) {
       ++strangers;
     } else {
@@ -39,7 +39,34 @@ TEST(Workers, EveryPartRunsOnce) {
   for (int64_t count = 1; count <= 5; ++count) {
     Workers workers(count);
     EXPECT_EQ(workers.count(), count);
-    for (const int64_t parts : {0, 1, 2, 1000}) expect_each_once(workers, parts);
+    for (const int64_t parts : {0, 1, 2, 3, 7, 12, 1000}) {
+      for (const int64_t together : {1, 2, 3, 2000}) expect_each_once(workers, parts, together);
+    }
+  }
+}
+
+// As long as each has parts of its own left: all of them wait for the slowest in every round.
+TEST(Workers, PartsAreDealtInTurn) {
+  for (const int64_t together : {1, 2, 3}) {
+    constexpr int64_t kWorkers = 3, kRounds = 4;
+    Workers workers(kWorkers);
+    const int64_t parts = kWorkers * together * kRounds;
+    std::vector<int64_t> by(static_cast<size_t>(parts), -1);
+    std::atomic<int64_t> begun{0};
+    std::atomic<int64_t> taken[kWorkers] = {};
+    workers.run(parts, together, [&](int64_t part, int64_t worker) {
+      by[static_cast<size_t>(part)] = worker;
+      ++begun;
+      const int64_t together_begun = ++taken[worker] * kWorkers;
+      const auto end = std::chrono::steady_clock::now() + kNever;
+      while (begun.load() < together_begun && std::chrono::steady_clock::now() < end) {
+        std::this_thread::yield();
+      }
+    });
+    for (int64_t part = 0; part < parts; ++part) {
+      EXPECT_EQ(by[static_cast<size_t>(part)], part / together % kWorkers)
+          << "part " << part << ", " << together << " together";
+    }
   }
 }
 
