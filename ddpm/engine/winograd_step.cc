@@ -76,12 +76,14 @@ class WinogradStep : public Step {
     return {all.first + begin, end - begin};
   }
 
-  // Blocks of up to kTilesAtOnce tiles such that each worker has two or more of them; smaller ones
-  // where that takes no more than a few readings of U. 0: the workers share each block.
+  // Blocks of up to kTilesAtOnce tiles such that each worker has two of them or more, or one of
+  // those that are as small as may be. 0: the workers share each block.
   int64_t whole_blocks(int64_t tiles, int64_t workers) const {
     const int64_t blocks = (tiles + kTilesAtOnce - 1) / kTilesAtOnce;
-    if (blocks >= 2 * workers) return u_.kept() || fits(u_.all_bytes()) ? blocks : 0;
-    if (workers == 1 || !u_.kept() || !fits(u_.all_bytes())) return 0;
+    if (!fits(u_.all_bytes())) return u_.kept() && blocks >= 2 * workers ? blocks : 0;
+    if (!u_.kept() && blocks == 1) return 0;  // whoever multiplies with a panel makes it
+    if (blocks >= 2 * workers) return blocks;
+    if (workers == 1) return 0;
     if (tiles >= 2 * workers * kFewestTiles) return 2 * workers;
     return tiles >= workers * kFewestTiles ? workers : 0;
   }
