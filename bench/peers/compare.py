@@ -79,7 +79,8 @@ def time_in_turn(processes, options):
     used = {name: {"inside": 0.0, "elapsed": 0.0, "before": process.seconds()} for name, process in processes.items()}
     began = time.monotonic()
     turns = {name: turn_of(process, options.turn_seconds, used[name]) for name, process in processes.items()}
-    taken = rounds.take_rounds(turns, rounds.Rules(options.rounds, options.most_rounds, options.most_foreign))
+    taken = rounds.take_rounds(turns, rounds.Rules(
+        options.rounds, options.most_rounds, options.least_seconds, options.most_foreign))
     passed = time.monotonic() - began
     awake = {name: (process.seconds() - used[name]["before"] - used[name]["inside"]) / (passed - used[name]["elapsed"])
              for name, process in processes.items()}
@@ -138,11 +139,14 @@ def options_of(arguments):
     parser.add_argument("--rounds", type=int, help="that count; 7, quick 1")
     parser.add_argument("--most-foreign", type=float, default=0.08, help="share of the processors of others in a round")
     parser.add_argument("--turn-seconds", type=float, default=0.3, help="predictions are repeated to fill a turn")
+    parser.add_argument("--least-seconds", type=float, help="of all rounds: short ones are repeated; 60, quick 0")
     parser.add_argument("--at-once", type=int, default=0, help="images that the engine works on at once; 0: its choice")
     parser.add_argument("--jobs", choices=("yes", "no", "only"), default="yes", help="whole jobs, from process start to files")
     parser.add_argument("folder", type=pathlib.Path)
     options = parser.parse_args(arguments)
     options.rounds = options.rounds or (1 if options.quick else 7)
+    if options.least_seconds is None:
+        options.least_seconds = 0 if options.quick else 60
     options.most_rounds = options.rounds if options.quick else 3 * options.rounds
     sizes = QUICK if options.quick else BATCHES
     wanted = {name: sizes[name] for name in sizes if not options.networks or name in options.networks}

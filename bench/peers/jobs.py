@@ -64,7 +64,8 @@ def run(network, count, steps, wanted, options):
     for name in names:  # their files into the system's memory
         turn_of(name, checkpoint, 1, 1, options)()
     turns = {name: turn_of(name, checkpoint, count, steps, options) for name in names}
-    taken = rounds.take_rounds(turns, rounds.Rules(wanted, wanted if options.quick else 3 * wanted, options.most_foreign))
+    taken = rounds.take_rounds(turns, rounds.Rules(
+        wanted, wanted if options.quick else 3 * wanted, most_foreign=options.most_foreign))
     print("  " + rounds.tell(taken), flush=True)
     medians = {name: statistics.median(one["results"][name]["seconds"] for one in taken if one["kept"]) for name in names}
     print("  " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in medians.items()), flush=True)

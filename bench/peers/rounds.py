@@ -12,6 +12,7 @@ BETWEEN = 0.05  # seconds after a turn, in which the threads of the one before f
 class Rules:
     wanted: int = 7  # rounds that count
     most: int = 21  # rounds that are tried for them
+    least_seconds: float = 0.0  # more rounds than that where they are short: states of the machine last longer than a turn
     most_foreign: float = 0.08  # share of the processors that others may have in a round that counts
 
 
@@ -29,7 +30,8 @@ def take_rounds(turns, rules):
     """All rounds in their order, each with "kept". Where too few were calm, the calmest of the others are kept too."""
     rounds = []
     calm = 0
-    while calm < rules.wanted and len(rounds) < rules.most:
+    began = time.monotonic()
+    while calm < rules.wanted and len(rounds) < rules.most or time.monotonic() - began < rules.least_seconds:
         # every other round the other way round, so that none always follows the same one
         rounds.append(one_round(turns, len(rounds) % 2 == 1))
         rounds[-1]["calm"] = rounds[-1]["foreign"] <= rules.most_foreign

@@ -40,7 +40,7 @@ inline void convert_to_bf16(const float* x, int64_t values, uint16_t* result) {
 
 inline constexpr int64_t kChunk = 64;  // pixels whose mean is taken at once
 
-constexpr int kSums = 4;  // side by side, so that one need not wait for another
+inline constexpr int kSums = 4;  // side by side, so that one need not wait for another
 
 inline F16 all_of(const F16 (&sums)[kSums]) { return (sums[0] + sums[1]) + (sums[2] + sums[3]); }
 
