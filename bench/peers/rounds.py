@@ -31,7 +31,7 @@ def take_rounds(turns, rules):
     rounds = []
     calm = 0
     began = time.monotonic()
-    while calm < rules.wanted and len(rounds) < rules.most or time.monotonic() - began < rules.least_seconds:
+    while (calm < rules.wanted and len(rounds) < rules.most) or time.monotonic() - began < rules.least_seconds:
         # every other round the other way round, so that none always follows the same one
         rounds.append(one_round(turns, len(rounds) % 2 == 1))
         rounds[-1]["calm"] = rounds[-1]["foreign"] <= rules.most_foreign

@@ -23,7 +23,6 @@ class AttentionStep : public Step {
       : operation_(std::move(operation)),
         shape_(engine.graph.value(operation_.y)),
         positions_(shape_.pixels()),
-        at_once_(engine.at_once),
         weights_(make_attention_weights(engine.precision, operation_.name, shape_.channels,
                                         operation_.heads, operation_.head_channels, tensors)) {}
 
@@ -33,8 +32,7 @@ class AttentionStep : public Step {
     return static_cast<double>(2 * positions_ * shape_.channels * (shape_.channels + positions_));
   }
 
-  ScratchNeed scratch() const override {
-    const int64_t images = at_once_;
+  ScratchNeed scratch(int64_t images) const override {
     ScratchNeed need = scratch_of_product(weights_.into, 0);
     need.shared = Scratch::size_of<float>(into_size(images)) +
                   Scratch::size_of<std::byte>(images * operation_.heads * keys_size()) +
@@ -235,7 +233,6 @@ class AttentionStep : public Step {
   AttentionOperation operation_;
   ValueShape shape_;
   int64_t positions_;
-  int64_t at_once_;
   AttentionWeights weights_;
 };
 

@@ -79,7 +79,6 @@ struct CompiledUNet::Implementation {
     const Engine engine{.graph = graph,
                         .kernels = kernels,
                         .precision = options.precision,
-                        .at_once = options.at_once,
                         .keep_transformed = transformed_bytes(graph, options.precision) <=
                                             options.most_transformed};
     steps.resize(graph.operations.size());
@@ -95,18 +94,25 @@ struct CompiledUNet::Implementation {
     });
   }
 
-  void allocate() {
+  // The most that any step needs.
+  ScratchNeed scratch_of(int64_t images) const {
     ScratchNeed most;
     for (const auto& step : steps) {
-      const ScratchNeed need = step->scratch();
+      const ScratchNeed need = step->scratch(images);
       most.shared = std::max(most.shared, need.shared);
       most.per_worker = std::max(most.per_worker, need.per_worker);
     }
+    return most;
+  }
+
+  void allocate() {
+    const ScratchNeed most = scratch_of(options.at_once);
     // a page between the areas of two workers, so that neither waits for the other's lines
     constexpr int64_t kPage = 4096;
     worker_scratch_size = (most.per_worker / kPage + 2) * kPage;
-    shared_size = (most.shared / kPage + 1) * kPage;
-    shared = Memory(shared_size * (images_apart() > 0 ? workers.count() : 1));
+    shared_size = (scratch_of(images_apart()).shared / kPage + 1) * kPage;
+    shared = Memory(
+        std::max(most.shared + kPage, images_apart() > 0 ? shared_size * workers.count() : 0));
     worker_scratch = Memory(worker_scratch_size * workers.count());
     arena = Memory(plan.size * options.at_once * static_cast<int64_t>(sizeof(float)));
   }
@@ -235,7 +241,7 @@ struct CompiledUNet::Implementation {
   std::vector<std::unique_ptr<Step>> steps;
   std::unique_ptr<TimeEmbedding> time;
   Memory arena, shared, worker_scratch;
-  int64_t shared_size = 0, worker_scratch_size = 0;
+  int64_t shared_size = 0, worker_scratch_size = 0;  // of one of the pieces
 };
 
 CompiledUNet::CompiledUNet(const UNetConfig& config, const TensorSource& tensors,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <initializer_list>
 #include <numeric>
 #include <random>
 #include <vector>
@@ -62,18 +63,25 @@ void expect_same_bits_anywhere(const UNetConfig& config, const TensorSource& ten
   }
 }
 
-TEST(CompiledUNet, AnImageHasTheSameBitsInAnyBatchAtAnyPlaceAndWithAnyThreads) {
-  for (const uint64_t seed : {5, 8, 9}) {
+// check(config, tensors, 16 images) for the network of each seed.
+template <typename Check>
+void for_networks(std::initializer_list<uint64_t> seeds, const Check& check) {
+  for (const uint64_t seed : seeds) {
     SCOPED_TRACE(concat("some_unet(", seed, ")"));
     const UNetConfig config = some_unet(seed);
-    const TensorSource tensors = golden_source(config);
-    const SomeImages images = some_images(config, 16, seed);
+    check(config, golden_source(config), some_images(config, 16, seed));
+  }
+}
+
+TEST(CompiledUNet, AnImageHasTheSameBitsInAnyBatchAtAnyPlaceAndWithAnyThreads) {
+  for_networks({5, 8, 9}, [](const UNetConfig& config, const TensorSource& tensors,
+                             const SomeImages& images) {
     for (const CpuPath path : available_cpu_paths()) {
       for (const auto precision : {Precision::kFloat32, Precision::kBFloat16}) {
         expect_same_bits_anywhere(config, tensors, images, {.precision = precision, .path = path});
       }
     }
-  }
+  });
 }
 
 // 16 images of this size are tiles enough for each worker to have its own, and a few are not.
@@ -85,16 +93,13 @@ TEST(CompiledUNet, AnImageHasTheSameBitsWhicheverWayTheWorkIsShared) {
 
 // One row of the time then stands for all images.
 TEST(CompiledUNet, AnImageHasTheSameBitsAmongOthersOfItsTimestep) {
-  for (const uint64_t seed : {2, 5, 9}) {
-    SCOPED_TRACE(concat("some_unet(", seed, ")"));
-    const UNetConfig config = some_unet(seed);
-    const TensorSource tensors = golden_source(config);
-    SomeImages images = some_images(config, 16, seed);
-    images.timesteps.assign(16, images.timesteps.front());
-    expect_same_bits_anywhere(config, tensors, images, {});  // labels differ
-    if (!images.labels.empty()) images.labels.assign(16, images.labels.front());
-    expect_same_bits_anywhere(config, tensors, images, {});
-  }
+  for_networks({2, 5, 9},
+               [](const UNetConfig& config, const TensorSource& tensors, SomeImages images) {
+                 images.timesteps.assign(16, images.timesteps.front());
+                 expect_same_bits_anywhere(config, tensors, images, {});  // labels differ
+                 if (!images.labels.empty()) images.labels.assign(16, images.labels.front());
+                 expect_same_bits_anywhere(config, tensors, images, {});
+               });
 }
 
 // A single image of 28x28 pixels has 49 tiles in 7 rows, those below 16 and 4, of one or two panels
@@ -109,8 +114,12 @@ TEST(CompiledUNetThreads, AnImageHasTheSameBitsHoweverItsTilesAreCut) {
   for (const auto precision : {Precision::kFloat32, Precision::kBFloat16}) {
     const std::vector<float> wanted = alone(config, tensors, images, {.precision = precision});
     for (const int64_t threads : {2, 3, 4, 5, 8}) {
-      CompiledUNet engine(config, tensors, {.threads = threads, .precision = precision});
-      for (const int64_t n : {1, 2, 3}) expect_same_bits(engine, images, wanted, n, 1);
+      for (const int64_t most_transformed : {int64_t{1} << 30, int64_t{0}}) {
+        CompiledUNet engine(
+            config, tensors,
+            {.threads = threads, .precision = precision, .most_transformed = most_transformed});
+        for (const int64_t n : {1, 2, 3}) expect_same_bits(engine, images, wanted, n, 1);
+      }
     }
   }
 }
@@ -129,11 +138,8 @@ TEST(CompiledUNet, ItsBitsDoNotDependOnWhichTimesAreKept) {
 
 // 16 images of the largest one are tiles enough to make them for all tiles at once.
 TEST(CompiledUNet, ItsBitsDoNotDependOnWhetherTransformedKernelsAreKept) {
-  for (const uint64_t seed : {2, 5, 12}) {
-    SCOPED_TRACE(concat("some_unet(", seed, ")"));
-    const UNetConfig config = some_unet(seed);
-    const TensorSource tensors = golden_source(config);
-    const SomeImages images = some_images(config, 16, seed);
+  for_networks({2, 5, 12}, [](const UNetConfig& config, const TensorSource& tensors,
+                              const SomeImages& images) {
     for (const auto precision : {Precision::kFloat32, Precision::kBFloat16}) {
       EngineOptions options{.precision = precision};
       const std::vector<float> wanted = alone(config, tensors, images, options);
@@ -148,6 +154,20 @@ TEST(CompiledUNet, ItsBitsDoNotDependOnWhetherTransformedKernelsAreKept) {
         }
       }
     }
+  });
+}
+
+// What is shared in a call of some images is not had by each worker for all of them.
+TEST(CompiledUNet, MoreWorkersTakeNoMoreMemoryThanAsManyEngines) {
+  UNetConfig config;
+  const std::vector<int64_t> multipliers{1}, attention{16};
+  config.height = config.width = 16;
+  config.levels = paper_levels(32, multipliers, attention, 16);
+  const TensorSource tensors = golden_source(config);
+  const int64_t one = CompiledUNet(config, tensors, {.at_once = 4, .threads = 1}).arena_bytes();
+  for (const int64_t threads : {2, 4, 8}) {
+    CompiledUNet engine(config, tensors, {.at_once = 4 * threads, .threads = threads});
+    EXPECT_LE(engine.arena_bytes(), threads * one + 8192) << threads << " threads";
   }
 }
 

@@ -44,7 +44,7 @@ class EntryStep : public Step {
     weights_ = pack_linear(Precision::kFloat32, weights, channels_ * kTaps, out);
   }
 
-  ScratchNeed scratch() const override {
+  ScratchNeed scratch(int64_t) const override {
     return scratch_of_product(weights_, weights_.k_blocks() * kLanes);
   }
   int64_t weight_bytes() const override { return weights_.bytes(); }
@@ -97,7 +97,7 @@ class HalvingStep : public Step {
                                  engine.graph.value(operation_.x).channels,
                                  engine.graph.value(operation_.y).channels)) {}
 
-  ScratchNeed scratch() const override {
+  ScratchNeed scratch(int64_t) const override {
     return scratch_of_product(weights_, weights_.k_blocks() * kLanes);
   }
   int64_t weight_bytes() const override { return weights_.bytes(); }
@@ -153,7 +153,7 @@ class PointwiseStep : public Step {
                              engine.graph.channels_of(operation_.x),
                              engine.graph.value(operation_.y).channels)) {}
 
-  ScratchNeed scratch() const override { return scratch_of_product(weights_, 0); }
+  ScratchNeed scratch(int64_t) const override { return scratch_of_product(weights_, 0); }
   int64_t weight_bytes() const override { return weights_.bytes(); }
 
   void run(const Pass& pass) const override {

@@ -37,7 +37,7 @@ class NormStep : public Step {
         bias_(padded(tensors(operation_.name + ".bias"))),
         units_(units_of(shape_.channels, group_channels_)) {}
 
-  ScratchNeed scratch() const override {
+  ScratchNeed scratch(int64_t) const override {
     int64_t most = 0;
     for (const NormUnit& unit : units_) most = std::max(most, unit.last_block - unit.first_block);
     return {.per_worker =

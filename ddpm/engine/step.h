@@ -21,7 +21,6 @@ struct Engine {
   const Graph& graph;
   const Kernels& kernels;
   Precision precision;
-  int64_t at_once;
   bool keep_transformed;  // U of Winograd's algorithm, see transformed_kernels.h
 };
 
@@ -69,7 +68,11 @@ struct Pass {
 class Step {
  public:
   virtual ~Step() = default;
-  virtual ScratchNeed scratch() const { return {}; }
+  // For calls of up to so many images.
+  virtual ScratchNeed scratch(int64_t images) const {
+    static_cast<void>(images);
+    return {};
+  }
   virtual int64_t weight_bytes() const { return 0; }
   // Multiply-adds for one image, where the algorithm has others than the definition.
   virtual std::optional<double> computed() const { return std::nullopt; }

@@ -13,7 +13,7 @@ namespace {
 using Size = ConvolutionOperation::Size;
 
 constexpr int64_t kTilesAtOnce = 64;
-constexpr int64_t kFewestTiles = 12;  // for which a worker reads all weights
+constexpr int64_t kFewestTiles = 12;  // that are worth another reading of weights
 // Planes of a multiple of 4 KiB would all fall into the same lines of the cache.
 constexpr int64_t kPadding = kLanes;
 
@@ -27,7 +27,6 @@ class WinogradStep : public Step {
  public:
   WinogradStep(const Engine& engine, ConvolutionOperation operation, const TensorSource& tensors)
       : operation_(std::move(operation)),
-        at_once_(engine.at_once),
         in_(engine.graph.value(operation_.x).channels),
         shape_(engine.graph.value(operation_.y)),
         u_(engine.kernels, engine.precision, engine.keep_transformed,
@@ -35,8 +34,8 @@ class WinogradStep : public Step {
     if (operation_.slot == kNoSlot) bias_ = padded(tensors(operation_.name + ".bias"));
   }
 
-  ScratchNeed scratch() const override {
-    const bool whole = !u_.kept() && grid(at_once_).tiles() > kTilesAtOnce && fits(u_.all_bytes());
+  ScratchNeed scratch(int64_t images) const override {
+    const bool whole = !u_.kept() && grid(images).tiles() > kTilesAtOnce && fits(u_.all_bytes());
     const int64_t v = size_of_v(kTilesAtOnce);
     return {.shared = std::max(v, whole ? u_.all_bytes() : 0),
             .per_worker =
@@ -219,7 +218,6 @@ class WinogradStep : public Step {
   }
 
   ConvolutionOperation operation_;
-  int64_t at_once_;
   int64_t in_;
   ValueShape shape_;
   TransformedKernels u_;

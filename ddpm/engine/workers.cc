@@ -82,10 +82,9 @@ void Workers::stop() {
 
 // Gives each worker its share of job_.
 void Workers::publish() {
-  const int64_t workers = std::ssize(shares_);
-  for (int64_t owner = 0; owner < workers; ++owner) {
+  for (int64_t owner = 0; owner < count(); ++owner) {
     std::atomic<uint64_t>& ticket = shares_[static_cast<size_t>(owner)].ticket;
-    const int64_t parts = size_of_share(job_.parts, job_.together, workers, owner);
+    const int64_t parts = size_of_share(job_.parts, job_.together, count(), owner);
     ticket.store(ticket_after(ticket.load(std::memory_order_relaxed), parts));
   }
   if (sleeping_.load() == 0) return;
@@ -98,7 +97,7 @@ bool Workers::take_part(int64_t owner, int64_t worker) {
   while (has_parts(ticket)) {
     if (!shared.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
     const auto i = static_cast<int64_t>(taken_of(ticket));
-    job_.part(job_.context, part_of_share(i, job_.together, std::ssize(shares_), owner), worker);
+    job_.part(job_.context, part_of_share(i, job_.together, count(), owner), worker);
     return true;
   }
   return false;
@@ -106,10 +105,9 @@ bool Workers::take_part(int64_t owner, int64_t worker) {
 
 // The worker's own parts, then those that others have left; false if there were none.
 bool Workers::take_all(int64_t worker) {
-  const int64_t workers = std::ssize(shares_);
   int64_t taken = 0;
-  for (int64_t i = 0; i < workers; ++i) {
-    while (take_part((worker + i) % workers, worker)) ++taken;
+  for (int64_t i = 0; i < count(); ++i) {
+    while (take_part((worker + i) % count(), worker)) ++taken;
   }
   if (taken == 0) return false;
   const int64_t parts = job_.parts;  // not read behind the count: the next job may begin there

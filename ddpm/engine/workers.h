@@ -32,7 +32,7 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  int64_t count() const { return std::ssize(threads_) + 1; }
+  int64_t count() const { return std::ssize(shares_); }
 
   // Calls part(number, worker) once for each number in [0, parts) and returns when all have
   // returned. `part` may not throw. From one thread at a time; a team of one from any number.
@@ -74,7 +74,7 @@ class Workers {
   void wait_for_job(int64_t worker);
   void stop();
 
-  std::vector<Share> shares_;
+  std::vector<Share> shares_;     // one a worker
   std::atomic<int64_t> done_{0};  // parts of the job that have returned
   std::atomic<int64_t> sleeping_{0};
   std::atomic<bool> caller_sleeps_{false};

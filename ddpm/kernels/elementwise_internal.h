@@ -44,14 +44,20 @@ inline constexpr int kSums = 4;  // side by side, so that one need not wait for 
 
 inline F16 all_of(const F16 (&sums)[kSums]) { return (sums[0] + sums[1]) + (sums[2] + sums[3]); }
 
+// add(i, k) for each pixel: the i-th goes to the k-th of the sums.
+template <typename Add>
+inline void add_all(int64_t pixels, const Add& add) {
+  int64_t i = 0;
+  for (; i + kSums <= pixels; i += kSums) {
+    for (int k = 0; k < kSums; ++k) add(i + k, k);
+  }
+  for (; i < pixels; ++i) add(i, 0);
+}
+
 inline F16 sum_of(const float* x, int64_t pixels) {
   const F16 zero = broadcast(0.0F);
   F16 sums[kSums] = {zero, zero, zero, zero};
-  int64_t i = 0;
-  for (; i + kSums <= pixels; i += kSums) {
-    for (int k = 0; k < kSums; ++k) sums[k] = sums[k] + load(x + (i + k) * kLanes);
-  }
-  for (; i < pixels; ++i) sums[0] = sums[0] + load(x + i * kLanes);
+  add_all(pixels, [&](int64_t i, int k) { sums[k] = sums[k] + load(x + i * kLanes); });
   return all_of(sums);
 }
 
@@ -59,16 +65,11 @@ inline F16 sum_of(const float* x, int64_t pixels) {
 inline void deviations(const float* x, int64_t pixels, const F16& near, F16* off, F16* squares) {
   const F16 zero = broadcast(0.0F);
   F16 offs[kSums] = {zero, zero, zero, zero}, squared[kSums] = {zero, zero, zero, zero};
-  const auto add = [&](int64_t i, int k) {
+  add_all(pixels, [&](int64_t i, int k) {
     const F16 d = load(x + i * kLanes) - near;
     offs[k] = offs[k] + d;
     squared[k] = multiply_add(d, d, squared[k]);
-  };
-  int64_t i = 0;
-  for (; i + kSums <= pixels; i += kSums) {
-    for (int k = 0; k < kSums; ++k) add(i + k, k);
-  }
-  for (; i < pixels; ++i) add(i, 0);
+  });
   *off = all_of(offs);
   *squares = all_of(squared);
 }
@@ -98,8 +99,8 @@ inline void moments(const float* x, int64_t pixels, Moments* result) {
   for (int64_t first = 0; first < pixels; first += kChunk) {
     const int64_t count = pixels - first < kChunk ? pixels - first : kChunk;
     const float* chunk = x + first * kLanes;
-    const F16 near = sum_of(chunk, count) /
-                     broadcast(static_cast<float>(count));  // the mean, but for its rounding
+    const F16 pixels_here = broadcast(static_cast<float>(count));
+    const F16 near = sum_of(chunk, count) / pixels_here;  // the mean, but for its rounding
     F16 off, squares;
     deviations(chunk, count, near, &off, &squares);
     add_chunk(near, off, squares, first, count, result);
