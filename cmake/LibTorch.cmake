@@ -40,13 +40,10 @@ target_include_directories(LibTorch::cpu SYSTEM INTERFACE
 target_link_libraries(LibTorch::cpu INTERFACE
   ${LIBTORCH_DIR}/lib/libtorch_cpu.so ${LIBTORCH_DIR}/lib/libc10.so)
 target_link_options(LibTorch::cpu INTERFACE -Wl,-rpath-link,${ddpm_torch_path})
-
-# Programs that need it look for it beside themselves and there, built or installed; others look nowhere. The path
-# of a build is that of the installation, or CMake fills it up with empty entries, which mean the folder one is in.
+# A build has the path of the installation: CMake would fill up one of its own with empty entries, which mean the
+# folder one is in.
 set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
-function(ddpm_finds_torch program)
-  set_target_properties(${program} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib;${ddpm_torch_folders}")
-endfunction()
+set(CMAKE_INSTALL_RPATH $ORIGIN/../lib ${ddpm_torch_folders})
 
 # A program that passes a std::string to LibTorch tells the C++ ABI and whether all libraries are there.
 if(NOT DDPM_TORCH_CHECKED STREQUAL LIBTORCH_DIR)

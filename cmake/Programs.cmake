@@ -3,11 +3,11 @@
 if(EXISTS ${PROJECT_SOURCE_DIR}/ddpm/cli/main.cc)
   add_executable(ddpm ddpm/cli/main.cc)
   target_link_libraries(ddpm PRIVATE ddpm_cli ddpm_flags)
+  set_target_properties(ddpm PROPERTIES INSTALL_RPATH "")  # it needs none of LibTorch's folders
 endif()
 if(DDPM_TORCH AND EXISTS ${PROJECT_SOURCE_DIR}/ddpm/cli_torch/main.cc)
   add_executable(ddpm-torch ddpm/cli_torch/main.cc)
   target_link_libraries(ddpm-torch PRIVATE ddpm_cli_torch ddpm_flags)
-  ddpm_finds_torch(ddpm-torch)
 endif()
 if(DDPM_TESTS AND TARGET ddpm AND TARGET ddpm-torch AND EXISTS ${PROJECT_SOURCE_DIR}/tests/end_to_end/CMakeLists.txt)
   add_subdirectory(tests/end_to_end)

@@ -1,4 +1,5 @@
-// Memory for numbers that kernels read: aligned, in large pages where the system has them.
+// Memory for numbers that kernels read: aligned, in large pages where the system has them and they
+// are filled.
 
 #pragma once
 

@@ -4,23 +4,23 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <vector>
 
 namespace ddpm {
 namespace {
 
 constexpr int64_t kMebibyte = int64_t{1} << 20;
 
-// Bytes of the machine's memory behind [begin, begin + size), of whole pages that are mapped.
+// Bytes of the machine's memory behind [begin, begin + size), whole pages that are mapped.
 int64_t resident(std::byte* begin, int64_t size) {
   const int64_t page = ::sysconf(_SC_PAGESIZE);
-  int64_t found = 0;
-  for (int64_t at = 0; at < size; at += page) {
-    unsigned char in_memory = 0;
-    if (::mincore(begin + at, 1, &in_memory) == 0 && (in_memory & 1) != 0) found += page;
-  }
-  return found;
+  std::vector<unsigned char> pages(static_cast<size_t>(size / page));
+  EXPECT_EQ(::mincore(begin, static_cast<size_t>(size), pages.data()), 0);
+  return page * std::count_if(pages.begin(), pages.end(), [](unsigned char p) { return p & 1; });
 }
 
 TEST(Memory, BeginsAtALineOfTheCacheOrALargePage) {

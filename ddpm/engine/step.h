@@ -69,10 +69,7 @@ class Step {
  public:
   virtual ~Step() = default;
   // For calls of up to so many images.
-  virtual ScratchNeed scratch(int64_t images) const {
-    static_cast<void>(images);
-    return {};
-  }
+  virtual ScratchNeed scratch(int64_t /*images*/) const { return {}; }
   virtual int64_t weight_bytes() const { return 0; }
   // Multiply-adds for one image, where the algorithm has others than the definition.
   virtual std::optional<double> computed() const { return std::nullopt; }
