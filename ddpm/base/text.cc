@@ -27,6 +27,45 @@ int64_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+// The bytes of the UTF-8 character that `text` begins with; 0 if there is none (RFC 3629).
+size_t utf8_length(std::string_view text) {
+  const auto at = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (at(0) < 0x80) return 1;
+  const size_t length = at(0) >= 0xf0 ? 4 : at(0) >= 0xe0 ? 3 : 2;
+  if (at(0) < 0xc2 || at(0) > 0xf4 || text.size() < length) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((at(i) & 0xc0) != 0x80) return 0;
+  }
+  const bool overlong = (at(0) == 0xe0 && at(1) < 0xa0) || (at(0) == 0xf0 && at(1) < 0x90);
+  const bool outside = (at(0) == 0xed && at(1) > 0x9f) || (at(0) == 0xf4 && at(1) > 0x8f);
+  return overlong || outside ? 0 : length;
+}
+
+// Control characters (C0, DEL, C1) and marks that turn the direction of writing.
+bool is_shown_as_it_is(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character[0]);
+  if (character.size() == 1) return first >= 0x20 && first != 0x7f;
+  if (character.size() == 2)
+    return first != 0xc2 || static_cast<unsigned char>(character[1]) > 0x9f;
+  constexpr std::array<std::string_view, 13> kHidden = {
+      "\u200e", "\u200f", "\u2028", "\u2029", "\u202a", "\u202b", "\u202c",
+      "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"};
+  return std::find(kHidden.begin(), kHidden.end(), character) == kHidden.end();
+}
+
+std::string escaped_bytes(std::string_view bytes) {
+  if (bytes == "\n") return "\\n";
+  if (bytes == "\r") return "\\r";
+  if (bytes == "\t") return "\\t";
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+  }
+  return text;
+}
+
 template <typename Number>
 std::optional<Number> parse_whole(std::string_view text) {
   Number value{};
@@ -107,6 +146,21 @@ std::string shell_word(const std::string& word) {
     }
   }
   return quoted + "'";
+}
+
+std::string escaped(std::string_view text) {
+  std::string shown;
+  while (!text.empty()) {
+    const size_t length = utf8_length(text);
+    const std::string_view next = text.substr(0, std::max<size_t>(length, 1));
+    if (length > 0 && is_shown_as_it_is(next)) {
+      shown += next;
+    } else {
+      shown += escaped_bytes(next);
+    }
+    text.remove_prefix(next.size());
+  }
+  return shown;
 }
 
 std::string with_thousands(int64_t value) {

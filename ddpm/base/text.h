@@ -28,6 +28,11 @@ std::string lower_case(std::string_view text);                          // ASCII
 // `word` as a POSIX shell reads it back: itself where that is safe, else in single quotes.
 std::string shell_word(const std::string& word);
 
+// A name or a message that came from outside, as one line for people: control characters, bytes
+// that are no UTF-8 and marks that turn the direction of writing as "\n", "\t", "\x1b".
+// Everything else is unchanged, so the text is readable, not reversible.
+std::string escaped(std::string_view text);
+
 std::string with_thousands(int64_t value);                  // 35746307 -> "35,746,307"
 std::string with_decimals(double value, int digits);        // 2.5, 2 -> "2.50"
 std::string counted(int64_t count, std::string_view noun);  // "1 image", "2,000 images"

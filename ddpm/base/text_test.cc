@@ -20,6 +20,23 @@ TEST(NearestWord, StaysSilentWhenNothingIsNear) {
   EXPECT_EQ(did_you_mean("colour", kWords), "");
 }
 
+TEST(Escaped, ShowsEveryControlCharacterAndEveryByteThatIsNoUtf8) {
+  EXPECT_EQ(escaped("a b/c\\d.png"), "a b/c\\d.png");
+  EXPECT_EQ(escaped("gr\u00fcn \u82b1 \U0001f600"), "gr\u00fcn \u82b1 \U0001f600");
+  EXPECT_EQ(escaped("a\nb\r\tc"), "a\\nb\\r\\tc");
+  EXPECT_EQ(escaped("\x1b[2J\x7f"), "\\x1b[2J\\x7f");
+  EXPECT_EQ(escaped(std::string_view("\0", 1)), "\\x00");
+  EXPECT_EQ(escaped("caf\xe9.png"), "caf\\xe9.png");  // Latin-1
+  EXPECT_EQ(escaped("\xc2\x9b"
+                    "31m"),
+            "\\xc2\\x9b"
+            "31m");                                                 // CSI as one character
+  EXPECT_EQ(escaped("a\u202egnp.exe"), "a\\xe2\\x80\\xaegnp.exe");  // right to left
+  EXPECT_EQ(escaped("\xe8\x8a"), "\\xe8\\x8a");                     // cut
+  EXPECT_EQ(escaped("\xc0\xaf"), "\\xc0\\xaf");                     // overlong
+  EXPECT_EQ(escaped("\xed\xa0\x80"), "\\xed\\xa0\\x80");            // a surrogate
+}
+
 TEST(Split, KeepsEmptyPartsAndIsTheInverseOfJoin) {
   EXPECT_EQ(split("", ','), std::vector<std::string>{});
   EXPECT_EQ(split("a,,b,", ','), (std::vector<std::string>{"a", "", "b", ""}));

@@ -104,13 +104,16 @@ const Declared& chosen_of(const CLI::App& app, const std::vector<Declared>& decl
   return chosen_of(*subcommands[0], declared);  // the first of two words
 }
 
-// One line: LibTorch writes its call stack behind the first.
-std::string one_line(const std::string& text) { return text.substr(0, text.find_first_of("\r\n")); }
+// LibTorch and the standard library may write several lines, the first of which is the message.
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find_first_of("\r\n"));
+}
 
-// "sample: cannot open ..": who noticed it stands first, unless it does already.
+// Prints "sample: cannot open ..", with the command in front unless it is there already. An error
+// of ours is one line, so a line break or an escape sequence in it is part of a name.
 void print_error(const std::string& command, const std::string& text) {
   const bool named = text.rfind(command + ":", 0) == 0 || text.rfind("ddpm:", 0) == 0;
-  std::cerr << (named ? "" : command + ": ") << one_line(text) << '\n';
+  std::cerr << (named ? "" : command + ": ") << escaped(text) << '\n';
 }
 
 // What stands first in an error: the command, if there is a known one.
@@ -190,8 +193,10 @@ int run_program(int argc, char** argv, const Backend& backend) {
   } catch (const std::filesystem::filesystem_error& error) {
     print_error(command,
                 concat("cannot use ", error.path1().string(), ": ", error.code().message()));
-  } catch (const std::exception& error) {
+  } catch (const Error& error) {
     print_error(command, error.what());
+  } catch (const std::exception& error) {
+    print_error(command, first_line(error.what()));
   }
   return 1;
 }
