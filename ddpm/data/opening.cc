@@ -60,7 +60,7 @@ Summary summarise(const PackedImage& packed, const Image& image) {
   sha.add(std::as_bytes(std::span(packed.bytes)));
   summary.digest = sha.hex();
   const auto channels = static_cast<size_t>(image.channels);
-  std::array<uint64_t, 4> sum{};  // exact: at most kMostPixels * 65535^2 < 2^63
+  std::array<uint64_t, 4> sum{};  // exact: at most kMaxPixels * 65535^2 < 2^63
   std::array<uint64_t, 4> squares{};
   for (size_t i = 0; i < image.samples.size(); ++i) {
     const uint64_t sample = image.samples[i];

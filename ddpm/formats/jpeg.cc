@@ -130,8 +130,8 @@ Image decode_jpeg(std::span<const std::byte> bytes, const std::string& who) {
   Image image;
   image.height = jpeg.image_height;
   image.width = jpeg.image_width;
-  if (image.height * image.width > kMostPixels) {
-    throw FormatError(concat(who, ": JPEG file of more than ", kMostPixels, " pixels"));
+  if (image.height * image.width > kMaxPixels) {
+    throw FormatError(concat(who, ": JPEG file of more than ", kMaxPixels, " pixels"));
   }
   const bool inks = jpeg.out_color_space == JCS_CMYK;
   const int64_t stored = inks ? 4 : jpeg.out_color_space == JCS_GRAYSCALE ? 1 : 3;

@@ -1,9 +1,13 @@
 #include "ddpm/formats/png.h"
 
 #include <png.h>
+#include <zlib.h>
 
+#include <algorithm>
+#include <array>
 #include <csetjmp>
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 #include "ddpm/base/check.h"
@@ -15,21 +19,24 @@ namespace {
 
 constexpr size_t kSignatureBytes = 8;
 constexpr size_t kChunkFrameBytes = 12;  // length, type and check sum around a chunk's data
-constexpr png_alloc_size_t kMostChunkBytes = 4'000'000;  // of one text or profile, inflated
-constexpr png_uint_32 kMostChunks = 64;                  // of text, beside the pixels
-// Deflate cannot make a byte stand for more than this many, whatever they are.
-constexpr int64_t kMostInflation = 1032;
+constexpr png_alloc_size_t kMaxChunkBytes = 1'000'000;  // of one text, inflated
+constexpr png_uint_32 kMaxTexts = 64;
+constexpr size_t kMaxExifBytes = 65'536;  // as in a JPEG file
 constexpr int kCompressionLevel = 6;  // 9 is twice as slow and saves 1 % on samples of a network
+
+// Which chunks are read beside those that hold pixels; the others are passed over.
+enum class Extras { kOrientation, kText };
 
 // libpng's state for one file; its error handler leaves the message here and jumps back.
 struct Reader {
   png_structp png = nullptr;
   png_infop info = nullptr;
   std::span<const std::byte> rest;
-  int64_t file_bytes = 0;
+  size_t chunk_rest = 0;  // bytes of the current chunk, with its frame, that are still unread
+  Extras extras;
   char message[128] = {};
 
-  Reader();
+  explicit Reader(Extras extras);
   ~Reader() { png_destroy_read_struct(&png, &info, nullptr); }
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
@@ -41,23 +48,74 @@ void take_error(png_structp png, png_const_charp message) {
   png_longjmp(png, 1);
 }
 
+// What libpng warns of is harmless but for one thing: it drops the transparency of a damaged tRNS.
+void take_warning(png_structp png, png_const_charp message) {
+  if (std::string_view(message).starts_with("tRNS")) png_error(png, message);
+}
+
 void ignore_warning(png_structp, png_const_charp) {}
+
+// A chunk: its type, and length, type, data and check sum together.
+struct Chunk {
+  std::string_view type;
+  std::span<const std::byte> bytes;
+
+  size_t length() const { return bytes.size() - kChunkFrameBytes; }
+  bool is_critical() const { return (type[0] & 0x20) == 0; }
+  bool is_whole() const {
+    const auto* data = reinterpret_cast<const Bytef*>(bytes.data());
+    return crc32(0, data + 4, static_cast<uInt>(length() + 4)) ==
+           png_get_uint_32(data + length() + 8);
+  }
+};
+
+// The chunk that begins here, which check_chunks found to lie within the file.
+Chunk first_chunk(std::span<const std::byte> rest) {
+  const auto* at = reinterpret_cast<png_const_bytep>(rest.data());
+  return {{reinterpret_cast<const char*>(at) + 4, 4},
+          rest.subspan(0, kChunkFrameBytes + png_get_uint_32(at))};
+}
+
+// Pixels come from critical chunks and tRNS. A palette beside pixels that do not use it is only a
+// suggestion, and tRNS beside an alpha channel is without meaning.
+bool is_read(const Reader& reader, const Chunk& chunk) {
+  const int colour = png_get_color_type(reader.png, reader.info);
+  if (chunk.type == "PLTE") return colour == PNG_COLOR_TYPE_PALETTE;
+  if (chunk.type == "tRNS") return (colour & PNG_COLOR_MASK_ALPHA) == 0;
+  if (chunk.is_critical()) return true;
+  if (reader.extras == Extras::kOrientation) {
+    return chunk.type == "eXIf" && chunk.length() <= kMaxExifBytes && chunk.is_whole();
+  }
+  const bool text = chunk.type == "tEXt" || chunk.type == "zTXt" || chunk.type == "iTXt";
+  return text && chunk.length() <= kMaxChunkBytes && chunk.is_whole();
+}
 
 void read_bytes(png_structp png, png_bytep out, size_t count) {
   auto* reader = static_cast<Reader*>(png_get_io_ptr(png));
-  if (reader->rest.size() < count) png_error(png, "the file ends too early");
+  while (reader->chunk_rest == 0 && !reader->rest.empty()) {
+    const Chunk chunk = first_chunk(reader->rest);
+    if (is_read(*reader, chunk)) {
+      reader->chunk_rest = chunk.bytes.size();
+    } else {
+      reader->rest = reader->rest.subspan(chunk.bytes.size());
+    }
+  }
+  if (reader->chunk_rest < count) png_error(png, "the file ends too early");
   std::memcpy(out, reader->rest.data(), count);
   reader->rest = reader->rest.subspan(count);
+  reader->chunk_rest -= count;
 }
 
-Reader::Reader() {
-  png = png_create_read_struct(PNG_LIBPNG_VER_STRING, message, take_error, ignore_warning);
+Reader::Reader(Extras wanted) : extras(wanted) {
+  png = png_create_read_struct(PNG_LIBPNG_VER_STRING, message, take_error, take_warning);
   info = png != nullptr ? png_create_info_struct(png) : nullptr;
   if (info == nullptr) throw std::bad_alloc();
   png_set_read_fn(png, this, read_bytes);
   png_set_user_limits(png, 1'000'000, 1'000'000);
-  png_set_chunk_malloc_max(png, kMostChunkBytes);
-  png_set_chunk_cache_max(png, kMostChunks);
+  png_set_chunk_malloc_max(png, kMaxChunkBytes);
+  png_set_chunk_cache_max(png, kMaxTexts);
+  png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);  // of tRNS, too
+  png_set_sig_bytes(png, kSignatureBytes);
 }
 
 // The functions that call libpng hold nothing with a destructor: an error jumps out of them. Each
@@ -66,30 +124,36 @@ Reader::Reader() {
 bool read_header(Reader& reader) {
   if (setjmp(png_jmpbuf(reader.png))) return false;
   png_read_info(reader.png, reader.info);
-  const auto pixels = static_cast<int64_t>(png_get_image_width(reader.png, reader.info)) *
-                      static_cast<int64_t>(png_get_image_height(reader.png, reader.info));
-  if (pixels > kMostPixels) png_error(reader.png, "more than 100,000,000 pixels");
-  // before anything is allocated for them: sixty bytes may say that they are a gigabyte
-  const auto stored_bytes = static_cast<int64_t>(png_get_rowbytes(reader.png, reader.info)) *
-                            static_cast<int64_t>(png_get_image_height(reader.png, reader.info));
-  if (stored_bytes / kMostInflation > reader.file_bytes) {
-    png_error(reader.png, "it is too small for so many pixels");
+  return true;
+}
+
+// Palettes stay indices, a byte each; few bits of gray become 8, tRNS alpha.
+bool start_pixels(Reader& reader, int& passes) {
+  if (setjmp(png_jmpbuf(reader.png))) return false;
+  if (png_get_color_type(reader.png, reader.info) == PNG_COLOR_TYPE_PALETTE) {
+    png_set_packing(reader.png);
+  } else {
+    png_set_expand(reader.png);
   }
-  png_set_expand(reader.png);  // palettes to RGB, few bits to 8, tRNS to alpha
-  png_set_interlace_handling(reader.png);
   if (png_get_bit_depth(reader.png, reader.info) == 16) png_set_swap(reader.png);
+  passes = png_set_interlace_handling(reader.png);
   png_read_update_info(reader.png, reader.info);
   return true;
 }
 
-bool read_pixels(Reader& reader, png_bytepp rows) {
+bool read_pixels(Reader& reader, int passes, png_bytep pixels, size_t row_bytes) {
   if (setjmp(png_jmpbuf(reader.png))) return false;
-  png_read_image(reader.png, rows);
+  const png_uint_32 height = png_get_image_height(reader.png, reader.info);
+  for (int pass = 0; pass < passes; ++pass) {
+    for (png_uint_32 y = 0; y < height; ++y) {
+      png_read_row(reader.png, pixels + y * row_bytes, nullptr);
+    }
+  }
   png_read_end(reader.png, reader.info);
   return true;
 }
 
-[[noreturn]] void fail(const std::string& who, const char* why) {
+[[noreturn]] void fail(const std::string& who, const std::string& why) {
   throw FormatError(concat(who, ": damaged PNG file: ", why));
 }
 
@@ -104,40 +168,76 @@ void check_chunks(std::span<const std::byte> bytes, const std::string& who) {
     const auto* at = reinterpret_cast<png_const_bytep>(rest.data());
     const size_t length = png_get_uint_32(at);
     if (length > rest.size() - kChunkFrameBytes)
-      fail(who, "the file ends too early: a chunk is longer than what is left");
+      fail(who, "the file ends too early: a chunk is longer than the rest of the file");
     end = std::memcmp(at + 4, "IEND", 4) == 0;
     rest = rest.subspan(kChunkFrameBytes + length);
   }
 }
 
-// Pixels of 8 bits are read into the second half of the samples' bytes, and spread from there: the
-// sample at i lies on the pixels 2i - n and 2i + 1 - n, which were spread before.
-bool read_samples(Reader& reader, Image& image) {
-  const auto height = static_cast<size_t>(image.height);
-  const size_t row_bytes = png_get_rowbytes(reader.png, reader.info);
-  const size_t count = height * static_cast<size_t>(image.width * image.channels);
-  image.samples.resize(count);
-  auto* pixels = reinterpret_cast<png_bytep>(image.samples.data());
-  if (image.bits == 8) pixels += count;
-  std::vector<png_bytep> rows;
-  for (size_t y = 0; y < height; ++y) rows.push_back(pixels + y * row_bytes);
-  if (!read_pixels(reader, rows.data())) return false;
-  for (size_t i = 0; i < count && image.bits == 8; ++i) image.samples[i] = pixels[i];
-  return true;
+// The colours of a palette, 3 or, with transparency, 4 samples each.
+struct Palette {
+  std::vector<std::array<uint8_t, 4>> colours;
+  int64_t channels = 0;  // 0: the pixels are no indices
+};
+
+Palette palette_of(const Reader& reader) {
+  Palette palette;
+  png_colorp colours = nullptr;
+  png_bytep alpha = nullptr;
+  int count = 0;
+  int alpha_count = 0;
+  if (png_get_color_type(reader.png, reader.info) != PNG_COLOR_TYPE_PALETTE) return palette;
+  png_get_PLTE(reader.png, reader.info, &colours, &count);
+  png_get_tRNS(reader.png, reader.info, &alpha, &alpha_count, nullptr);
+  for (int i = 0; i < count; ++i) {
+    palette.colours.push_back({colours[i].red, colours[i].green, colours[i].blue,
+                               i < alpha_count ? alpha[i] : uint8_t{255}});
+  }
+  palette.channels = alpha_count > 0 ? 4 : 3;
+  return palette;
+}
+
+// Bytes are read into the end of the samples' own memory, and spread from there: what a sample is
+// written over was spread before.
+void spread(const Palette& palette, const png_byte* pixels, int64_t count, Image& image,
+            const std::string& who) {
+  if (palette.channels == 0) {
+    for (size_t i = 0; i < image.samples.size(); ++i) image.samples[i] = pixels[i];
+    return;
+  }
+  uint16_t* to = image.samples.data();
+  for (int64_t i = 0; i < count; ++i) {
+    const size_t index = pixels[i];
+    if (index >= palette.colours.size()) {
+      fail(who, concat("expected indices below ", palette.colours.size(),
+                       ", the colours of the palette, got ", index));
+    }
+    to = std::copy_n(palette.colours[index].begin(), palette.channels, to);
+  }
 }
 
 // The whole file is read, chunks behind the pixels too.
 Image read_all(Reader& reader, std::span<const std::byte> bytes, const std::string& who) {
   check_chunks(bytes, who);
-  reader.rest = bytes;
-  reader.file_bytes = std::ssize(bytes);
+  reader.rest = bytes.subspan(kSignatureBytes);
   if (!read_header(reader)) fail(who, reader.message);
+  const Palette palette = palette_of(reader);
   Image image;
   image.height = png_get_image_height(reader.png, reader.info);
   image.width = png_get_image_width(reader.png, reader.info);
-  image.channels = png_get_channels(reader.png, reader.info);
+  int passes = 1;
+  if (!start_pixels(reader, passes)) fail(who, reader.message);
   image.bits = png_get_bit_depth(reader.png, reader.info);
-  if (!read_samples(reader, image)) fail(who, reader.message);
+  image.channels =
+      palette.channels > 0 ? palette.channels : png_get_channels(reader.png, reader.info);
+  check_decodable(image.height, image.width, image.channels, bytes.size(), who);
+  const int64_t count = image.height * image.width;
+  image.samples.resize(static_cast<size_t>(count * image.channels));
+  const size_t row_bytes = png_get_rowbytes(reader.png, reader.info);
+  auto* end = reinterpret_cast<png_bytep>(image.samples.data() + image.samples.size());
+  png_bytep pixels = end - row_bytes * static_cast<size_t>(image.height);
+  if (!read_pixels(reader, passes, pixels, row_bytes)) fail(who, reader.message);
+  if (image.bits == 8) spread(palette, pixels, count, image, who);
   return image;
 }
 
@@ -214,7 +314,7 @@ void check_image(const Image& image) {
   DDPM_CHECK(image.height > 0 && image.width > 0 && image.channels >= 1 && image.channels <= 4 &&
                  (image.bits == 8 || image.bits == 16) &&
                  std::ssize(image.samples) == image.height * image.width * image.channels,
-             "png: wanted 1 to 4 channels of 8 or 16 bits and a sample for each, got ",
+             "png: expected 1 to 4 channels of 8 or 16 bits and a sample for each, got ",
              image.height, "x", image.width, "x", image.channels, " of ", image.bits, " bits and ",
              image.samples.size(), " samples");
 }
@@ -227,13 +327,13 @@ bool is_png(std::span<const std::byte> bytes) {
 }
 
 Image decode_png(std::span<const std::byte> bytes, const std::string& who) {
-  Reader reader;
+  Reader reader(Extras::kOrientation);
   Image image = read_all(reader, bytes, who);
   return apply_orientation(std::move(image), orientation_in(reader));
 }
 
 PngText read_png_text(std::span<const std::byte> bytes, const std::string& who) {
-  Reader reader;
+  Reader reader(Extras::kText);
   read_all(reader, bytes, who);
   png_textp chunks = nullptr;
   const int count = png_get_text(reader.png, reader.info, &chunks, nullptr);

@@ -17,7 +17,8 @@ bool is_png(std::span<const std::byte> bytes);
 
 // Decodes any PNG: palettes become RGB (with alpha where a palette entry has one), gray of fewer
 // than 8 bits becomes 8 bits, 16 bits stay 16. An eXIf chunk's orientation is applied. Throws
-// FormatError that starts with `who` for anything damaged, truncated or larger than kMostPixels.
+// FormatError that starts with `who` if pixels are lost, a palette index has no colour, or the
+// image is not decodable (image.h). Chunks that hold no pixels are skipped and may be damaged.
 Image decode_png(std::span<const std::byte> bytes, const std::string& who);
 
 // The text chunks, those after the image data too. Throws FormatError as decode_png does.
