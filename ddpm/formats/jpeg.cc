@@ -1,11 +1,14 @@
 #include "ddpm/formats/jpeg.h"
 
-#include <jpeglib.h>
-
+#include <algorithm>
 #include <csetjmp>
 #include <cstdio>  // before jpeglib.h, which needs FILE
 #include <cstring>
 #include <vector>
+
+// after <cstdio>
+#include <jerror.h>
+#include <jpeglib.h>
 
 #include "ddpm/base/check.h"
 #include "ddpm/formats/exif_internal.h"
@@ -16,13 +19,22 @@ namespace {
 
 constexpr char kExifMark[] = "Exif\0";  // six bytes with the literal's own zero
 
-// libjpeg's state for one file. Its errors, and its warnings of damaged data, which would fill the
-// picture with gray, leave their message here and jump back.
+// What the scans of one file may cost. A legal progressive file of 100,000,000 pixels in ten scans
+// has 22 million blocks; a few bytes of a further scan make libjpeg visit every block again.
+constexpr int kMaxScans = 1000;
+constexpr int64_t kMaxScannedBlocks = 64'000'000;  // of 8x8 coefficients, all scans together
+
+// libjpeg's state for one file. Its errors, and its warnings of lost pixels, leave their message
+// here and jump back.
 struct Decoder {
   jpeg_decompress_struct jpeg;
   jpeg_error_mgr errors;
+  jpeg_progress_mgr progress;
   jmp_buf back;
   char message[JMSG_LENGTH_MAX] = {};
+  bool ended_early = false;    // the file has no more bytes, and no end marker came
+  int64_t scanned_blocks = 0;  // of a file of several scans
+  unsigned components = 0;     // those that a scan contained, bit by bit
 
   Decoder();
   ~Decoder() { jpeg_destroy_decompress(&jpeg); }
@@ -30,24 +42,74 @@ struct Decoder {
   Decoder& operator=(const Decoder&) = delete;
 };
 
+Decoder& decoder_of(j_common_ptr common) { return *static_cast<Decoder*>(common->client_data); }
+
 [[noreturn]] void jump_back(j_common_ptr common) {
-  auto* decoder = static_cast<Decoder*>(common->client_data);
-  common->err->format_message(common, decoder->message);
-  longjmp(decoder->back, 1);
+  common->err->format_message(common, decoder_of(common).message);
+  longjmp(decoder_of(common).back, 1);
 }
 
-// A warning (level -1) means that data are damaged or missing; what is said at other levels is
-// harmless.
+[[noreturn]] void jump_back_with(Decoder& decoder, const char* message) {
+  std::snprintf(decoder.message, sizeof(decoder.message), "%s", message);
+  longjmp(decoder.back, 1);
+}
+
+// Each warning of libjpeg is damage if pixels are lost by it; docs/formats.md has the table. Other
+// levels are traces.
 void judge_message(j_common_ptr common, int level) {
-  if (level < 0) jump_back(common);
+  if (level >= 0) return;
+  switch (common->err->msg_code) {
+    case JWRN_ADOBE_XFORM:     // an unknown transform of colours: the usual one is taken
+    case JWRN_JFIF_MAJOR:      // a version that nobody has written
+    case JWRN_NOT_SEQUENTIAL:  // fields of a scan's header that a sequential file does not use
+      return;
+    case JWRN_BOGUS_PROGRESSION: {
+      // Coefficients before their component's first, DC, are kept; check_scans looks for that one.
+      // Otherwise a scan is missing between two that refine each other.
+      const bool before_dc = common->err->msg_parm.i[1] == 0 && decoder_of(common).jpeg.Ss != 0;
+      if (before_dc) return;
+      break;
+    }
+    case JWRN_EXTRANEOUS_DATA: {
+      // Between two segments nothing is lost. Before a restart marker they are coefficients that
+      // were not decoded.
+      const int marker = common->err->msg_parm.i[1];
+      if (marker < JPEG_RST0 || marker > JPEG_RST0 + 7) return;
+      break;
+    }
+    case JWRN_JPEG_EOF:  // if coefficients are missing, JWRN_HIT_MARKER or check_scans reports it
+      decoder_of(common).ended_early = true;
+      return;
+    default:
+      break;
+  }
+  jump_back(common);
 }
 
-Decoder::Decoder() : jpeg(), errors() {
+// libjpeg calls it before each row of blocks that it reads of a file of several scans.
+void count_work(j_common_ptr common) {
+  Decoder& decoder = decoder_of(common);
+  const jpeg_decompress_struct& jpeg = decoder.jpeg;
+  if (jpeg.output_scanline > 0 || jpeg.comps_in_scan == 0) return;
+  for (int i = 0; i < jpeg.comps_in_scan; ++i) {
+    decoder.components |= 1U << jpeg.cur_comp_info[i]->component_index;
+  }
+  const int rows = jpeg.comps_in_scan == 1 ? jpeg.cur_comp_info[0]->v_samp_factor : 1;
+  decoder.scanned_blocks +=
+      static_cast<int64_t>(jpeg.MCUs_per_row) * std::max(1, jpeg.blocks_in_MCU) * rows;
+  if (jpeg.input_scan_number > kMaxScans || decoder.scanned_blocks > kMaxScannedBlocks) {
+    jump_back_with(decoder, "more scans than a progressive file of this size needs");
+  }
+}
+
+Decoder::Decoder() : jpeg(), errors(), progress() {
   jpeg.err = jpeg_std_error(&errors);
   errors.error_exit = jump_back;
   errors.emit_message = judge_message;
   jpeg.client_data = this;
   jpeg_create_decompress(&jpeg);
+  progress.progress_monitor = count_work;
+  jpeg.progress = &progress;
 }
 
 // The functions that call libjpeg hold nothing with a destructor; each returns false after an
@@ -59,6 +121,7 @@ bool read_header(Decoder& decoder, std::span<const std::byte> bytes) {
   jpeg_mem_src(&jpeg, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
   jpeg_save_markers(&jpeg, JPEG_APP0 + 1, 0xffff);
   jpeg_read_header(&jpeg, TRUE);
+  if (jpeg.data_precision != 8) jump_back_with(decoder, "samples of other than 8 bits");
   switch (jpeg.jpeg_color_space) {
     case JCS_GRAYSCALE:
       jpeg.out_color_space = JCS_GRAYSCALE;
@@ -73,19 +136,42 @@ bool read_header(Decoder& decoder, std::span<const std::byte> bytes) {
   return true;
 }
 
-bool read_rows(Decoder& decoder, unsigned char* out, size_t row_bytes) {
-  if (setjmp(decoder.back)) return false;
-  jpeg_start_decompress(&decoder.jpeg);
-  while (decoder.jpeg.output_scanline < decoder.jpeg.output_height) {
-    JSAMPROW row = out + decoder.jpeg.output_scanline * row_bytes;
-    jpeg_read_scanlines(&decoder.jpeg, &row, 1);
+// Of a file of several scans, when all of them are read: every component must have come, and if the
+// file has no end marker, every coefficient to its last bit.
+void check_scans(Decoder& decoder) {
+  const jpeg_decompress_struct& jpeg = decoder.jpeg;
+  for (int c = 0; c < jpeg.num_components; ++c) {
+    bool complete = (decoder.components >> c & 1U) != 0;
+    if (jpeg.progressive_mode) {
+      complete = complete && jpeg.coef_bits[c][0] >= 0;
+      for (int k = 0; k < DCTSIZE2 && decoder.ended_early; ++k) {
+        complete = complete && jpeg.coef_bits[c][k] == 0;
+      }
+    }
+    if (!complete) jump_back_with(decoder, "a scan is missing");
   }
-  jpeg_finish_decompress(&decoder.jpeg);
+}
+
+// Reads the pixels row by row into `row`, and from there to `out`.
+bool read_rows(Decoder& decoder, JSAMPROW row, size_t row_samples, uint16_t* out) {
+  if (setjmp(decoder.back)) return false;
+  jpeg_decompress_struct& jpeg = decoder.jpeg;
+  jpeg_start_decompress(&jpeg);
+  if (jpeg_has_multiple_scans(&jpeg)) check_scans(decoder);
+  while (jpeg.output_scanline < jpeg.output_height) {
+    uint16_t* to = out + jpeg.output_scanline * row_samples;
+    jpeg_read_scanlines(&jpeg, &row, 1);
+    std::copy(row, row + row_samples, to);
+  }
+  // The arithmetic decoder may not notice that its bytes ended. What follows the last row is not
+  // read: it holds no pixels.
+  if (decoder.ended_early && jpeg.arith_code) jump_back_with(decoder, "a scan is cut");
   return true;
 }
 
 [[noreturn]] void fail(const Decoder& decoder, const std::string& who) {
-  throw FormatError(concat(who, ": damaged JPEG file: ", decoder.message));
+  throw FormatError(concat(who, ": damaged JPEG file: ", decoder.message,
+                           decoder.ended_early ? ", where the file ends: truncated" : ""));
 }
 
 int orientation_in(const jpeg_decompress_struct& jpeg) {
@@ -101,15 +187,14 @@ int orientation_in(const jpeg_decompress_struct& jpeg) {
   return 1;
 }
 
-// Four inks to three colours. Adobe's programs store the inks inverted, and a marker says so.
-std::vector<uint16_t> rgb_from_cmyk(const std::vector<unsigned char>& cmyk, bool inverted) {
+// Four inks to three colours. Files hold them inverted, 255 for no ink, as Adobe's programs write
+// them; readers assume so with and without Adobe's marker.
+std::vector<uint16_t> rgb_from_cmyk(const std::vector<uint16_t>& cmyk) {
   std::vector<uint16_t> rgb;
   rgb.reserve(cmyk.size() / 4 * 3);
   for (size_t i = 0; i + 3 < cmyk.size(); i += 4) {
-    const int light = inverted ? cmyk[i + 3] : 255 - cmyk[i + 3];
     for (size_t c = 0; c < 3; ++c) {
-      const int part = inverted ? cmyk[i + c] : 255 - cmyk[i + c];
-      rgb.push_back(static_cast<uint16_t>((part * light + 127) / 255));
+      rgb.push_back(static_cast<uint16_t>((cmyk[i + c] * cmyk[i + 3] + 127) / 255));
     }
   }
   return rgb;
@@ -130,18 +215,15 @@ Image decode_jpeg(std::span<const std::byte> bytes, const std::string& who) {
   Image image;
   image.height = jpeg.image_height;
   image.width = jpeg.image_width;
-  if (image.height * image.width > kMaxPixels) {
-    throw FormatError(concat(who, ": JPEG file of more than ", kMaxPixels, " pixels"));
-  }
   const bool inks = jpeg.out_color_space == JCS_CMYK;
   const int64_t stored = inks ? 4 : jpeg.out_color_space == JCS_GRAYSCALE ? 1 : 3;
+  check_decodable(image.height, image.width, stored, bytes.size(), who);
   const int orientation = orientation_in(jpeg);  // the markers do not outlive the pixels' reading
-  const auto row_bytes = static_cast<size_t>(image.width * stored);
-  std::vector<unsigned char> pixels(row_bytes * static_cast<size_t>(image.height));
-  if (!read_rows(decoder, pixels.data(), row_bytes)) fail(decoder, who);
+  std::vector<JSAMPLE> row(static_cast<size_t>(image.width * stored));
+  image.samples.resize(row.size() * static_cast<size_t>(image.height));
+  if (!read_rows(decoder, row.data(), row.size(), image.samples.data())) fail(decoder, who);
   image.channels = inks ? 3 : stored;
-  image.samples = inks ? rgb_from_cmyk(pixels, jpeg.saw_Adobe_marker)
-                       : std::vector<uint16_t>(pixels.begin(), pixels.end());
+  if (inks) image.samples = rgb_from_cmyk(image.samples);
   return apply_orientation(std::move(image), orientation);
 }
 
