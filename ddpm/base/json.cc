@@ -6,25 +6,41 @@
 #include <set>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/foreign_file.h"
 
 namespace ddpm {
 
 namespace {
 
-// Builds the value while it watches depth and keys, which nlohmann's own parser does not.
+// What a value takes in memory, at least: a list of empty lists has 16 times the bytes of its text.
+constexpr int64_t kValueBytes = 16;
+constexpr int64_t kBlockBytes = 48;  // of a list's, an object's or a text's own memory
+constexpr int64_t kKeyBytes = 160;   // in the object, and in the set of those seen
+
+// Builds the value while it watches depth, keys and memory, which nlohmann's own parser does not.
 class StrictBuilder : public nlohmann::json_sax<Json> {
  public:
   StrictBuilder(Json& root, int max_depth) : builder_(root, true), max_depth_(max_depth) {}
 
-  bool null() override { return builder_.null(); }
-  bool boolean(bool value) override { return builder_.boolean(value); }
-  bool number_integer(number_integer_t value) override { return builder_.number_integer(value); }
-  bool number_unsigned(number_unsigned_t value) override { return builder_.number_unsigned(value); }
+  bool null() override { return spend(kValueBytes), builder_.null(); }
+  bool boolean(bool value) override { return spend(kValueBytes), builder_.boolean(value); }
+  bool number_integer(number_integer_t value) override {
+    spend(kValueBytes);
+    return builder_.number_integer(value);
+  }
+  bool number_unsigned(number_unsigned_t value) override {
+    spend(kValueBytes);
+    return builder_.number_unsigned(value);
+  }
   bool number_float(number_float_t value, const string_t& text) override {
     if (!std::isfinite(value)) throw FormatError(concat("the number ", text, " is too large"));
+    spend(kValueBytes);
     return builder_.number_float(value, text);
   }
-  bool string(string_t& value) override { return builder_.string(value); }
+  bool string(string_t& value) override {
+    spend(kValueBytes + kBlockBytes + std::ssize(value));
+    return builder_.string(value);
+  }
   bool binary(binary_t& value) override { return builder_.binary(value); }
   bool start_object(std::size_t size) override {
     enter();
@@ -32,7 +48,10 @@ class StrictBuilder : public nlohmann::json_sax<Json> {
     return builder_.start_object(size);
   }
   bool key(string_t& name) override {
-    if (!keys_.back().insert(name).second) throw FormatError(concat("the key '", name, "' twice"));
+    spend(kKeyBytes + 2 * std::ssize(name));
+    if (!keys_.back().insert(name).second) {
+      throw FormatError(concat("the key ", json_shown(name), " occurs twice"));
+    }
     return builder_.key(name);
   }
   bool end_object() override {
@@ -59,14 +78,34 @@ class StrictBuilder : public nlohmann::json_sax<Json> {
 
  private:
   void enter() {
+    spend(kValueBytes + kBlockBytes);
     if (++depth_ > max_depth_) throw FormatError(concat("more than ", max_depth_, " levels deep"));
+  }
+
+  void spend(int64_t bytes) {
+    spent_bytes_ += bytes;
+    if (spent_bytes_ > kMaxJsonMemory) {
+      throw FormatError(
+          concat("expected values of at most ", kMaxJsonMemory >> 20, " MiB in memory, got more"));
+    }
   }
 
   nlohmann::detail::json_sax_dom_parser<Json> builder_;
   std::vector<std::set<std::string>> keys_;
   int max_depth_;
   int depth_ = 0;
+  int64_t spent_bytes_ = 0;
 };
+
+// What is another kind of file, or has a NUL, at which the parser would stop reading.
+void check_text(std::string_view text) {
+  const size_t begin = text.find_first_not_of(" \t\r\n\xef\xbb\xbf");
+  const bool structured = begin != text.npos && (text[begin] == '{' || text[begin] == '[');
+  const std::string what = structured ? "" : what_it_is(text);
+  if (!what.empty()) throw FormatError("expected JSON, got " + what);
+  const size_t nul = text.find('\0');
+  if (nul != text.npos) throw FormatError(concat("not JSON: a NUL at byte ", nul + 1));
+}
 
 // A number that JSON cannot say, anywhere in `value`.
 bool has_non_finite(const Json& value) {
@@ -88,6 +127,7 @@ std::string dump(const Json& value, int indent) {
 Json parse_json(std::string_view text, std::string_view who, int max_depth) {
   Json root;
   try {
+    check_text(text);
     StrictBuilder builder(root, max_depth);
     Json::sax_parse(text.begin(), text.end(), &builder);
   } catch (const FormatError& error) {

@@ -28,7 +28,7 @@ TEST(ParseJson, ReadsWhatJsonTextWrote) {
 
 TEST(ParseJson, RefusesAKeyThatStandsTwice) {
   EXPECT_EQ(complaint(R"({"a": 1, "b": {"a": 1}})"), "");
-  EXPECT_EQ(complaint(R"({"a": 1, "a": 2})"), "config.json: the key 'a' twice");
+  EXPECT_EQ(complaint(R"({"a": 1, "a": 2})"), "config.json: the key \"a\" occurs twice");
 }
 
 TEST(ParseJson, RefusesWhatIsNestedTooDeep) {
@@ -45,6 +45,57 @@ TEST(ParseJson, RefusesRestsAndBrokenText) {
   EXPECT_NE(complaint("NaN"), "");
   EXPECT_NE(complaint("1e999"), "");
   EXPECT_EQ(complaint("{").find('\n'), std::string::npos);
+}
+
+TEST(ParseJson, RefusesANulAndWhatFollowsIt) {
+  using namespace std::string_literals;
+  EXPECT_EQ(complaint("{}\0{\"steps\": 1}"s), "config.json: not JSON: a NUL at byte 3");
+  EXPECT_EQ(complaint("{\"a\": \"b\0c\"}"s), "config.json: not JSON: a NUL at byte 9");
+  EXPECT_NE(complaint("{}\0"s), "");
+  EXPECT_EQ(complaint("{\"a\": \"b\\u0000c\"}"), "");
+}
+
+TEST(ParseJson, RefusesLoneSurrogates) {
+  EXPECT_EQ(complaint(R"("\ud83d\ude00")"), "");
+  EXPECT_NE(complaint(R"("\ud83d")"), "");
+  EXPECT_NE(complaint(R"("\ude00")"), "");
+  EXPECT_NE(complaint(R"("\ud83dx")"), "");
+  EXPECT_NE(complaint("\"\xed\xa0\xbd\""), "");
+}
+
+TEST(ParseJson, RefusesASecondValue) {
+  EXPECT_NE(complaint("{} {}"), "");
+  EXPECT_NE(complaint("1 2"), "");
+  EXPECT_NE(complaint("{}\n\n,"), "");
+  EXPECT_EQ(complaint(" {} \n"), "");
+}
+
+TEST(ParseJson, NamesWhatIsNoJson) {
+  EXPECT_EQ(complaint("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+            "config.json: expected JSON, got a Git LFS pointer, not the file itself; run 'git lfs "
+            "pull' in its repository");
+  EXPECT_NE(complaint("<!DOCTYPE html><html></html>").find("got an HTML page"), std::string::npos);
+  EXPECT_NE(complaint("").find("got an empty file"), std::string::npos);
+}
+
+// The bytes in memory are what is bounded: these texts have 2 to 6 MB.
+TEST(ParseJson, BoundsTheMemoryOfAValue) {
+  const auto repeated = [](const std::string& part, int64_t count) {
+    std::string text = "[";
+    for (int64_t i = 0; i < count; ++i) text += part + ",";
+    return text + "0]";
+  };
+  EXPECT_EQ(complaint(repeated("0", 1'000'000)), "");
+  const std::string expected =
+      "config.json: expected values of at most 128 MiB in memory, got more";
+  EXPECT_EQ(complaint(repeated("[]", 2'100'000)), expected);
+  EXPECT_EQ(complaint(repeated("\"\"", 2'100'000)), expected);
+  EXPECT_EQ(complaint(repeated("{\"a\":0}", 600'000)), expected);
+}
+
+TEST(ParseJson, KeysInMessagesAreEscaped) {
+  EXPECT_EQ(complaint(R"({"a\u001bb": 1, "a\u001bb": 2})"),
+            R"(config.json: the key "a\u001bb" occurs twice)");
 }
 
 TEST(JsonText, SortsKeysAndEndsWithANewline) {

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/foreign_file.h"
 #include "ddpm/base/json.h"
 #include "ddpm/base/text.h"
 #include "ddpm/formats/half.h"
@@ -74,6 +75,7 @@ class Parser {
 
   std::map<std::string, TensorView> parse(std::map<std::string, std::string>* metadata) {
     refuse_pickle(bytes_, who_);
+    refuse_foreign();
     const uint64_t header_bytes = header_length();
     const std::string_view text = as_text(bytes_.subspan(kLengthBytes, header_bytes));
     data_ = bytes_.subspan(kLengthBytes + header_bytes);
@@ -107,6 +109,13 @@ class Parser {
   template <typename... Parts>
   [[noreturn]] void fail_at(const std::string& name, const Parts&... parts) const {
     fail("tensor ", json_shown(name), ": ", parts...);
+  }
+
+  // A file of another kind would get a complaint about the length of its header.
+  void refuse_foreign() const {
+    const size_t count = std::min(bytes_.size(), kRecognisedBytes);
+    const std::string what = what_it_is(as_text(bytes_.subspan(0, count)));
+    if (!what.empty() && what != "a safetensors file") fail("expected safetensors, got ", what);
   }
 
   uint64_t header_length() const {

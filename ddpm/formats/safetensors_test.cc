@@ -236,6 +236,24 @@ TEST(SafetensorsData, IsCoveredByTheTensorsWithoutGapOrOverlap) {
   expect_within(error_of(file_of("{}", 1)), "1 trailing bytes");
 }
 
+TEST(SafetensorsFormat, WhatIsAnotherFileIsNamedWithTheWayOut) {
+  EXPECT_EQ(error_of("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
+            "x: expected safetensors, got a Git LFS pointer, not the file itself; run 'git lfs "
+            "pull' in its repository");
+  expect_within(error_of("<!DOCTYPE html>\n<html></html>\n"),
+                "expected safetensors, got an HTML page");
+  expect_within(error_of("{\"error\": \"Repository not found\"}"), "a server's error message");
+  expect_within(error_of(std::string(100, '\0')), "zero bytes");
+}
+
+// 99 MB of such entries took 3.6 GB.
+TEST(SafetensorsFormat, AHeaderOfManySmallEntriesIsRefused) {
+  std::string entries;
+  for (int i = 0; i < 600'000; ++i) entries += concat("\"", i, "\":\"\",");
+  expect_within(error_of(file_of("{\"__metadata__\":{" + entries + "\"a\":\"\"}}")),
+                "header: expected values of at most 128 MiB in memory, got more");
+}
+
 TEST(Safetensors, RefusesPicklesWithTheCommandThatConvertsThem) {
   const std::string zip = error_of("PK\x03\x04" + std::string(100, '\0'));
   expect_within(zip, "a zip archive, wanted safetensors");
