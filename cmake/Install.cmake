@@ -24,6 +24,10 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/ddpmConfigVersion.cmake
 install(FILES ${CMAKE_BINARY_DIR}/ddpmConfig.cmake ${CMAKE_BINARY_DIR}/ddpmConfigVersion.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ddpm)
 
+# the license goes where binaries and headers go
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/NOTICE ${PROJECT_SOURCE_DIR}/CHANGELOG.md
+        DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
 foreach(program ddpm ddpm-torch)
   if(TARGET ${program})
     install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -14,7 +14,7 @@ if ! command -v pandoc > /dev/null || ! command -v doxygen > /dev/null; then
   step pages-tools "pandoc and doxygen" install_tools
 fi
 
-list_documents() { find README.md CONTRIBUTING.md docs -name '*.md' | LC_ALL=C sort; }
+list_documents() { find README.md CONTRIBUTING.md CHANGELOG.md docs -name '*.md' | LC_ALL=C sort; }
 
 # What a reader of Markdown would take for emphasis, an escape or a list in the middle of a formula, and what GitHub forbids.
 check_formulas() {
@@ -64,6 +64,7 @@ build_pages() {
   cp "$needs/style.css" "$pages/"
   cp -r docs/images "$pages/docs/"
   local document file listed=" "
+  cp LICENSE NOTICE "$pages/"  # the README links to them
   list_documents | while read -r document; do page "$document" "$pages/${document%.md}.html" --toc --toc-depth 2; done
   contents > "$pages/index.md"
   page "$pages/index.md" "$pages/index.html"
