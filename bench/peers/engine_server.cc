@@ -99,14 +99,14 @@ class Server {
 
  private:
   void read_input(const std::string& path) {
-    const MappedFile file(path);
-    const int64_t bytes = std::ssize(file.bytes());
+    const InputFile file(path);
+    const int64_t bytes = file.size();
     const int64_t image_bytes = image_ * static_cast<int64_t>(sizeof(float));
     DDPM_CHECK(bytes > 0 && bytes % image_bytes == 0, "engine_server: ", path,
                ": wanted whole images of ", image_bytes, " bytes each, got ", bytes, " bytes");
     images_ = bytes / image_bytes;
     x_.resize(static_cast<size_t>(images_ * image_));
-    std::memcpy(x_.data(), file.bytes().data(), static_cast<size_t>(bytes));
+    file.read_at(0, std::as_writable_bytes(std::span<float>(x_)));
   }
 
   CompiledUNet engine_;

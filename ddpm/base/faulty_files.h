@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <limits>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,6 +47,14 @@ class FaultyFiles : public FileLayer {
 
   int64_t operations() const { return operations_; }  // asked for so far
 
+  // A new file is a named one from the start, as on a file system without files that have no name.
+  std::unique_ptr<NewFile> create(const std::filesystem::path& target) override {
+    const std::filesystem::path path = normal(target);
+    const std::filesystem::path temporary =
+        path.parent_path() / (".tmp-faulty-" + std::to_string(created_++));
+    put(temporary, {}, false);
+    return std::make_unique<FaultyNewFile>(*this, temporary, path);
+  }
   void write(const std::filesystem::path& path, std::span<const std::byte> bytes) override {
     put(normal(path), bytes, false);
   }
@@ -108,6 +117,39 @@ class FaultyFiles : public FileLayer {
     std::filesystem::path from;
     std::filesystem::path before;
   };
+
+  // Its destructor removes it as that of a real one does, but for a power failure.
+  class FaultyNewFile : public NewFile {
+   public:
+    FaultyNewFile(FaultyFiles& files, std::filesystem::path temporary, std::filesystem::path target)
+        : files_(files), temporary_(std::move(temporary)), target_(std::move(target)) {}
+    ~FaultyNewFile() override {
+      if (!published_ && !files_.has_failed()) files_.forget(temporary_);
+    }
+    void append(std::span<const std::byte> bytes) override { files_.append(temporary_, bytes); }
+    void sync() override { files_.sync(temporary_); }
+    void publish() override {
+      files_.rename(temporary_, target_);
+      published_ = true;
+    }
+
+   private:
+    FaultyFiles& files_;
+    std::filesystem::path temporary_;
+    std::filesystem::path target_;
+    bool published_ = false;
+  };
+
+  bool has_failed() const { return operations_ > cut_at_; }
+
+  // A file that was never published, gone with all that is known about it.
+  void forget(const std::filesystem::path& path) {
+    std::filesystem::remove(path);
+    unsynced_.erase(path);
+    changes_.erase(std::remove_if(changes_.begin(), changes_.end(),
+                                  [&](const Change& one) { return one.path == path; }),
+                   changes_.end());
+  }
 
   static std::filesystem::path normal(const std::filesystem::path& path) {
     const std::filesystem::path clean = std::filesystem::absolute(path).lexically_normal();
@@ -191,6 +233,7 @@ class FaultyFiles : public FileLayer {
   bool torn_;
   int64_t operations_ = 0;
   int64_t kept_ = 0;
+  int64_t created_ = 0;
   std::map<std::filesystem::path, std::uintmax_t> unsynced_;  // file -> bytes that are durable
   std::vector<Change> changes_;                               // oldest first
 };

@@ -1,15 +1,16 @@
 #include "ddpm/base/file.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/new_file.h"
 
 namespace ddpm {
 
@@ -17,46 +18,25 @@ namespace fs = std::filesystem;
 
 namespace {
 
-[[noreturn]] void throw_io(const char* what, const fs::path& path, int error) {
-  throw IoError(concat("cannot ", what, " ", path.string(), ": ", std::strerror(error)));
-}
-
-// A file descriptor that is closed when it goes out of scope.
-class Descriptor {
- public:
-  Descriptor(const char* what, const fs::path& path, int flags)
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
-    if (fd_ < 0) throw_io(what, path, errno);
-  }
-  ~Descriptor() { ::close(fd_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-void write_all(const Descriptor& file, const fs::path& path, std::span<const std::byte> bytes) {
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = ::write(file.get(), bytes.data() + done, bytes.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) throw_io("write", path, n < 0 ? errno : ENOSPC);
-    done += static_cast<size_t>(n);
-  }
-}
+constexpr size_t kBufferBytes = size_t{1} << 20;
 
 class RealFiles : public FileLayer {
  public:
+  std::unique_ptr<NewFile> create(const fs::path& target) override {
+    return create_new_file(target);
+  }
   void write(const fs::path& path, std::span<const std::byte> bytes) override {
-    write_all(Descriptor("create", path, O_WRONLY | O_CREAT | O_TRUNC), path, bytes);
+    // truncated only when it is known to be a regular file
+    const Descriptor file = opened("create", path, O_WRONLY | O_CREAT);
+    if (::ftruncate(file.get(), 0) != 0) throw_io("write", path, errno);
+    write_all(file.get(), path, bytes);
   }
   void append(const fs::path& path, std::span<const std::byte> bytes) override {
-    write_all(Descriptor("append to", path, O_WRONLY | O_CREAT | O_APPEND), path, bytes);
+    write_all(opened("append to", path, O_WRONLY | O_CREAT | O_APPEND).get(), path, bytes);
   }
   void sync(const fs::path& path) override {
-    const Descriptor file("open", path, O_RDONLY);
+    if (fs::is_directory(path)) return sync_folder(path);
+    const Descriptor file = opened("sync", path, O_RDONLY);
     if (::fsync(file.get()) != 0) throw_io("sync", path, errno);
   }
   void rename(const fs::path& from, const fs::path& to) override {
@@ -72,14 +52,32 @@ class RealFiles : public FileLayer {
     fs::remove_all(path, error);
     if (error) throw_io("remove", path, error.value());
   }
+
+ private:
+  static Descriptor opened(const char* what, const fs::path& path, int flags) {
+    Descriptor file(::open(path.c_str(), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666));
+    if (file.get() < 0) throw_io(what, path, errno);
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0) throw_io(what, path, errno);
+    if (!S_ISREG(status.st_mode)) {
+      throw IoError(concat("cannot ", what, " ", path.string(), ": expected a regular file, got ",
+                           kind_of_file(path)));
+    }
+    return file;
+  }
+
+  static void sync_folder(const fs::path& path) {
+    const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (folder.get() < 0 && errno == EACCES) return;  // may be written, not read
+    if (folder.get() < 0) throw_io("open", path, errno);
+    if (::fsync(folder.get()) == 0) return;
+    const bool unsupported = errno == EINVAL || errno == ENOTSUP || errno == EOPNOTSUPP ||
+                             errno == ENOSYS;  // of network and user-space file systems
+    if (!unsupported) throw_io("sync", path, errno);
+  }
 };
 
 fs::path parent_of(const fs::path& path) { return fs::absolute(path).parent_path(); }
-
-// A name beside `path`, so that a rename between them is one step of the file system.
-fs::path temporary_beside(const fs::path& path) {
-  return parent_of(path) / concat(".tmp-", ::getpid(), "-", fs::absolute(path).filename().string());
-}
 
 bool is_empty_folder(const fs::path& path) { return fs::is_directory(path) && fs::is_empty(path); }
 
@@ -87,7 +85,7 @@ bool is_empty_folder(const fs::path& path) { return fs::is_directory(path) && fs
 void remove_if_possible(const fs::path& path, FileLayer& files) {
   try {
     files.remove_all(path);
-  } catch (const Error&) {
+  } catch (...) {
     return;
   }
 }
@@ -104,109 +102,87 @@ FileLayer& real_files() {
   return files;
 }
 
+FileWriter::FileWriter(const fs::path& path, FileLayer& files)
+    : FileWriter(target_of(path), files) {}
+
+FileWriter::FileWriter(Target target, FileLayer& files)
+    : target_(std::move(target)), files_(files) {
+  file_ = target_.is_stream ? open_stream(target_) : files.create(target_.path);
+}
+
+FileWriter::~FileWriter() = default;
+
+void FileWriter::append(std::span<const std::byte> bytes) { append(as_text(bytes)); }
+
+void FileWriter::append(std::string_view bytes) {
+  if (buffer_.size() + bytes.size() > kBufferBytes) flush();
+  if (bytes.size() >= kBufferBytes) {
+    file_->append(as_bytes(bytes));
+  } else {
+    buffer_ += bytes;
+  }
+}
+
+void FileWriter::flush() {
+  if (!buffer_.empty()) file_->append(as_bytes(buffer_));
+  buffer_.clear();
+}
+
+void FileWriter::commit() {
+  flush();
+  file_->sync();  // the bytes are on the disk before the name points to them ...
+  file_->publish();
+  file_.reset();
+  if (!target_.is_stream)
+    files_.sync(parent_of(target_.path));  // ... and the name before we say so
+}
+
 void write_file_whole(const fs::path& path, std::string_view bytes, FileLayer& files) {
-  write_files_whole({{path, {bytes}}}, files);
+  FileWriter file(path, files);
+  file.append(bytes);
+  file.commit();
 }
 
 void write_files_whole(const std::vector<FileInParts>& together, FileLayer& files) {
   DDPM_ASSERT(!together.empty());
+  std::vector<fs::path> paths;
+  std::vector<std::unique_ptr<NewFile>> made;
   for (const FileInParts& file : together) {
-    const fs::path temporary = temporary_beside(file.path);
-    DDPM_ASSERT(!file.parts.empty());
-    files.write(temporary, as_bytes(file.parts[0]));
-    for (size_t i = 1; i < file.parts.size(); ++i) {
-      files.append(temporary, as_bytes(file.parts[i]));
-    }
-    files.sync(temporary);  // the bytes are on the disk before the name points to them ...
+    const Target target = target_of(file.path);
+    DDPM_CHECK(!target.is_stream || together.size() == 1, file.path.string(),
+               ": expected a regular file, as another belongs to it, got a stream");
+    paths.push_back(target.path);
+    made.push_back(target.is_stream ? open_stream(target) : files.create(target.path));
+    for (const std::string_view part : file.parts) made.back()->append(as_bytes(part));
+    made.back()->sync();
   }
-  const fs::path& last = together.back().path;
   if (together.size() > 1) {  // no old one may tell of new ones
-    files.remove_all(last);
-    files.sync(parent_of(last));
+    files.remove_all(paths.back());
+    files.sync(parent_of(paths.back()));
   }
-  for (const FileInParts& file : together) {
-    files.rename(temporary_beside(file.path), file.path);
-    files.sync(parent_of(file.path));  // ... and the name before we say so
+  for (size_t i = 0; i < made.size(); ++i) {
+    made[i]->publish();
+    files.sync(parent_of(paths[i]));
   }
 }
 
 void write_folder_whole(const fs::path& path,
                         const std::function<void(const fs::path& folder)>& fill, FileLayer& files) {
-  DDPM_CHECK(!fs::exists(path) || is_empty_folder(path), "write_folder_whole: ", path.string(),
+  const fs::path target = followed(path);
+  DDPM_CHECK(!fs::exists(target) || is_empty_folder(target), "write_folder_whole: ", path.string(),
              " must not exist yet");
-  const fs::path temporary = temporary_beside(path);
-  files.remove_all(temporary);
-  files.make_folder(temporary);
+  const fs::path temporary = temporary_beside(target);
   try {
+    files.make_folder(temporary);
     fill(temporary);
     sync_tree(temporary, files);
-    files.rename(temporary, path);
-  } catch (const Error&) {
+    keep_mode_of(target, temporary);
+    files.rename(temporary, target);
+  } catch (...) {
     remove_if_possible(temporary, files);
     throw;
   }
-  files.sync(parent_of(path));
-}
-
-std::string read_file(const fs::path& path, int64_t max_bytes) {
-  const Descriptor file("open", path, O_RDONLY);
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) throw_io("read", path, errno);
-  if (!S_ISREG(status.st_mode))
-    throw IoError(concat("cannot read ", path.string(), ": not a file"));
-  if (status.st_size > max_bytes) {
-    throw FormatError(concat(path.string(), ": wanted at most ", max_bytes, " bytes, got ",
-                             static_cast<int64_t>(status.st_size)));
-  }
-  std::string bytes(static_cast<size_t>(status.st_size), '\0');
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = ::read(file.get(), bytes.data() + done, bytes.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw_io("read", path, errno);
-    if (n == 0) break;
-    done += static_cast<size_t>(n);
-  }
-  bytes.resize(done);
-  return bytes;
-}
-
-struct MappedFile::Mapping {
-  void* address = nullptr;
-  size_t size = 0;
-  ~Mapping() {
-    if (address != nullptr) ::munmap(address, size);
-  }
-};
-
-MappedFile::MappedFile(const fs::path& path) {
-  const Descriptor file("open", path, O_RDONLY);
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) throw_io("read", path, errno);
-  if (!S_ISREG(status.st_mode))
-    throw IoError(concat("cannot read ", path.string(), ": not a file"));
-  auto mapping = std::make_shared<Mapping>();
-  mapping->size = static_cast<size_t>(status.st_size);
-  if (mapping->size > 0) {
-    void* address = ::mmap(nullptr, mapping->size, PROT_READ, MAP_PRIVATE, file.get(), 0);
-    if (address == MAP_FAILED) throw_io("map", path, errno);
-    mapping->address = address;
-  }
-  mapping_ = std::move(mapping);
-}
-
-std::span<const std::byte> MappedFile::bytes() const {
-  return {static_cast<const std::byte*>(mapping_->address), mapping_->size};
-}
-
-void MappedFile::release(std::span<const std::byte> part) {
-  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<uintptr_t>(part.data());
-  const uintptr_t first = (begin + page - 1) / page * page;
-  const uintptr_t end = (begin + part.size()) / page * page;
-  if (first >= end) return;
-  // it is a hint: nothing is lost if it is refused
-  ::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+  files.sync(parent_of(target));
 }
 
 std::span<const std::byte> as_bytes(std::string_view text) {

@@ -3,8 +3,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <fstream>
-
 #include "ddpm/base/check.h"
 #include "ddpm/base/faulty_files.h"
 #include "ddpm/base/sha256.h"
@@ -116,47 +114,6 @@ TEST_F(FileTest, ReadingNamesThePathAndTheReason) {
   EXPECT_THROW(read_file(folder_, 10), IoError);
   write_file_whole(folder_ / "long", "12345678901");
   EXPECT_THROW(read_file(folder_ / "long", 10), FormatError);
-}
-
-// Pages of files that are in this process's memory.
-int64_t mapped_pages() {
-  std::ifstream file("/proc/self/statm");
-  int64_t all = 0, resident = 0, of_files = 0;
-  file >> all >> resident >> of_files;
-  return of_files;
-}
-
-TEST_F(FileTest, WhatIsReleasedOfAMappedFileLeavesMemoryAndIsReadAgain) {
-  std::string text;
-  for (int i = 0; i < 1 << 20; ++i) text += static_cast<char>('a' + i % 23);
-  write_file_whole(folder_ / "a", text);
-  const MappedFile file(folder_ / "a");
-  ASSERT_TRUE(as_text(file.bytes()) == text);
-  const int64_t before = mapped_pages();
-  MappedFile::release(file.bytes().subspan(5000, 1000000));
-  EXPECT_LE(mapped_pages(), before - 200);  // of the 243 whole ones
-  EXPECT_TRUE(as_text(file.bytes()) == text);
-  MappedFile::release(file.bytes().subspan(10, 20));  // no whole page
-  MappedFile::release({});
-}
-
-TEST_F(FileTest, AFileIsSummedUpInPartsThatLeaveMemory) {
-  std::string text;
-  for (int i = 0; i < (1 << 24) + 5000; ++i) text += static_cast<char>('a' + i % 23);
-  write_file_whole(folder_ / "a", text);
-  const MappedFile file(folder_ / "a");
-  const std::string wanted = sha256_hex(as_bytes(text));
-  const int64_t before = mapped_pages();  // with those of the library that sums up
-  EXPECT_EQ(sha256_of_file(file), wanted);
-  EXPECT_LE(mapped_pages(), before + 100);  // of 4,098
-}
-
-TEST_F(FileTest, AMappedFileShowsTheBytesAndMayBeEmpty) {
-  write_file_whole(folder_ / "a", "bytes");
-  write_file_whole(folder_ / "empty", "");
-  EXPECT_EQ(as_text(MappedFile(folder_ / "a").bytes()), "bytes");
-  EXPECT_EQ(MappedFile(folder_ / "empty").bytes().size(), 0U);
-  EXPECT_THROW(MappedFile(folder_ / "none"), IoError);
 }
 
 TEST_F(FileTest, AppendingKeepsWhatIsThere) {

@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/file.h"
+#include "ddpm/base/input_file.h"
 
 namespace ddpm {
 
@@ -46,18 +47,20 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
 }
 
 std::string sha256_of_file(const std::filesystem::path& path) {
-  return sha256_of_file(MappedFile(path));
+  return sha256_of_file(InputFile(path));
 }
 
-std::string sha256_of_file(const MappedFile& file) {
-  constexpr size_t kPart = size_t{1} << 24;
+std::string sha256_of_file(const InputFile& file) {
+  constexpr int64_t kPart = int64_t{1} << 20;
   Sha256 sum;
-  for (auto left = file.bytes(); !left.empty();) {
-    const auto part = left.first(std::min(kPart, left.size()));
+  std::vector<std::byte> buffer(static_cast<size_t>(std::min(kPart, file.size())));
+  for (int64_t at = 0; at < file.size(); at += kPart) {
+    const auto part =
+        std::span(buffer).first(static_cast<size_t>(std::min(kPart, file.size() - at)));
+    file.read_at(at, part);
     sum.add(part);
-    MappedFile::release(part);
-    left = left.subspan(part.size());
   }
+  file.check_unchanged();
   return sum.hex();
 }
 

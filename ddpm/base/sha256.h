@@ -10,7 +10,7 @@
 
 namespace ddpm {
 
-class MappedFile;
+class InputFile;
 
 // Takes bytes piece by piece.
 class Sha256 {
@@ -29,8 +29,8 @@ class Sha256 {
 };
 
 std::string sha256_hex(std::span<const std::byte> bytes);
-// Of a file of any size in 16 MiB of memory.
-std::string sha256_of_file(const std::filesystem::path& path);  // throws IoError
-std::string sha256_of_file(const MappedFile& file);
+// Of a file of any size in 1 MiB of memory. Throws IoError, also if the file is changed meanwhile.
+std::string sha256_of_file(const std::filesystem::path& path);
+std::string sha256_of_file(const InputFile& file);
 
 }  // namespace ddpm

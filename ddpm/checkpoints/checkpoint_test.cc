@@ -89,7 +89,7 @@ TEST(Checkpoint, HasDiffusersLayoutWithTheAveragedWeights) {
   EXPECT_EQ(file.metadata().at("format"), "pt");
   EXPECT_EQ(file.metadata().at("weights"), "ema");
   EXPECT_EQ(file.tensors().size(), toy.ema.size());
-  EXPECT_EQ(as_floats(file.tensors().at("conv_in.weight"), "test"), toy.ema[0]);
+  EXPECT_EQ(file.floats("conv_in.weight", "test"), toy.ema[0]);
   EXPECT_EQ(model_config_of(toy.state.config, toy.state.unet).unet, read_model_config(path).unet);
 }
 

@@ -33,8 +33,8 @@ inline void write_text(const std::filesystem::path& path, std::string_view text)
 inline StoredTensors read_tensors(const std::filesystem::path& path) {
   const SafetensorsFile file(path);
   StoredTensors tensors;
-  for (const auto& [name, view] : file.tensors()) {
-    tensors[name] = {view.dtype, view.shape, std::string(as_text(view.bytes))};
+  for (const auto& [name, place] : file.tensors()) {
+    tensors[name] = {place.dtype, place.shape, file.bytes(name)};
   }
   return tensors;
 }

@@ -98,6 +98,12 @@ std::optional<std::vector<double>> parse_shares(std::string text, size_t& bad) {
   return numbers.empty() ? std::nullopt : std::optional(numbers);
 }
 
+// A name of whatever kind; what it may not be, its reader reports.
+bool is_there(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
 std::vector<double> read_shares(const std::string& path) {
   size_t bad = 0;
   const auto numbers = parse_shares(read_file(path, 1 << 23), bad);
@@ -258,7 +264,7 @@ Form<std::vector<double>> shares_or_file() {
           .wanted = "none, numbers in [0, 1] or a file of them",
           .from_text = [](const std::string& text) -> std::optional<List> {
             if (text == "none") return List();
-            if (std::filesystem::is_regular_file(text)) return read_shares(text);
+            if (is_there(text)) return read_shares(text);
             size_t bad = 0;
             return parse_shares(text, bad);
           },
@@ -285,7 +291,7 @@ Form<std::optional<UNetConfig>> network_or_file() {
         if (text == "none") return Network();
         if (text.rfind('{', 0) == 0) return read_network(text, "the JSON");
         for (const std::string& file : {text, text + "/config.json", text + "/unet/config.json"}) {
-          if (!std::filesystem::is_regular_file(file)) continue;
+          if (!is_there(file) || std::filesystem::is_directory(file)) continue;
           return read_network(read_file(file, 1 << 20), file);
         }
         return std::nullopt;

@@ -48,10 +48,10 @@ ManifestEntry parse_entry(const std::string& name, const Json& json, const std::
 void verify_file(const fs::path& folder, const std::string& name, const ManifestEntry& wanted) {
   const fs::path path = folder / name;
   if (!fs::exists(path)) throw FormatError(concat(path.string(), ": missing"));
-  const MappedFile file(path);
-  if (std::ssize(file.bytes()) != wanted.bytes) {
+  const InputFile file(path);
+  if (file.size() != wanted.bytes) {
     throw FormatError(
-        concat(path.string(), ": wanted ", wanted.bytes, " bytes, got ", file.bytes().size()));
+        concat(path.string(), ": expected ", wanted.bytes, " bytes, got ", file.size()));
   }
   const std::string sum = sha256_of_file(file);
   if (sum != wanted.sha256) {

@@ -72,8 +72,8 @@ ParameterValues read_parameters(const std::filesystem::path& path, const UNetCon
   if (!report.empty()) throw FormatError(concat(path.string(), ": ", report));
   ParameterValues values;
   for (const NamedShape& parameter : wanted) {
-    values.push_back(finite_floats(file.tensors().at(parameter.name),
-                                   concat(path.string(), ": ", parameter.name)));
+    values.push_back(
+        finite_floats(file, parameter.name, concat(path.string(), ": ", parameter.name)));
   }
   return values;
 }

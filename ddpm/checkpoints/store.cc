@@ -118,7 +118,7 @@ void CheckpointStore::prune(int64_t newest, const KeepPolicy& keep) {
 }
 
 fs::path resolve_checkpoint(const fs::path& path, std::vector<std::string>* passed_over) {
-  if (fs::is_regular_file(path)) refuse_pickle(MappedFile(path).bytes(), path.string());
+  if (fs::is_regular_file(path)) refuse_pickle(path);
   DDPM_CHECK(fs::is_directory(path), path.string(), ": wanted a run or a checkpoint, got ",
              fs::exists(path) ? "a file" : "no such folder");
   if (fs::exists(path / kManifestName)) {

@@ -78,7 +78,7 @@ TEST(CheckpointStore, DamagedOnesAreNamedAndPassedOver) {
   std::vector<std::string> passed_over;
   EXPECT_EQ(store.newest_valid(&passed_over), store.path_of(10));
   ASSERT_EQ(passed_over.size(), 2u);
-  expect_contains(passed_over[0], "00000030/training/raw.safetensors: wanted ");
+  expect_contains(passed_over[0], "00000030/training/raw.safetensors: expected ");
   expect_contains(passed_over[1], "00000020/manifest.json");
 }
 
@@ -285,7 +285,7 @@ TEST(ResolveCheckpoint, TakesARunOrACheckpoint) {
   EXPECT_EQ(resolve_checkpoint(run.path, &passed_over), store.path_of(10));
   EXPECT_EQ(passed_over.size(), 1u);
   expect_contains(complaint<FormatError>([&] { resolve_checkpoint(store.path_of(20)); }),
-                  "raw.safetensors: wanted ");
+                  "raw.safetensors: expected ");
   damage(store.path_of(10));
   expect_contains(complaint<FormatError>([&] { resolve_checkpoint(run.path); }),
                   "every checkpoint is damaged: ");

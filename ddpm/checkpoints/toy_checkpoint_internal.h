@@ -7,7 +7,9 @@
 
 #include <cmath>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
@@ -42,6 +44,9 @@ class ScratchFolder {
 // The disk without its waiting: what does not test crashes need not sync.
 class HastyFiles : public FileLayer {
  public:
+  std::unique_ptr<NewFile> create(const std::filesystem::path& target) override {
+    return std::make_unique<HastyNewFile>(real_files().create(target));
+  }
   void write(const std::filesystem::path& path, std::span<const std::byte> bytes) override {
     real_files().write(path, bytes);
   }
@@ -54,6 +59,18 @@ class HastyFiles : public FileLayer {
   }
   void make_folder(const std::filesystem::path& path) override { real_files().make_folder(path); }
   void remove_all(const std::filesystem::path& path) override { real_files().remove_all(path); }
+
+ private:
+  class HastyNewFile : public NewFile {
+   public:
+    explicit HastyNewFile(std::unique_ptr<NewFile> file) : file_(std::move(file)) {}
+    void append(std::span<const std::byte> bytes) override { file_->append(bytes); }
+    void sync() override {}
+    void publish() override { file_->publish(); }
+
+   private:
+    std::unique_ptr<NewFile> file_;
+  };
 };
 
 inline FileLayer& hasty_files() {

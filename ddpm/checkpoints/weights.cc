@@ -50,17 +50,18 @@ bool is_floating(DType dtype) {
          dtype == DType::kBF16;
 }
 
-void check_floating(const TensorView& tensor, const std::string& who) {
+void check_floating(const TensorPlace& tensor, const std::string& who) {
   if (!is_floating(tensor.dtype)) {
-    throw FormatError(concat(who, ": wanted F64, F32, F16 or BF16, got ", name_of(tensor.dtype)));
+    throw FormatError(concat(who, ": expected F64, F32, F16 or BF16, got ", name_of(tensor.dtype)));
   }
 }
 
 }  // namespace
 
-std::vector<float> finite_floats(const TensorView& tensor, const std::string& who) {
-  check_floating(tensor, who);
-  std::vector<float> values = as_floats(tensor, who);
+std::vector<float> finite_floats(const SafetensorsFile& file, const std::string& name,
+                                 const std::string& who) {
+  check_floating(file.tensors().at(name), who);
+  std::vector<float> values = file.floats(name, who);
   const int64_t bad = count_not_finite(values);
   if (bad > 0) {
     throw FormatError(
@@ -101,7 +102,7 @@ void Weights::open_shards(const fs::path& path) {
                                  paths_[entry->second.file].filename().string(), " and ",
                                  paths_[k].filename().string()));
       }
-      bytes += std::ssize(tensor.bytes);
+      bytes += tensor.bytes;
     }
   }
   for (const auto& [name, place] : tensors_) {
@@ -136,7 +137,7 @@ void Weights::rename_attention() {
   tensors_ = std::move(renamed);
 }
 
-const TensorView& Weights::view(const Place& place) const {
+const TensorPlace& Weights::place_of(const Place& place) const {
   return files_[place.file].tensors().at(place.name);
 }
 
@@ -146,16 +147,16 @@ std::string Weights::told(const Place& place) const {
 
 std::set<DType> Weights::dtypes() const {
   std::set<DType> dtypes;
-  for (const auto& [name, place] : tensors_) dtypes.insert(view(place).dtype);
+  for (const auto& [name, place] : tensors_) dtypes.insert(place_of(place).dtype);
   return dtypes;
 }
 
 void Weights::check(const UNetConfig& unet) const {
   ShapesByName shapes;
-  for (const auto& [name, place] : tensors_) shapes[name] = view(place).shape;
+  for (const auto& [name, place] : tensors_) shapes[name] = place_of(place).shape;
   const std::string report = mismatch_report(unet_parameters(unet), shapes);
   if (!report.empty()) throw FormatError(concat(who_, ": ", report));
-  for (const auto& [name, place] : tensors_) check_floating(view(place), told(place));
+  for (const auto& [name, place] : tensors_) check_floating(place_of(place), told(place));
 }
 
 void Weights::read(const UNetConfig& unet,
@@ -168,11 +169,8 @@ void Weights::read(const UNetConfig& unet,
 std::vector<float> Weights::values(const std::string& name) const {
   const auto found = tensors_.find(name);
   DDPM_CHECK(found != tensors_.end(), who_, ": has no tensor ", name_shown(name));
-  const TensorView& tensor = view(found->second);
-  std::vector<float> values = finite_floats(tensor, told(found->second));
-  // or a large file would stay in memory beside what is made of it
-  MappedFile::release(tensor.bytes);
-  return values;
+  const Place& place = found->second;
+  return finite_floats(files_[place.file], place.name, told(place));
 }
 
 std::string hash_of(const WeightsFiles& files) {

@@ -15,7 +15,7 @@
 
 namespace ddpm {
 
-// Opened files: mapped, their headers checked, no number read yet.
+// Opened files: their headers checked, no number read yet.
 class Weights {
  public:
   // Throws IoError; FormatError for a damaged file, a shard that is missing or that holds other
@@ -39,7 +39,8 @@ class Weights {
             const std::function<void(size_t k, std::vector<float> values)>& take) const;
 
   // One tensor as float32 in row-major order, by its name of today; several threads may ask at
-  // once. Throws FormatError as read does; InvalidArgument if there is no such tensor.
+  // once. Throws IoError, also if a file was changed since it was opened, and FormatError as read
+  // does; InvalidArgument if there is no such tensor.
   std::vector<float> values(const std::string& name) const;
 
  private:
@@ -51,7 +52,7 @@ class Weights {
   void open_whole(const std::filesystem::path& path);
   void open_shards(const std::filesystem::path& path);
   void rename_attention();
-  const TensorView& view(const Place& place) const;
+  const TensorPlace& place_of(const Place& place) const;
   std::string told(const Place& place) const;  // "path: name"
 
   std::string who_;  // the file or the index
@@ -63,8 +64,9 @@ class Weights {
 // SHA-256 of a whole file; of several the sum of their sums, in order.
 std::string hash_of(const WeightsFiles& files);
 
-// The values of one tensor as float32. Throws FormatError that starts with `who` for a dtype that
-// is not floating, and for values that are not finite, saying how many.
-std::vector<float> finite_floats(const TensorView& tensor, const std::string& who);
+// The elements of one tensor as float32. Throws FormatError that starts with `who` for a dtype that
+// is not floating, and for elements that are not finite, with their number.
+std::vector<float> finite_floats(const SafetensorsFile& file, const std::string& name,
+                                 const std::string& who);
 
 }  // namespace ddpm

@@ -75,7 +75,7 @@ void refuse_pickles(const fs::path& folder, const std::vector<std::string>& name
   for (const std::string& name : names) {
     const fs::path path = folder / name;
     if (!name.starts_with(kStem) || endings.count(path.extension().string()) == 0) continue;
-    if (fs::is_regular_file(path)) refuse_pickle(MappedFile(path).bytes(), path.string());
+    if (fs::is_regular_file(path)) refuse_pickle(path);
   }
 }
 

@@ -217,7 +217,7 @@ TEST_F(WeightsIn, WhatIsNoFloatIsRefusedBeforeAnythingIsRead) {
   expect_contains(complaint<FormatError>([&] {
                     weights.read(toy_unet(), [&](size_t, const std::vector<float>&) { ++taken; });
                   }),
-                  "conv_out.bias: wanted F64, F32, F16 or BF16, got I32");
+                  "conv_out.bias: expected F64, F32, F16 or BF16, got I32");
   EXPECT_EQ(taken, 0);
 }
 

@@ -12,8 +12,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::vector<float> finite_floats(const TensorView& tensor, const std::string& who) {
-  std::vector<float> values = as_floats(tensor, who);
+std::vector<float> finite_floats(const SafetensorsFile& file, const std::string& name,
+                                 const std::string& who) {
+  std::vector<float> values = file.floats(name, who);
   if (!all_finite(std::span<const float>(values))) {
     throw NotFinite(who + " has values that are not finite");
   }
@@ -33,7 +34,7 @@ ParameterValues values_from(const SafetensorsFile& file, const StateDictionary& 
       continue;
     }
     const std::string name = dictionary.prefix + source.theirs;
-    values.push_back(finite_floats(file.tensors().at(name), concat(dictionary.who, ": ", name)));
+    values.push_back(finite_floats(file, name, concat(dictionary.who, ": ", name)));
     if (source.piece == Piece::kWhole) continue;
     const int64_t channels = parameters[i].shape[0];
     values.back() = rows_of_piece(values.back(), channels, unet.heads_at(channels), settled.order,

@@ -49,7 +49,8 @@ std::vector<double> values_of(const SafetensorsFile& file, const std::filesystem
                              total, " x ", width));
   }
   std::vector<double> values(static_cast<size_t>(entry->second.count()));
-  if (!values.empty()) std::memcpy(values.data(), entry->second.bytes.data(), 8 * values.size());
+  const std::string bytes = file.bytes(kValues);
+  if (!values.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
   if (!all_finite(std::span<const double>(values))) {
     throw FormatError(path.string() + ": a number is not finite");
   }

@@ -2,20 +2,16 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/input_file.h"
 #include "ddpm/base/json.h"
 #include "ddpm/base/text.h"
 
@@ -26,30 +22,6 @@ namespace {
 constexpr std::array<std::string_view, 7> kEndings = {".zip",     ".tar",    ".tar.gz", ".tgz",
                                                       ".tar.bz2", ".tar.xz", ".tar.zst"};
 constexpr size_t kChunk = 64 * 1024;  // bytes read or inflated at once
-
-// A regular file opened for reading.
-class OpenedFile {
- public:
-  explicit OpenedFile(const std::filesystem::path& path)
-      : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0) {
-      throw IoError(concat(path.string(), ": cannot be opened: ", std::strerror(errno)));
-    }
-    struct stat status {};
-    if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
-      ::close(descriptor_);
-      throw IoError(concat(path.string(), ": not a regular file"));
-    }
-  }
-  ~OpenedFile() { ::close(descriptor_); }
-  OpenedFile(const OpenedFile&) = delete;
-  OpenedFile& operator=(const OpenedFile&) = delete;
-
-  int descriptor() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 // libarchive reading one file.
 class Reader {
@@ -104,7 +76,7 @@ class Reader {
   }
 
   std::filesystem::path path_;
-  OpenedFile file_;
+  InputFile file_;
   std::unique_ptr<archive, int (*)(archive*)> archive_;
 };
 

@@ -1,7 +1,6 @@
 #include "ddpm/formats/safetensors.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -10,6 +9,7 @@
 #include <tuple>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
 #include "ddpm/base/foreign_file.h"
 #include "ddpm/base/json.h"
 #include "ddpm/base/text.h"
@@ -21,44 +21,9 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "tensors are read where they lie");
 
-constexpr size_t kLengthBytes = 8;  // of the header's length, little-endian, at the start
-constexpr uint64_t kMostHeaderBytes = 100'000'000;
-constexpr size_t kMostExtents = 8;
-constexpr int kHeaderDepth = 3;  // the header, a tensor, its shape
-constexpr const char* kMetadata = "__metadata__";
-
-struct DTypeRow {
-  DType dtype;
-  const char* name;
-  int64_t size;
-};
-
-constexpr std::array<DTypeRow, 10> kDTypes = {{{DType::kF64, "F64", 8},
-                                               {DType::kF32, "F32", 4},
-                                               {DType::kF16, "F16", 2},
-                                               {DType::kBF16, "BF16", 2},
-                                               {DType::kI64, "I64", 8},
-                                               {DType::kI32, "I32", 4},
-                                               {DType::kI16, "I16", 2},
-                                               {DType::kI8, "I8", 1},
-                                               {DType::kU8, "U8", 1},
-                                               {DType::kBool, "BOOL", 1}}};
-
-const DTypeRow& row_of(DType dtype) { return kDTypes.at(static_cast<size_t>(dtype)); }
-
-// Bytes of a tensor, or nothing if the extents other than 0 have a product that no int64_t holds.
-std::optional<int64_t> byte_count(const std::vector<int64_t>& shape, DType dtype) {
-  int64_t bytes = size_of(dtype);
-  bool empty = false;
-  for (int64_t extent : shape) {
-    if (extent == 0) {
-      empty = true;
-    } else if (__builtin_mul_overflow(bytes, extent, &bytes)) {
-      return std::nullopt;
-    }
-  }
-  return empty ? 0 : bytes;
-}
+constexpr size_t kLengthBytes = 8;       // of the header's length, little-endian, at the start
+constexpr int64_t kPartBytes = 1 << 20;  // of a tensor, read at once
+constexpr int kHeaderDepth = 3;          // the header, a tensor, its shape
 
 // One entry of the header, before it is known to fit the others.
 struct Entry {
@@ -71,32 +36,59 @@ struct Entry {
 
 class Parser {
  public:
-  Parser(std::span<const std::byte> bytes, const std::string& who) : bytes_(bytes), who_(who) {}
+  // `total` is the size of the whole file, of which `bytes` is the beginning: at least its first
+  // kRecognisedBytes, if it has so many, for refuse_other_files(), and the whole header for
+  // parse().
+  Parser(std::span<const std::byte> bytes, uint64_t total, const std::string& who)
+      : bytes_(bytes), total_(total), who_(who) {}
 
-  std::map<std::string, TensorView> parse(std::map<std::string, std::string>* metadata) {
+  // A file of another kind would get a complaint about the length of its header.
+  void refuse_other_files() const {
     refuse_pickle(bytes_, who_);
-    refuse_foreign();
+    const size_t count = std::min(bytes_.size(), kRecognisedBytes);
+    const std::string what = what_it_is(as_text(bytes_.subspan(0, count)));
+    if (!what.empty() && what != "a safetensors file") fail("expected safetensors, got ", what);
+  }
+
+  // Bytes of the header behind its length, checked against the file's size.
+  uint64_t header_length() const {
+    if (total_ < kLengthBytes) {
+      fail("a safetensors file must have at least ", kLengthBytes, " bytes, got ", total_);
+    }
+    uint64_t length = 0;
+    std::memcpy(&length, bytes_.data(), sizeof(length));
+    if (length > kMaxSafetensorsHeaderBytes) {
+      fail("the header must have at most ", kMaxSafetensorsHeaderBytes, " bytes, got ", length);
+    }
+    if (length > total_ - kLengthBytes) {
+      fail("the header has ", length, " bytes, but only ", total_ - kLengthBytes,
+           " follow; perhaps an incomplete download");
+    }
+    return length;
+  }
+
+  std::map<std::string, TensorPlace> parse(std::map<std::string, std::string>* metadata) {
     const uint64_t header_bytes = header_length();
     const std::string_view text = as_text(bytes_.subspan(kLengthBytes, header_bytes));
-    data_ = bytes_.subspan(kLengthBytes + header_bytes);
+    data_bytes_ = total_ - kLengthBytes - header_bytes;
     if (!text.starts_with('{')) fail("the header must start with '{'");
     const Json header = parse_json(text, who_ + ": header", kHeaderDepth);
 
     std::vector<Entry> entries;
     for (const auto& item : header.items()) {
-      if (item.key() == kMetadata) {
+      if (item.key() == kSafetensorsMetadata) {
         read_metadata(item.value(), metadata);
       } else {
         entries.push_back(entry(item.key(), item.value()));
       }
     }
     check_layout(entries);
-    std::map<std::string, TensorView> tensors;
+    std::map<std::string, TensorPlace> tensors;
+    const auto data_begin = static_cast<int64_t>(kLengthBytes + header_bytes);
     for (Entry& entry : entries) {
-      const auto place = data_.subspan(static_cast<size_t>(entry.begin),
-                                       static_cast<size_t>(entry.end - entry.begin));
       tensors.emplace(std::move(entry.name),
-                      TensorView{entry.dtype, std::move(entry.shape), place});
+                      TensorPlace{entry.dtype, std::move(entry.shape), data_begin + entry.begin,
+                                  entry.end - entry.begin});
     }
     return tensors;
   }
@@ -111,34 +103,12 @@ class Parser {
     fail("tensor ", json_shown(name), ": ", parts...);
   }
 
-  // A file of another kind would get a complaint about the length of its header.
-  void refuse_foreign() const {
-    const size_t count = std::min(bytes_.size(), kRecognisedBytes);
-    const std::string what = what_it_is(as_text(bytes_.subspan(0, count)));
-    if (!what.empty() && what != "a safetensors file") fail("expected safetensors, got ", what);
-  }
-
-  uint64_t header_length() const {
-    if (bytes_.size() < kLengthBytes) {
-      fail("a safetensors file must have at least ", kLengthBytes, " bytes, got ", bytes_.size());
-    }
-    uint64_t length = 0;
-    std::memcpy(&length, bytes_.data(), sizeof(length));
-    if (length > kMostHeaderBytes) {
-      fail("the header must have at most ", kMostHeaderBytes, " bytes, got ", length);
-    }
-    if (length > bytes_.size() - kLengthBytes) {
-      fail("the header has ", length, " bytes, but only ", bytes_.size() - kLengthBytes,
-           " follow; perhaps an incomplete download");
-    }
-    return length;
-  }
-
   void read_metadata(const Json& value, std::map<std::string, std::string>* metadata) const {
-    if (!value.is_object()) fail(kMetadata, " must be an object, got ", json_shown(value));
+    if (!value.is_object())
+      fail(kSafetensorsMetadata, " must be an object, got ", json_shown(value));
     for (const auto& item : value.items()) {
       if (!item.value().is_string()) {
-        fail(kMetadata, ": ", json_shown(item.key()), " must be a text, got ",
+        fail(kSafetensorsMetadata, ": ", json_shown(item.key()), " must be a text, got ",
              json_shown(item.value()));
       }
       if (metadata != nullptr) metadata->emplace(item.key(), item.value().get<std::string>());
@@ -153,8 +123,8 @@ class Parser {
     }
     Entry entry{name, dtype(name, value["dtype"]), {}, 0, 0};
     const Json& shape = value["shape"];
-    if (!shape.is_array() || shape.size() > kMostExtents) {
-      fail_at(name, "shape must be a list of at most ", kMostExtents, " extents, got ",
+    if (!shape.is_array() || shape.size() > kMaxSafetensorsExtents) {
+      fail_at(name, "shape must be a list of at most ", kMaxSafetensorsExtents, " extents, got ",
               json_shown(shape));
     }
     for (const Json& extent : shape) entry.shape.push_back(whole(name, "shape", extent));
@@ -169,8 +139,8 @@ class Parser {
   }
 
   DType dtype(const std::string& name, const Json& value) const {
-    for (const DTypeRow& row : kDTypes) {
-      if (value == row.name) return row.dtype;
+    for (int i = 0; i < kDTypeCount; ++i) {
+      if (value == name_of(static_cast<DType>(i))) return static_cast<DType>(i);
     }
     fail_at(name, "unknown dtype ", json_shown(value));
   }
@@ -192,8 +162,8 @@ class Parser {
       fail_at(entry.name, "shape ", json_shown(entry.shape), " of ", name_of(entry.dtype),
               " takes ", *bytes, " bytes, but data_offsets have ", entry.end - entry.begin);
     }
-    if (static_cast<uint64_t>(entry.end) > data_.size()) {
-      fail_at(entry.name, "ends at byte ", entry.end, " of the data, which has ", data_.size(),
+    if (static_cast<uint64_t>(entry.end) > data_bytes_) {
+      fail_at(entry.name, "ends at byte ", entry.end, " of the data, which has ", data_bytes_,
               "; perhaps an incomplete download");
     }
   }
@@ -215,77 +185,49 @@ class Parser {
       }
       covered = entry.end;
     }
-    const uint64_t trailing = data_.size() - static_cast<uint64_t>(covered);
+    const uint64_t trailing = data_bytes_ - static_cast<uint64_t>(covered);
     if (trailing > 0) fail(trailing, " trailing bytes after the last tensor");
   }
 
   std::span<const std::byte> bytes_;
+  uint64_t total_;
   const std::string& who_;
-  std::span<const std::byte> data_;
+  uint64_t data_bytes_ = 0;
 };
 
-// Each value of `bytes`, which need not be aligned, through `to_float`.
+// Each element of `bytes`, which need not be aligned, through `to_float`.
 template <typename Stored, typename ToFloat>
-std::vector<float> converted(std::span<const std::byte> bytes, ToFloat to_float) {
-  std::vector<float> values(bytes.size() / sizeof(Stored));
+void convert(std::span<const std::byte> bytes, ToFloat to_float, float* values) {
+  const size_t count = bytes.size() / sizeof(Stored);
   const std::byte* from = bytes.data();
-  for (float& value : values) {
+  for (size_t i = 0; i < count; ++i) {
     Stored stored;
     std::memcpy(&stored, from, sizeof(stored));
-    value = to_float(stored);
+    values[i] = to_float(stored);
     from += sizeof(stored);
   }
-  return values;
 }
 
-int64_t checked_byte_count(const TensorHeader& tensor) {
-  const bool legal = tensor.shape.size() <= kMostExtents &&
-                     std::all_of(tensor.shape.begin(), tensor.shape.end(),
-                                 [](int64_t extent) { return extent >= 0; });
-  const std::optional<int64_t> bytes = byte_count(tensor.shape, tensor.dtype);
-  DDPM_CHECK(legal && bytes, "encode_safetensors: tensor ", json_shown(tensor.name),
-             " cannot have the shape ", json_shown(tensor.shape));
-  return *bytes;
-}
-
-void check_to_write(const TensorToWrite& tensor) {
-  DDPM_CHECK(
-      checked_byte_count({tensor.name, tensor.dtype, tensor.shape}) == std::ssize(tensor.bytes),
-      "encode_safetensors: tensor ", json_shown(tensor.name), " of shape ",
-      json_shown(tensor.shape), " and ", name_of(tensor.dtype), " does not fit its ",
-      tensor.bytes.size(), " bytes");
-}
-
-// `tensors` in the order of their names.
-Json header_of(const std::vector<TensorHeader>& tensors,
-               const std::map<std::string, std::string>& metadata) {
-  Json header;
-  header[kMetadata] = metadata;
-  header[kMetadata].emplace("format", "pt");
-  int64_t begin = 0;
-  for (const TensorHeader& tensor : tensors) {
-    DDPM_CHECK(!header.contains(tensor.name), "encode_safetensors: the name ",
-               json_shown(tensor.name), " is taken");
-    const int64_t end = begin + checked_byte_count(tensor);
-    header[tensor.name] = {
-        {"dtype", name_of(tensor.dtype)}, {"shape", tensor.shape}, {"data_offsets", {begin, end}}};
-    begin = end;
+void convert_to_floats(DType dtype, std::span<const std::byte> bytes, const std::string& who,
+                       float* values) {
+  switch (dtype) {
+    case DType::kF64:
+      return convert<double>(
+          bytes, [](double value) { return static_cast<float>(value); }, values);
+    case DType::kF32:
+      return convert<float>(
+          bytes, [](float value) { return value; }, values);
+    case DType::kF16:
+      return convert<uint16_t>(bytes, float_of_half, values);
+    case DType::kBF16:
+      return convert<uint16_t>(bytes, float_of_bfloat16, values);
+    default:
+      throw FormatError(concat(who, ": expected F64, F32, F16 or BF16, got ", name_of(dtype)));
   }
-  return header;
 }
 
-// With spaces up to a multiple of 8 bytes, so that the data behind it is aligned.
-std::string header_text(const Json& header) {
-  std::string text;
-  try {
-    text = header.dump();
-  } catch (const Json::type_error& error) {
-    throw InvalidArgument(concat("encode_safetensors: names must be UTF-8: ", error.what()));
-  }
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  DDPM_CHECK(text.size() <= kMostHeaderBytes, "encode_safetensors: the header must have at most ",
-             kMostHeaderBytes, " bytes, got ", text.size());
-  return text;
+int64_t count_of(const std::vector<int64_t>& shape) {
+  return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
 }
 
 }  // namespace
@@ -306,63 +248,74 @@ void refuse_pickle(std::span<const std::byte> bytes, const std::string& who) {
       shell_word(who), " ", shell_word(converted.string())));
 }
 
-int64_t size_of(DType dtype) { return row_of(dtype).size; }
-
-const char* name_of(DType dtype) { return row_of(dtype).name; }
-
-int64_t TensorView::count() const {
-  return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+void refuse_pickle(const std::filesystem::path& path) {
+  const InputFile file(path);
+  std::vector<std::byte> start(
+      static_cast<size_t>(std::min<int64_t>(kRecognisedBytes, file.size())));
+  file.read_at(0, start);
+  refuse_pickle(start, path.string());
 }
 
+int64_t TensorView::count() const { return count_of(shape); }
+
+int64_t TensorPlace::count() const { return count_of(shape); }
+
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path) {
-  tensors_ = parse_safetensors(file_.bytes(), path.string(), &metadata_);
+  const std::string who = path.string();
+  const auto total = static_cast<uint64_t>(file_.size());
+  std::vector<std::byte> head(std::min<size_t>(kRecognisedBytes, total));
+  file_.read_at(0, head);
+  const Parser start(head, total, who);
+  start.refuse_other_files();
+  head.resize(kLengthBytes + start.header_length());
+  file_.read_at(0, head);
+  tensors_ = Parser(head, total, who).parse(&metadata_);
+}
+
+std::string SafetensorsFile::bytes(const std::string& name) const {
+  const TensorPlace& place = tensors_.at(name);
+  std::string bytes(static_cast<size_t>(place.bytes), '\0');
+  file_.read_at(place.begin, std::as_writable_bytes(std::span<char>(bytes)));
+  file_.check_unchanged();
+  return bytes;
+}
+
+std::vector<float> SafetensorsFile::floats(const std::string& name, const std::string& who) const {
+  const TensorPlace& place = tensors_.at(name);
+  std::vector<float> values(static_cast<size_t>(place.count()));
+  if (place.dtype == DType::kF32) {
+    file_.read_at(place.begin, std::as_writable_bytes(std::span<float>(values)));
+  } else {
+    std::vector<std::byte> part(static_cast<size_t>(std::min(place.bytes, kPartBytes)));
+    for (int64_t at = 0; at < place.bytes; at += kPartBytes) {
+      const auto now =
+          std::span(part).first(static_cast<size_t>(std::min(kPartBytes, place.bytes - at)));
+      file_.read_at(place.begin + at, now);
+      convert_to_floats(place.dtype, now, who, values.data() + at / size_of(place.dtype));
+    }
+  }
+  file_.check_unchanged();
+  return values;
 }
 
 std::map<std::string, TensorView> parse_safetensors(std::span<const std::byte> bytes,
                                                     const std::string& who,
                                                     std::map<std::string, std::string>* metadata) {
-  return Parser(bytes, who).parse(metadata);
+  Parser parser(bytes, bytes.size(), who);
+  parser.refuse_other_files();
+  std::map<std::string, TensorView> tensors;
+  for (auto& [name, place] : parser.parse(metadata)) {
+    const auto data =
+        bytes.subspan(static_cast<size_t>(place.begin), static_cast<size_t>(place.bytes));
+    tensors.emplace(name, TensorView{place.dtype, std::move(place.shape), data});
+  }
+  return tensors;
 }
 
 std::vector<float> as_floats(const TensorView& tensor, const std::string& who) {
-  switch (tensor.dtype) {
-    case DType::kF64:
-      return converted<double>(tensor.bytes,
-                               [](double value) { return static_cast<float>(value); });
-    case DType::kF32:
-      return converted<float>(tensor.bytes, [](float value) { return value; });
-    case DType::kF16:
-      return converted<uint16_t>(tensor.bytes, float_of_half);
-    case DType::kBF16:
-      return converted<uint16_t>(tensor.bytes, float_of_bfloat16);
-    default:
-      throw FormatError(concat(who, ": wanted F64, F32, F16 or BF16, got ", name_of(tensor.dtype)));
-  }
-}
-
-std::string encode_safetensors_header(std::vector<TensorHeader> tensors,
-                                      const std::map<std::string, std::string>& metadata) {
-  std::sort(tensors.begin(), tensors.end(),
-            [](const TensorHeader& a, const TensorHeader& b) { return a.name < b.name; });
-  const std::string header = header_text(header_of(tensors, metadata));
-  const uint64_t length = header.size();
-  std::string bytes(kLengthBytes, '\0');
-  std::memcpy(bytes.data(), &length, sizeof(length));
-  return bytes + header;
-}
-
-std::string encode_safetensors(std::vector<TensorToWrite> tensors,
-                               const std::map<std::string, std::string>& metadata) {
-  std::sort(tensors.begin(), tensors.end(),
-            [](const TensorToWrite& a, const TensorToWrite& b) { return a.name < b.name; });
-  std::vector<TensorHeader> headers;
-  for (const TensorToWrite& tensor : tensors) {
-    check_to_write(tensor);
-    headers.push_back({tensor.name, tensor.dtype, tensor.shape});
-  }
-  std::string file = encode_safetensors_header(std::move(headers), metadata);
-  for (const TensorToWrite& tensor : tensors) file += as_text(tensor.bytes);
-  return file;
+  std::vector<float> values(tensor.bytes.size() / static_cast<size_t>(size_of(tensor.dtype)));
+  convert_to_floats(tensor.dtype, tensor.bytes, who, values.data());
+  return values;
 }
 
 }  // namespace ddpm

@@ -11,16 +11,15 @@
 #include <vector>
 
 #include "ddpm/base/file.h"
+#include "ddpm/formats/dtype.h"
 
 namespace ddpm {
 
-// The dtypes that are read. Only those with a number type of our own are ever written.
-enum class DType { kF64, kF32, kF16, kBF16, kI64, kI32, kI16, kI8, kU8, kBool };
+constexpr uint64_t kMaxSafetensorsHeaderBytes = 100'000'000;
+constexpr size_t kMaxSafetensorsExtents = 8;
+constexpr const char* kSafetensorsMetadata = "__metadata__";
 
-int64_t size_of(DType dtype);      // bytes of one value
-const char* name_of(DType dtype);  // "F32"
-
-// One tensor of a file: where it is and what.
+// One tensor of bytes in memory: where it is and what.
 struct TensorView {
   DType dtype;
   std::vector<int64_t> shape;
@@ -29,20 +28,37 @@ struct TensorView {
   int64_t count() const;  // values
 };
 
-// An opened file; its views point into the mapping and live as long as this object.
+// One tensor of a file: what it is, and where its bytes are.
+struct TensorPlace {
+  DType dtype;
+  std::vector<int64_t> shape;
+  int64_t begin;  // of its bytes, row-major, in the file
+  int64_t bytes;
+
+  int64_t count() const;  // elements
+};
+
+// An opened file, of which only the header is in memory. Several threads may read at once.
 class SafetensorsFile {
  public:
-  // Maps and checks the whole header before anything is believed: docs/formats.md lists the rules.
-  // Throws IoError; FormatError names the rule and the tensor. A zip or pickle file is refused with
-  // the command that converts it.
+  // Checks the whole header before anything is believed: docs/formats.md lists the rules. Throws
+  // IoError; FormatError names the rule and the tensor. A zip or pickle file is refused with the
+  // command that converts it.
   explicit SafetensorsFile(const std::filesystem::path& path);
 
-  const std::map<std::string, TensorView>& tensors() const { return tensors_; }
+  const std::map<std::string, TensorPlace>& tensors() const { return tensors_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
+  // The elements of a tensor of tensors(), read in parts of 1 MiB. IoError also if the file has
+  // been changed since it was opened.
+  //   floats  as float32; F64, F32, F16 and BF16 only, FormatError that starts with `who` otherwise
+  //   bytes   as they are in the file
+  std::vector<float> floats(const std::string& name, const std::string& who) const;
+  std::string bytes(const std::string& name) const;
+
  private:
-  MappedFile file_;
-  std::map<std::string, TensorView> tensors_;
+  InputFile file_;
+  std::map<std::string, TensorPlace> tensors_;
   std::map<std::string, std::string> metadata_;
 };
 
@@ -55,6 +71,7 @@ std::map<std::string, TensorView> parse_safetensors(std::span<const std::byte> b
 // bare pickle in its early form. Its message starts with `who`, the file's path, and has the
 // command that converts it.
 void refuse_pickle(std::span<const std::byte> bytes, const std::string& who);
+void refuse_pickle(const std::filesystem::path& path);  // IoError if it is no regular file
 
 // The values as float32. F64, F32, F16 and BF16 only; FormatError for another dtype.
 std::vector<float> as_floats(const TensorView& tensor, const std::string& who);

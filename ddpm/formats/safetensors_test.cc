@@ -124,7 +124,8 @@ TEST(Safetensors, AreReadFromAFile) {
   std::ofstream(path, std::ios::binary) << encode_safetensors({floats("a", {2}, values)});
   {
     const SafetensorsFile file(path);
-    EXPECT_EQ(as_floats(file.tensors().at("a"), "a"), values);
+    EXPECT_EQ(file.floats("a", "a"), values);
+    EXPECT_EQ(file.bytes("a"), as_text(std::as_bytes(std::span(values))));
     EXPECT_EQ(file.metadata().at("format"), "pt");
   }
   std::filesystem::remove(path);

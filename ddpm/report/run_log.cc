@@ -73,8 +73,12 @@ void take_line(RunLog& log, Json line) {
 
 RunLogWriter::RunLogWriter(fs::path path, FileLayer& files)
     : path_(std::move(path)), files_(files) {
-  if (!fs::exists(path_) || fs::file_size(path_) == 0) return;
-  if (as_text(MappedFile(path_).bytes()).back() != '\n') files_.append(path_, as_bytes("\n"));
+  if (!fs::exists(path_)) return;
+  const InputFile file(path_);
+  if (file.size() == 0) return;
+  std::byte last{};
+  file.read_at(file.size() - 1, {&last, 1});
+  if (last != std::byte{'\n'}) files_.append(path_, as_bytes("\n"));
 }
 
 void RunLogWriter::append(const Json& line) {

@@ -46,8 +46,10 @@ class Classes : public EndToEnd {
     write_file_whole(to / kConfig, json_text(config));
     const SafetensorsFile file(from / kWeights);
     std::vector<TensorToWrite> tensors;
-    for (const auto& [name, view] : file.tensors()) {
-      tensors.push_back({name, view.dtype, view.shape, view.bytes});
+    std::map<std::string, std::string> bytes;
+    for (const auto& [name, place] : file.tensors()) {
+      bytes[name] = file.bytes(name);
+      tensors.push_back({name, place.dtype, place.shape, as_bytes(bytes[name])});
     }
     std::vector<float> table(static_cast<size_t>(rows * channels));
     fill_normal({1, Purpose::kTest, 0}, table);

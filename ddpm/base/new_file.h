@@ -1,0 +1,55 @@
+// The parts of file.h that speak to the operating system: following links, temporary names,
+// descriptors, and the file that gets its name last.
+
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "ddpm/base/file.h"
+
+namespace ddpm {
+
+// A descriptor that is closed when it goes out of scope; -1: none.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  ~Descriptor();
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+[[noreturn]] void throw_io(const char* what, const std::filesystem::path& path, int error);
+
+// Throws IoError that names `path`.
+void write_all(int descriptor, const std::filesystem::path& path, std::span<const std::byte> bytes);
+
+// `path`, absolute, with the links of its last part followed up to a name that is no link, which
+// need not exist, or that stands for a descriptor of this process, such as /proc/self/fd/1. Throws
+// IoError for a circle of links.
+std::filesystem::path followed(const std::filesystem::path& path);
+
+// A random name beside `path` that starts with ".tmp-" and does not exist.
+std::filesystem::path temporary_beside(const std::filesystem::path& path);
+
+// Gives `folder` the permissions of `old`, if there is one.
+void keep_mode_of(const std::filesystem::path& old, const std::filesystem::path& folder);
+
+// FileLayer::create on the disk itself. Where the file system can, the file has no name until it is
+// published, so that not even a killed process leaves one.
+std::unique_ptr<NewFile> create_new_file(const std::filesystem::path& target);
+
+// A stream that is written at once; its publish() closes it.
+std::unique_ptr<NewFile> open_stream(const Target& target);
+
+}  // namespace ddpm
