@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -14,6 +15,7 @@
 #include "ddpm/cli/hand_over.h"
 #include "ddpm/cli/version.h"
 #include "ddpm/terminal/signals.h"
+#include "ddpm/terminal/standard_output.h"
 
 namespace ddpm {
 
@@ -179,8 +181,10 @@ std::vector<Command> all_commands() {
           evaluate_ode_command()};
 }
 
-int run_program(int argc, char** argv, const Backend& backend) {
-  const std::string command = command_of(argc, argv);
+namespace {
+
+// The exit code of the command; an error's line is on standard error.
+int run_command(const std::string& command, int argc, char** argv, const Backend& backend) {
   try {
     return parse_and_run(argc, argv, backend);
   } catch (const Stopped&) {
@@ -198,6 +202,21 @@ int run_program(int argc, char** argv, const Backend& backend) {
   } catch (const std::exception& error) {
     print_error(command, first_line(error.what()));
   }
+  return 1;
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv, const Backend& backend) {
+  prepare_standard_streams();
+  end_at_stop_signals();
+  const StandardOutput output;
+  const std::string command = command_of(argc, argv);
+  const int code = run_command(command, argc, argv, backend);
+  std::cout.flush();
+  const int error = standard_output_error();
+  if (code != 0 || error == 0) return code;
+  print_error(command, concat("cannot write to standard output: ", std::strerror(error)));
   return 1;
 }
 

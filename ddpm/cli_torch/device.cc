@@ -7,6 +7,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/cores.h"
 #include "ddpm/base/text.h"
+#include "ddpm/base/thread_signals.h"
 
 namespace ddpm {
 
@@ -38,6 +39,8 @@ at::Device open_device(const std::string& who, const std::string& name) {
 int64_t set_threads(int64_t threads) {
   const int64_t number = threads > 0 ? threads : usable_cores();
   at::set_num_threads(static_cast<int>(number));
+  const BlockedSignals blocked;  // in LibTorch's threads, which the first parallel loop starts
+  at::parallel_for(0, number, 1, [](int64_t, int64_t) {});
   return number;
 }
 

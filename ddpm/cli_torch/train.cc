@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -16,6 +17,7 @@
 #include "ddpm/terminal/next_command.h"
 #include "ddpm/terminal/progress.h"
 #include "ddpm/terminal/signals.h"
+#include "ddpm/terminal/standard_output.h"
 #include "ddpm/training/run.h"
 
 namespace ddpm {
@@ -65,12 +67,18 @@ RunObserver observer_for(Bars& bars) {
     bars.step(step, steps, loss);
   };
   observer.previewing = [&bars](double images, int64_t of) { bars.previewing(images, of); };
-  observer.stop = [] { return stop_signal() != 0; };
+  observer.stop = stop_requested;
   return observer;
 }
 
 void print_end(RunEnd end, const TrainConfig& config, const fs::path& run,
                const std::string& program) {
+  if (end == RunEnd::kStopped && stop_signal() == 0) {
+    throw IoError(
+        concat("train: cannot write to standard output: ", std::strerror(standard_output_error()),
+               "; training was stopped with a complete checkpoint: ddpm train --resume ",
+               shell_word(run.string()), " goes on"));
+  }
   if (end == RunEnd::kStopped) {
     std::cout << "stopped by a signal; the checkpoint is complete\n";
   } else if (end == RunEnd::kTimeLimit) {
@@ -91,7 +99,6 @@ void print_end(RunEnd end, const TrainConfig& config, const fs::path& run,
 }  // namespace
 
 int train_with_torch(const TrainRequest& request) {
-  catch_stop_signals();
   RunRequest run;
   run.run = fs::absolute(request.run).lexically_normal();
   run.resume = request.resume;
@@ -117,6 +124,7 @@ int train_with_torch(const TrainRequest& request) {
   std::cout << summary_lines(run.config, unet, dataset, device, threads) << std::flush;
   if (!run.resume) std::cout << cost_lines(run.config, unet, dataset, device) << std::flush;
 
+  catch_stop_signals(SlowStop::kFinish);
   Bars bars;
   const RunEnd end = run_training(run, dataset, device, observer_for(bars));
   bars = {};

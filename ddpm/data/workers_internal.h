@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "ddpm/base/thread_signals.h"
+
 namespace ddpm {
 
 // Joins its threads when it goes; whoever uses it sees to it that they end.
@@ -20,6 +22,7 @@ class ThreadGroup {
 
   template <typename Body>
   void add(Body body) {
+    const BlockedSignals blocked;  // in the new thread
     threads_.emplace_back(std::move(body));
   }
   void join() {

@@ -5,6 +5,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/cores.h"
+#include "ddpm/base/thread_signals.h"
 
 namespace ddpm {
 
@@ -61,6 +62,7 @@ Workers::Workers(int64_t count) {
   DDPM_CHECK(count >= 0, "workers: wanted at least 0 threads, got ", count);
   const int64_t wanted = count > 0 ? count : usable_cores();
   shares_ = std::vector<Share>(static_cast<size_t>(wanted));
+  const BlockedSignals blocked;  // in the threads that are started here
   try {
     for (int64_t worker = 1; worker < wanted; ++worker) {
       threads_.emplace_back([this, worker] { serve(worker); });

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iostream>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
@@ -49,8 +50,8 @@ Progress::Progress(std::string label, std::string unit, int64_t total, int64_t s
       terminal_(::isatty(STDOUT_FILENO) == 1) {}
 
 Progress::~Progress() {
-  if (terminal_ && drawn_) std::fputs("\n", stdout);
-  std::fflush(stdout);
+  if (terminal_ && drawn_) std::cout << '\n';
+  std::cout.flush();
 }
 
 std::string Progress::text(const std::string& note) const {
@@ -70,7 +71,7 @@ std::string Progress::text(const std::string& note) const {
 }
 
 void Progress::clear() {
-  if (terminal_ && drawn_) std::fputs("\r\033[K", stdout);
+  if (terminal_ && drawn_) std::cout << "\r\033[K";
 }
 
 void Progress::update(double done, const std::string& note) {
@@ -81,27 +82,27 @@ void Progress::update(double done, const std::string& note) {
   if (terminal_) {
     if (drawn_ && !last && now - shown_ < kTerminalPause) return;
     clear();
-    std::fputs(cut_to_terminal(text(note)).c_str(), stdout);
+    std::cout << cut_to_terminal(text(note));
     drawn_ = true;
   } else {
     if (!last && now - shown_ < kPlainPause) return;
-    std::fputs((text(note) + "\n").c_str(), stdout);
+    std::cout << text(note) << '\n';
   }
-  std::fflush(stdout);
+  std::cout.flush();
   shown_ = now;
 }
 
 void Progress::erase() {
   clear();
   drawn_ = false;
-  std::fflush(stdout);
+  std::cout.flush();
 }
 
 void Progress::say(const std::string& line) {
   clear();
-  std::fputs((line + "\n").c_str(), stdout);
-  if (terminal_ && drawn_) std::fputs(cut_to_terminal(text(note_)).c_str(), stdout);
-  std::fflush(stdout);
+  std::cout << line << '\n';
+  if (terminal_ && drawn_) std::cout << cut_to_terminal(text(note_));
+  std::cout.flush();
 }
 
 }  // namespace ddpm

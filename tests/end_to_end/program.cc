@@ -23,13 +23,14 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int64_t kLargestOutput = 10'000'000;
+constexpr const char* kOut = ".stdout";
 constexpr auto kPatience = std::chrono::seconds(120);
 
 // A child process whose output goes into two files of `folder`.
 class Child {
  public:
   Child(const fs::path& folder, std::vector<std::string> words)
-      : out_(folder / ".stdout"), err_(folder / ".stderr") {
+      : out_(folder / kOut), err_(folder / ".stderr") {
     pid_ = ::fork();
     if (pid_ == 0) exec(folder, words);
   }
@@ -54,6 +55,8 @@ class Child {
     const int err = ::open(err_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
     ::dup2(out, STDOUT_FILENO);
     ::dup2(err, STDERR_FILENO);
+    // whatever the tests were started to ignore
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_DFL);
     if (::chdir(folder.c_str()) != 0) ::_exit(127);
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
@@ -69,13 +72,13 @@ class Child {
   bool ended_ = false;
 };
 
+}  // namespace
+
 std::vector<std::string> ddpm_with(const std::vector<std::string>& arguments) {
   std::vector<std::string> words = {std::string(DDPM_BUILD_DIR) + "/ddpm"};
   words.insert(words.end(), arguments.begin(), arguments.end());
   return words;
 }
-
-}  // namespace
 
 Outcome run_ddpm(const fs::path& folder, const std::vector<std::string>& arguments) {
   return Child(folder, ddpm_with(arguments)).wait();
@@ -85,20 +88,31 @@ Outcome run_shell(const fs::path& folder, const std::string& line) {
   return Child(folder, {"/bin/sh", "-c", line}).wait();
 }
 
-Outcome run_ddpm_until(const fs::path& folder, const std::vector<std::string>& arguments,
-                       const fs::path& file, int signal) {
-  Child child(folder, ddpm_with(arguments));
+Outcome run_until(const fs::path& folder, const std::vector<std::string>& words,
+                  const std::function<bool()>& moment, int signal) {
+  Child child(folder, words);
   const auto began = std::chrono::steady_clock::now();
-  while (!child.ended() && !fs::exists(file)) {
+  while (!child.ended() && !moment()) {
     if (std::chrono::steady_clock::now() - began > kPatience) {
       child.send(SIGKILL);
-      ADD_FAILURE() << file << " did not appear";
+      ADD_FAILURE() << "the moment for the signal did not come";
       return child.wait();
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   child.send(signal);
   return child.wait();
+}
+
+Outcome run_ddpm_until(const fs::path& folder, const std::vector<std::string>& arguments,
+                       const fs::path& file, int signal) {
+  return run_until(
+      folder, ddpm_with(arguments), [&] { return fs::exists(file); }, signal);
+}
+
+bool has_written(const fs::path& folder, const std::string& text) {
+  const fs::path out = folder / kOut;
+  return fs::exists(out) && read_file(out, kLargestOutput).find(text) != std::string::npos;
 }
 
 std::vector<std::string> lines_of(const std::string& text) {

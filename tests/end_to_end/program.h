@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -25,6 +26,16 @@ Outcome run_ddpm(const std::filesystem::path& folder, const std::vector<std::str
 
 // The same for a line of a shell.
 Outcome run_shell(const std::filesystem::path& folder, const std::string& line);
+
+// build/ddpm and these arguments.
+std::vector<std::string> ddpm_with(const std::vector<std::string>& arguments);
+
+// Starts the program words[0], sends `signal` as soon as `moment` is true, and waits for the end.
+Outcome run_until(const std::filesystem::path& folder, const std::vector<std::string>& words,
+                  const std::function<bool()>& moment, int signal);
+
+// Whether the program that runs in `folder` has written `text` to its standard output.
+bool has_written(const std::filesystem::path& folder, const std::string& text);
 
 // As run_ddpm, but sends `signal` as soon as `file` exists (and then waits for the end).
 Outcome run_ddpm_until(const std::filesystem::path& folder,
