@@ -11,6 +11,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/new_file.h"
+#include "ddpm/base/unfinished.h"
 
 namespace ddpm {
 
@@ -172,6 +173,7 @@ void write_folder_whole(const fs::path& path,
   DDPM_CHECK(!fs::exists(target) || is_empty_folder(target), "write_folder_whole: ", path.string(),
              " must not exist yet");
   const fs::path temporary = temporary_beside(target);
+  const Unfinished unfinished;
   try {
     files.make_folder(temporary);
     fill(temporary);

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/unfinished.h"
 
 namespace ddpm {
 
@@ -88,6 +89,7 @@ class RealNewFile : public NewFile {
   }
   void publish() override {
     if (name_.empty() && !link_to(target_)) {  // something is there: it is replaced
+      unfinished_.emplace();
       for (int i = 0; name_.empty(); ++i) {
         const fs::path name = target_.parent_path() / random_name();
         if (link_to(name)) name_ = name;
@@ -98,10 +100,12 @@ class RealNewFile : public NewFile {
       throw_io("write", target_, errno);
     }
     name_.clear();
+    unfinished_.reset();
   }
 
  private:
   void create_named() {
+    unfinished_.emplace();
     for (int i = 0; i < kTries; ++i) {
       const fs::path name = target_.parent_path() / random_name();
       file_ = Descriptor(::open(name.c_str(), kCreate, kNewFileMode));
@@ -127,7 +131,8 @@ class RealNewFile : public NewFile {
   }
 
   fs::path target_;
-  fs::path name_;  // the temporary one, if it has any
+  fs::path name_;                         // the temporary one, if it has any
+  std::optional<Unfinished> unfinished_;  // while it may have one
   Descriptor file_;
 };
 
