@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/complaint.h"
+#include "ddpm/base/format_version.h"
 #include "ddpm/base/json.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/manifest.h"
@@ -239,8 +240,11 @@ TEST(TrainingState, RefusesUnknownMissingAndWrongKeys) {
   json["step"] = -1;
   expect_contains(said(json), "state.json: step: wanted a whole number of at least 0, got -1");
   json = good;
+  json["version"] = 0;
+  expect_contains(said(json), "expected version 1, got 0");
   json["version"] = 2;
-  expect_contains(said(json), "wanted version 1, got 2");
+  json["a key of that version"] = 1;
+  EXPECT_THROW(state_from_json(json, toy.state.unet, "state.json"), NewerVersion);
   json = good;
   json["config"]["steps"] = 0;
   expect_contains(said(json), "steps must be");
@@ -266,7 +270,8 @@ TEST(Manifest, RefusesWhatIsNoManifest) {
       "",
       "[]",
       "{}",
-      R"({"format": "ddpm checkpoint", "version": 2, "files": {}})",
+      R"({"format": "ddpm checkpoint", "version": 0, "files": {}})",
+      R"({"format": "ddpm checkpoint", "version": "2", "files": {}})",
       R"({"format": "other", "version": 1, "files": {}})",
       R"({"format": "ddpm checkpoint", "version": 1, "files": []})",
       R"({"format": "ddpm checkpoint", "version": 1, "files": {}, "more": 1})",
@@ -278,6 +283,8 @@ TEST(Manifest, RefusesWhatIsNoManifest) {
   for (const std::string& text : wrong) {
     EXPECT_THROW(parse_manifest(text, "m"), FormatError) << text;
   }
+  const std::string newer = R"({"format": "ddpm checkpoint", "version": 2, "shards": []})";
+  EXPECT_THROW(parse_manifest(newer, "m"), NewerVersion);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/format_version.h"
 #include "ddpm/base/json.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/manifest.h"
@@ -55,6 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     kReaders[data[0] % std::size(kReaders)](text);
   } catch (const ddpm::FormatError&) {
+  } catch (const ddpm::NewerVersion&) {
   } catch (const ddpm::InvalidArgument&) {
   }
   return 0;

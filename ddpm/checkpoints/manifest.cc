@@ -5,6 +5,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
+#include "ddpm/base/format_version.h"
 #include "ddpm/base/json.h"
 #include "ddpm/base/sha256.h"
 
@@ -45,9 +46,17 @@ ManifestEntry parse_entry(const std::string& name, const Json& json, const std::
   return entry;
 }
 
+// What is missing is damage; what is there and refuses to be read is not.
+void check_not_missing(const fs::path& path) {
+  std::error_code error;
+  if (fs::status(path, error).type() == fs::file_type::not_found) {
+    throw FormatError(concat(path.string(), ": missing"));
+  }
+}
+
 void verify_file(const fs::path& folder, const std::string& name, const ManifestEntry& wanted) {
   const fs::path path = folder / name;
-  if (!fs::exists(path)) throw FormatError(concat(path.string(), ": missing"));
+  check_not_missing(path);
   const InputFile file(path);
   if (file.size() != wanted.bytes) {
     throw FormatError(
@@ -71,13 +80,12 @@ std::string manifest_text(const Manifest& manifest) {
 
 Manifest parse_manifest(std::string_view text, const std::string& who) {
   const Json json = parse_json(text, who);
-  const bool known = json.is_object() && json.size() == 3 && json.contains("format") &&
-                     json.contains("version") && json.contains("files") &&
-                     json["files"].is_object() && json["format"] == kFormat;
+  const bool known = json.is_object() && json.contains("format") && json.contains("version") &&
+                     json["format"] == kFormat;
   if (!known) throw FormatError(concat(who, ": not a manifest of format '", kFormat, "'"));
-  if (json["version"] != kVersion) {
-    throw FormatError(
-        concat(who, ": wanted version ", kVersion, ", got ", json_shown(json["version"])));
+  check_format_version(json["version"], kVersion, who);  // before keys that only a newer one knows
+  if (json.size() != 3 || !json.contains("files") || !json["files"].is_object()) {
+    throw FormatError(concat(who, ": expected the keys format, version and files"));
   }
   Manifest manifest;
   for (const auto& [name, entry] : json["files"].items()) {
@@ -86,9 +94,14 @@ Manifest parse_manifest(std::string_view text, const std::string& who) {
   return manifest;
 }
 
-Manifest verify_folder(const fs::path& folder) {
+Manifest read_manifest(const fs::path& folder) {
   const fs::path path = folder / kManifestName;
-  Manifest manifest = parse_manifest(read_file(path, kMaxBytes), path.string());
+  check_not_missing(path);
+  return parse_manifest(read_file(path, kMaxBytes), path.string());
+}
+
+Manifest verify_folder(const fs::path& folder) {
+  Manifest manifest = read_manifest(folder);
   for (const auto& [name, entry] : manifest) verify_file(folder, name, entry);
   return manifest;
 }

@@ -26,13 +26,17 @@ using Manifest = std::map<std::string, ManifestEntry>;
 
 std::string manifest_text(const Manifest& manifest);
 
-// Throws FormatError that starts with `who` for anything else than a manifest of this version, also
-// for a path that leaves the folder.
+// Throws NewerVersion for a manifest of a newer version; FormatError that starts with `who` for
+// anything else than a manifest of this one, also for a path that leaves the folder.
 Manifest parse_manifest(std::string_view text, const std::string& who);
 
+// That of a folder, by itself. Throws what parse_manifest throws, FormatError if it is missing,
+// IoError.
+Manifest read_manifest(const std::filesystem::path& folder);
+
 // Reads every file of the folder's manifest. Throws FormatError that names the first file that is
-// missing or is of another size or sum; IoError if one cannot be read. Files that the manifest does
-// not name are left alone.
+// missing or is of another size or sum; NewerVersion; IoError if one cannot be read. Files that the
+// manifest does not name are left alone.
 Manifest verify_folder(const std::filesystem::path& folder);
 
 }  // namespace ddpm

@@ -58,7 +58,7 @@ TEST(ModelFolder, EveryLayoutIsFound) {
     EXPECT_FALSE(is_model_folder(root));
     write_toy(root, layout.index, layout.network, layout.scheduler);
     EXPECT_TRUE(is_model_folder(root));
-    EXPECT_EQ(resolve_checkpoint(root), root);
+    EXPECT_EQ(resolve_checkpoint(root).path, root);
     const ModelFolder found = find_model_folder(root);
     EXPECT_EQ(found.kind, layout.kind);
     EXPECT_EQ(found.network, (root / layout.network).parent_path());

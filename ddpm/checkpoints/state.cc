@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/format_version.h"
 #include "ddpm/base/text.h"
 
 namespace ddpm {
@@ -97,10 +98,7 @@ TrainingState state_from_json(const Json& json, const UNetConfig& unet, const st
     throw FormatError(
         concat(who, ": wanted the format '", kFormat, "', got ", json_shown(Json(format))));
   }
-  const int64_t version = reader.counter("version");
-  if (version != kVersion) {
-    throw FormatError(concat(who, ": wanted version ", kVersion, ", got ", version));
-  }
+  check_format_version(reader.take("version"), kVersion, who);
   TrainingState state;
   state.unet = unet;
   for (const auto& [key, member] : kCounters) state.*member = reader.counter(key);

@@ -44,7 +44,7 @@ struct TrainingArrays {
 Json state_to_json(const TrainingState& state);
 
 // Throws FormatError that starts with `who` for a key that is unknown, missing or of another kind,
-// and for another version. The network is left as `unet` says.
+// and NewerVersion for a file of a newer version. The network is left as `unet` says.
 TrainingState state_from_json(const Json& json, const UNetConfig& unet, const std::string& who);
 
 }  // namespace ddpm

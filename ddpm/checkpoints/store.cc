@@ -1,10 +1,13 @@
 #include "ddpm/checkpoints/store.h"
 
 #include <algorithm>
+#include <exception>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/format_version.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/manifest.h"
 #include "ddpm/checkpoints/model_folder.h"
@@ -23,17 +26,83 @@ std::optional<int64_t> step_of(const std::string& name) {
   return parse_int(name);
 }
 
-bool verifies(const fs::path& checkpoint, std::string* why) {
+// Nothing if the checkpoint verifies.
+std::optional<UnusableCheckpoint> fault_of(const fs::path& checkpoint) {
+  const auto fault = [&checkpoint](CheckpointFault kind, const std::string& reason) {
+    return UnusableCheckpoint{checkpoint, kind, reason};
+  };
   try {
     verify_checkpoint(checkpoint);
-    return true;
+    return std::nullopt;
+  } catch (const NewerVersion& error) {
+    return fault(CheckpointFault::kNewerVersion, error.what());
+  } catch (const FormatError& error) {
+    return fault(CheckpointFault::kDamaged, error.what());
   } catch (const Error& error) {
-    if (why != nullptr) *why = error.what();
+    return fault(CheckpointFault::kUnreadable, error.what());
+  } catch (const fs::filesystem_error& error) {
+    return fault(CheckpointFault::kUnreadable,
+                 concat("cannot read ", error.path1().string(), ": ", error.code().message()));
+  }
+}
+
+// Its manifest alone is read.
+bool is_of_newer_version(const fs::path& checkpoint) {
+  try {
+    read_manifest(checkpoint);
+    return false;
+  } catch (const NewerVersion&) {
+    return true;
+  } catch (const std::exception&) {
     return false;
   }
 }
 
+// A folder, or what would be one if the system could open it: a link that leads nowhere is a
+// checkpoint that cannot be read.
+bool may_be_checkpoint(const fs::directory_entry& entry) {
+  std::error_code error;
+  const fs::file_status status = entry.status(error);
+  return fs::is_directory(status) || status.type() == fs::file_type::none ||
+         status.type() == fs::file_type::not_found;
+}
+
+const char* word_of(CheckpointFault fault) {
+  switch (fault) {
+    case CheckpointFault::kDamaged:
+      return "damaged";
+    case CheckpointFault::kUnreadable:
+      return "unreadable";
+    case CheckpointFault::kNewerVersion:
+      return "of a newer version";
+  }
+  throw std::logic_error("store: an unknown fault");
+}
+
+// None of a run's checkpoints can be used.
+[[noreturn]] void throw_all_unusable(const fs::path& run,
+                                     const std::vector<UnusableCheckpoint>& all) {
+  const std::string others = all.size() == 1
+                                 ? ""
+                                 : concat("; ", counted(std::ssize(all) - 1, "older checkpoint"),
+                                          " of this run cannot be used either");
+  throw_fault(concat(run.string(), ": no checkpoint can be used"), all.front(), others);
+}
+
 }  // namespace
+
+std::string fault_text(const UnusableCheckpoint& checkpoint) {
+  return concat(checkpoint.path.string(), " is ", word_of(checkpoint.fault), ": ",
+                checkpoint.reason);
+}
+
+void throw_fault(const std::string& who, const UnusableCheckpoint& checkpoint,
+                 const std::string& way_out) {
+  const std::string text = concat(who, ": ", fault_text(checkpoint), way_out);
+  if (checkpoint.fault == CheckpointFault::kUnreadable) throw IoError(text);
+  if (checkpoint.fault == CheckpointFault::kNewerVersion) throw NewerVersion(text);
+  throw FormatError(text);
+}
 
 int64_t free_disk_bytes(const fs::path& folder) {
   std::error_code error;
@@ -58,39 +127,53 @@ std::vector<StoredCheckpoint> CheckpointStore::list() const {
   if (!fs::is_directory(folder_)) return found;
   for (const auto& entry : fs::directory_iterator(folder_)) {
     const std::optional<int64_t> step = step_of(entry.path().filename().string());
-    if (step && entry.is_directory()) found.push_back({*step, entry.path()});
+    if (step && may_be_checkpoint(entry)) found.push_back({*step, entry.path()});
   }
   std::sort(found.begin(), found.end(),
             [](const auto& a, const auto& b) { return a.step < b.step; });
   return found;
 }
 
-std::optional<fs::path> CheckpointStore::newest_valid(std::vector<std::string>* passed_over) const {
+NewestCheckpoint CheckpointStore::newest_valid() const {
+  NewestCheckpoint newest;
   std::vector<StoredCheckpoint> all = list();
   std::reverse(all.begin(), all.end());
   for (const StoredCheckpoint& one : all) {
-    std::string why;
-    if (verifies(one.path, &why)) return one.path;
-    if (passed_over != nullptr) passed_over->push_back(why);
+    const std::optional<UnusableCheckpoint> fault = fault_of(one.path);
+    if (!fault) {
+      newest.path = one.path;
+      break;
+    }
+    newest.passed_over.push_back(*fault);
   }
-  return std::nullopt;
+  return newest;
 }
 
 fs::path CheckpointStore::save(const TrainingState& state, const TrainingArrays& arrays,
                                const KeepPolicy& keep) {
   fs::path path = path_of(state.step);
-  const bool there = fs::exists(path);
-  if (there && verifies(path, nullptr)) return path;
-  const int64_t needed = checkpoint_bytes(state.unet);
+  std::error_code error;
+  const bool there = fs::symlink_status(path, error).type() != fs::file_type::not_found;
+  const auto fault = there ? fault_of(path) : std::nullopt;
+  if (there && !fault) return path;
+  // what is not damaged may be read by somebody, some day
+  if (fault && fault->fault != CheckpointFault::kDamaged) {
+    throw_fault("cannot save", *fault, "; move it away");
+  }
+  check_free_bytes(path, state.unet);
+  if (there) remove(path);
+  write_checkpoint(path, state, arrays, files_);
+  prune(state.step, keep);
+  return path;
+}
+
+void CheckpointStore::check_free_bytes(const fs::path& path, const UNetConfig& unet) const {
+  const int64_t needed = checkpoint_bytes(unet);
   const int64_t free = free_bytes_(folder_);
   if (free < needed) {
     throw IoError(concat("cannot write ", path.string(), ": a checkpoint needs ",
                          readable_bytes(needed), ", the disk has ", readable_bytes(free)));
   }
-  if (there) remove(path);
-  write_checkpoint(path, state, arrays, files_);
-  prune(state.step, keep);
-  return path;
 }
 
 // The name goes first, in one step, so that no crash leaves half a checkpoint under it.
@@ -110,34 +193,41 @@ void CheckpointStore::prune(int64_t newest, const KeepPolicy& keep) {
   for (int64_t i = 0; i < old; ++i) {
     const int64_t step = all[static_cast<size_t>(i)].step;
     const bool kept = step == newest || (keep.every > 0 && step % keep.every == 0);
-    if (!kept) doomed.push_back(all[static_cast<size_t>(i)].path);
+    const fs::path& path = all[static_cast<size_t>(i)].path;
+    if (!kept && !is_of_newer_version(path)) doomed.push_back(path);
   }
   if (doomed.empty()) return;
   verify_checkpoint(path_of(newest));
   for (const fs::path& path : doomed) remove(path);
 }
 
-fs::path resolve_checkpoint(const fs::path& path, std::vector<std::string>* passed_over) {
+ResolvedCheckpoint resolve_checkpoint(const fs::path& path) {
   if (fs::is_regular_file(path)) refuse_pickle(path);
   DDPM_CHECK(fs::is_directory(path), path.string(), ": wanted a run or a checkpoint, got ",
              fs::exists(path) ? "a file" : "no such folder");
   if (fs::exists(path / kManifestName)) {
     verify_checkpoint(path);
-    return path;
+    return {path, {}};
   }
   const bool is_run = fs::is_directory(path / "checkpoints");  // which has a config.json, too
-  if (fs::exists(path / "model_index.json") || (!is_run && is_model_folder(path))) return path;
+  if (fs::exists(path / "model_index.json") || (!is_run && is_model_folder(path))) {
+    return {path, {}};
+  }
   DDPM_CHECK(is_run, path.string(),
              ": wanted a run or a checkpoint, got a folder with neither checkpoints/ nor "
              "model_index.json, nor a network's config.json");
-  std::vector<std::string> damaged;
-  const std::optional<fs::path> newest = CheckpointStore(path).newest_valid(&damaged);
-  if (passed_over != nullptr) {
-    passed_over->insert(passed_over->end(), damaged.begin(), damaged.end());
-  }
-  if (newest) return *newest;
-  DDPM_CHECK(!damaged.empty(), path.string(), ": this run has no checkpoint yet");
-  throw FormatError(concat(path.string(), ": every checkpoint is damaged: ", join(damaged, "; ")));
+  NewestCheckpoint newest = CheckpointStore(path).newest_valid();
+  if (newest.path) return {*newest.path, std::move(newest.passed_over)};
+  DDPM_CHECK(!newest.passed_over.empty(), path.string(), ": this run has no checkpoint yet");
+  throw_all_unusable(path, newest.passed_over);
+}
+
+fs::path require_checkpoint(const std::string& command, const std::string& flag,
+                            const fs::path& path) {
+  const ResolvedCheckpoint resolved = resolve_checkpoint(path);
+  if (resolved.passed_over.empty()) return resolved.path;
+  throw_fault(concat(command, ": ", flag), resolved.passed_over.front(),
+              concat("; ", flag, " ", resolved.path.string(), " takes the newest that is valid"));
 }
 
 }  // namespace ddpm

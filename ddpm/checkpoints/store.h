@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,33 @@ struct StoredCheckpoint {
   std::filesystem::path path;
 };
 
+// Why a checkpoint cannot be used.
+enum class CheckpointFault {
+  kDamaged,       // a file is missing or not what the manifest describes
+  kUnreadable,    // the system refuses: no permission, an error of the disk
+  kNewerVersion,  // whole, but written by a newer version of this program
+};
+
+struct UnusableCheckpoint {
+  std::filesystem::path path;
+  CheckpointFault fault;
+  std::string reason;  // one line that names the file
+};
+
+// "runs/a/checkpoints/00000030 is damaged: REASON".
+std::string fault_text(const UnusableCheckpoint& checkpoint);
+
+// Throws the error of the fault that starts with `who`: FormatError, IoError or NewerVersion.
+[[noreturn]] void throw_fault(const std::string& who, const UnusableCheckpoint& checkpoint,
+                              const std::string& way_out);
+
+// The newest checkpoint of a run that verifies, if there is one, and those that are newer and do
+// not, the newest first.
+struct NewestCheckpoint {
+  std::optional<std::filesystem::path> path;
+  std::vector<UnusableCheckpoint> passed_over;
+};
+
 int64_t free_disk_bytes(const std::filesystem::path& folder);
 
 // The folder <run>/checkpoints. Reading needs nothing but the folder; a writer has called
@@ -43,19 +71,20 @@ class CheckpointStore {
   // In the order of their steps, damaged ones too; none if the folder is missing.
   std::vector<StoredCheckpoint> list() const;
 
-  // The checkpoint with the largest step that verifies. Those passed over for it are appended to
-  // `passed_over` (may be null), each a line that says why.
-  std::optional<std::filesystem::path> newest_valid(std::vector<std::string>* passed_over) const;
+  // Reads every file of the newest checkpoint, and of older ones until one verifies.
+  [[nodiscard]] NewestCheckpoint newest_valid() const;
 
   // Writes the checkpoint of state.step whole or not at all, then removes what `keep` does not
-  // keep: never before the new one is complete and has verified. One of the same step that verifies
-  // is left as it is, a damaged one is replaced. Before anything is written it throws NotFinite for
-  // a number that is not finite and IoError if the disk has not the bytes; both leave all that
-  // verifies unchanged.
+  // keep: never before the new one is complete and has verified, and none of a newer version. One
+  // of the same step that verifies is left as it is, a damaged one is replaced. Before anything is
+  // written it throws NotFinite for a number that is not finite, and IoError if the disk has not
+  // the bytes; IoError or NewerVersion if there is one of this step that is unreadable or of a
+  // newer version. All that verifies is then unchanged.
   std::filesystem::path save(const TrainingState& state, const TrainingArrays& arrays,
                              const KeepPolicy& keep);
 
  private:
+  void check_free_bytes(const std::filesystem::path& checkpoint, const UNetConfig& unet) const;
   void remove(const std::filesystem::path& checkpoint);
   void prune(int64_t newest, const KeepPolicy& keep);
 
@@ -64,11 +93,22 @@ class CheckpointStore {
   FreeBytes free_bytes_;
 };
 
+struct ResolvedCheckpoint {
+  std::filesystem::path path;
+  std::vector<UnusableCheckpoint> passed_over;  // as in NewestCheckpoint
+};
+
 // What a person means by `path`: of a run its newest valid checkpoint, and a checkpoint's folder,
 // or another of model_folder.h, itself, verified if it has a manifest. Throws InvalidArgument if it
-// is neither or the run has no checkpoint yet; FormatError if the checkpoint, or every one of the
-// run, is damaged, and for a file of PyTorch's, saying how to convert it.
-std::filesystem::path resolve_checkpoint(const std::filesystem::path& path,
-                                         std::vector<std::string>* passed_over = nullptr);
+// is neither or the run has no checkpoint yet; if the checkpoint, or every one of the run, cannot
+// be used, the error of the fault: see throw_fault; FormatError for a file of PyTorch's, with the
+// command that converts it.
+[[nodiscard]] ResolvedCheckpoint resolve_checkpoint(const std::filesystem::path& path);
+
+// The same for a command that takes the newest checkpoint or none: one that would be passed over is
+// an error "command: flag: .." that names it, the reason, and the path to give for the older one.
+[[nodiscard]] std::filesystem::path require_checkpoint(const std::string& command,
+                                                       const std::string& flag,
+                                                       const std::filesystem::path& path);
 
 }  // namespace ddpm

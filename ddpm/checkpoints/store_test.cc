@@ -56,7 +56,7 @@ TEST(CheckpointStore, ListsByStepAndIgnoresOtherNames) {
   const ToyRun run("list");
   CheckpointStore store(run.path, hasty_files());
   EXPECT_TRUE(store.list().empty());
-  EXPECT_EQ(store.newest_valid(nullptr), std::nullopt);
+  EXPECT_EQ(store.newest_valid().path, std::nullopt);
   save(store, 100);
   save(store, 20);
   EXPECT_EQ(store.path_of(20).filename(), "00000020");
@@ -66,7 +66,7 @@ TEST(CheckpointStore, ListsByStepAndIgnoresOtherNames) {
   }
   std::ofstream(run.path / "checkpoints" / "00000070") << "a file";
   EXPECT_EQ(steps_of(store), (std::vector<int64_t>{20, 100}));
-  EXPECT_EQ(store.newest_valid(nullptr), store.path_of(100));
+  EXPECT_EQ(store.newest_valid().path, store.path_of(100));
 }
 
 TEST(CheckpointStore, DamagedOnesAreNamedAndPassedOver) {
@@ -75,11 +75,13 @@ TEST(CheckpointStore, DamagedOnesAreNamedAndPassedOver) {
   for (const int64_t step : {10, 20, 30}) save(store, step);
   damage(store.path_of(30));
   fs::remove(store.path_of(20) / "manifest.json");
-  std::vector<std::string> passed_over;
-  EXPECT_EQ(store.newest_valid(&passed_over), store.path_of(10));
+  const auto [path, passed_over] = store.newest_valid();
+  EXPECT_EQ(path, store.path_of(10));
   ASSERT_EQ(passed_over.size(), 2u);
-  expect_contains(passed_over[0], "00000030/training/raw.safetensors: expected ");
-  expect_contains(passed_over[1], "00000020/manifest.json");
+  expect_contains(passed_over[0].reason, "00000030/training/raw.safetensors: expected ");
+  EXPECT_EQ(passed_over[1].path, store.path_of(20));
+  EXPECT_EQ(passed_over[1].fault, CheckpointFault::kDamaged);
+  expect_contains(passed_over[1].reason, "00000020/manifest.json: missing");
 }
 
 TEST(CheckpointStore, KeepsTheNewestAndTheMilestones) {
@@ -104,7 +106,7 @@ TEST(CheckpointStore, NeverRemovesTheOneJustWritten) {
   for (const int64_t step : {20, 30, 40}) save(store, step);
   for (const int64_t step : {20, 30, 40}) damage(store.path_of(step));
   save(store, 10, {.last = 1});  // went on from before the damaged ones
-  EXPECT_EQ(store.newest_valid(nullptr), store.path_of(10));
+  EXPECT_EQ(store.newest_valid().path, store.path_of(10));
 }
 
 TEST(CheckpointStore, OneThatIsThereAlreadyIsLeftIfItVerifies) {
@@ -166,10 +168,9 @@ int64_t save_with_a_cut(const fs::path& scratch, const fs::path& with_step_10, i
   EXPECT_EQ(leftovers_in(run), 0);
   const CheckpointStore store(run);
   for (const StoredCheckpoint& one : store.list()) EXPECT_NO_THROW(verify_checkpoint(one.path));
-  std::vector<std::string> passed_over;
-  const auto newest = store.newest_valid(&passed_over);
+  const auto [newest, passed_over] = store.newest_valid();
   EXPECT_TRUE(newest) << "no checkpoint is left";
-  EXPECT_TRUE(passed_over.empty()) << passed_over[0];
+  EXPECT_TRUE(passed_over.empty()) << passed_over[0].reason;
   if (newest) {
     const TrainingState state = read_training_state(*newest);
     const ToyCheckpoint wanted(state.step);
@@ -204,7 +205,7 @@ TEST(CheckpointStore, WhatWasSavedSurvivesACrashRightAfter) {
   CheckpointStore store(run.path, files);
   save(store, 10);
   files.lose(Loss::kNames);
-  EXPECT_EQ(store.newest_valid(nullptr), store.path_of(10));
+  EXPECT_EQ(store.newest_valid().path, store.path_of(10));
 }
 
 // Spoils the weights on their way to the disk, as failing memory or a lying disk does.
@@ -225,7 +226,7 @@ TEST(CheckpointStore, AnOldOneStaysIfTheNewOneDoesNotVerify) {
   CheckpointStore spoiling(run.path, files);
   expect_contains(complaint<FormatError>([&] { save(spoiling, 20, {.last = 1}); }),
                   "raw.safetensors: wanted SHA-256");
-  EXPECT_EQ(store.newest_valid(nullptr), store.path_of(10));
+  EXPECT_EQ(store.newest_valid().path, store.path_of(10));
 }
 
 // The tests above are worth as much as the disk that they run on.
@@ -262,36 +263,6 @@ TEST(FaultyFiles, ForgetsWhatWasNotSynced) {
     EXPECT_EQ(read("d/torn"), "1234");
     EXPECT_THROW(files.remove_all(scratch.path() / "d"), FaultyFiles::Cut);
   }
-}
-
-TEST(ResolveCheckpoint, TakesARunOrACheckpoint) {
-  const ToyRun run("resolve");
-  CheckpointStore store(run.path, hasty_files());
-  const auto said = [](const fs::path& path) {
-    return complaint<InvalidArgument>([&] { resolve_checkpoint(path); });
-  };
-  expect_contains(said(run.path), "run: this run has no checkpoint yet");
-  expect_contains(said(run.path / "nowhere"), "got no such folder");
-  expect_contains(said(run.path / "samples"), "neither checkpoints/ nor model_index.json");
-  std::ofstream(run.path / "file") << "x";
-  expect_contains(said(run.path / "file"), "got a file");
-
-  save(store, 10);
-  save(store, 20);
-  EXPECT_EQ(resolve_checkpoint(run.path), store.path_of(20));
-  EXPECT_EQ(resolve_checkpoint(store.path_of(10)), store.path_of(10));
-  damage(store.path_of(20));
-  std::vector<std::string> passed_over;
-  EXPECT_EQ(resolve_checkpoint(run.path, &passed_over), store.path_of(10));
-  EXPECT_EQ(passed_over.size(), 1u);
-  expect_contains(complaint<FormatError>([&] { resolve_checkpoint(store.path_of(20)); }),
-                  "raw.safetensors: expected ");
-  damage(store.path_of(10));
-  expect_contains(complaint<FormatError>([&] { resolve_checkpoint(run.path); }),
-                  "every checkpoint is damaged: ");
-  // diffusers' part alone is a checkpoint too
-  fs::remove(store.path_of(10) / "manifest.json");
-  EXPECT_EQ(resolve_checkpoint(store.path_of(10)), store.path_of(10));
 }
 
 TEST(RunFolder, ItsConfigurationComesBack) {

@@ -81,7 +81,7 @@ int export_as_diffusers(const ExportFlags& flags, const std::string& program) {
   DDPM_CHECK(fs::exists(flags.checkpoint), "export: --checkpoint: ", flags.checkpoint,
              " does not exist");
   const fs::path out = check_output_folder("export", "--out", flags.out);
-  const fs::path checkpoint = resolve_checkpoint(flags.checkpoint);
+  const fs::path checkpoint = require_checkpoint("export", "--checkpoint", flags.checkpoint);
   std::cout << out.string() << std::endl;
   print_exported(export_to_diffusers(checkpoint, out, request), flags, checkpoint);
   NextCommand next(program, "sample");

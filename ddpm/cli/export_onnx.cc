@@ -42,7 +42,7 @@ int export_as_onnx(const ExportFlags& flags, const std::string& program) {
   check_output_file("export", "--out", flags.out);
   DDPM_CHECK(fs::exists(flags.checkpoint), "export: --checkpoint: ", flags.checkpoint,
              " does not exist");
-  const fs::path checkpoint = resolve_checkpoint(flags.checkpoint);
+  const fs::path checkpoint = require_checkpoint("export", "--checkpoint", flags.checkpoint);
   const WeightsChoice choice{.ema = flags.weights == "ema", .variant = flags.variant};
   const ModelFolder folder = find_model_folder(checkpoint, choice.ema);
   const ModelConfig model = read_model_config(folder);

@@ -160,15 +160,15 @@ int run_info(const InfoFlags& flags, const std::string& program) {
   }
   require_given("info", "PATH", path, "a run or a checkpoint folder");
   DDPM_CHECK(fs::exists(path), "info: ", path, " does not exist");
-  std::vector<std::string> passed_over;
-  const fs::path checkpoint = resolve_checkpoint(path, &passed_over);
+  const ResolvedCheckpoint resolved = resolve_checkpoint(path);
+  const fs::path& checkpoint = resolved.path;
   const WeightsChoice choice{.ema = true, .variant = flags.variant};
   const ModelFolder folder = find_model_folder(checkpoint);
   const ModelConfig model = read_model_config(folder);
   const WeightsFiles files = find_weights(folder, choice);
   const std::string hash = checkpoint_hash(checkpoint, choice);
   line("checkpoint", absolute_text(checkpoint));
-  for (const std::string& reason : passed_over) line("passed over", reason);
+  for (const UnusableCheckpoint& one : resolved.passed_over) line("passed over", fault_text(one));
   print_folder(folder, files, model.unet);
   print_network(model.unet);
   print_process(model);

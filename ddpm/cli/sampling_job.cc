@@ -84,7 +84,7 @@ ExecutorOptions executor_options(const ModelFlags& flags) {
 Model open_model(const std::string& command, const ModelFlags& flags, const Backend& backend) {
   DDPM_CHECK(std::filesystem::exists(flags.checkpoint), command,
              ": --checkpoint: ", flags.checkpoint, " does not exist");
-  const auto checkpoint = resolve_checkpoint(flags.checkpoint);
+  const auto checkpoint = require_checkpoint(command, "--checkpoint", flags.checkpoint);
   const ExecutorOptions options = executor_options(flags);
   const ModelFolder folder = find_model_folder(checkpoint, options.weights.ema);
   const WeightsFiles weights = find_weights(folder, options.weights);

@@ -85,7 +85,7 @@ std::vector<NamedSchedule> schedules_of(const ScheduleCommandFlags& flags) {
     all.push_back({name, make_schedule(schedule_config("schedule", name, flags.process))});
   }
   if (!flags.checkpoint.empty()) {
-    const auto folder = resolve_checkpoint(flags.checkpoint);
+    const auto folder = require_checkpoint("schedule", "--checkpoint", flags.checkpoint);
     const ModelConfig model = read_model_config(folder);
     all.push_back({folder.filename().string(), make_schedule(model.schedule)});
   }

@@ -145,7 +145,8 @@ TrainConfig begun_from_checkpoint(const TrainFlags& flags, TrainConfig config,
              " does not exist");
   for (const auto& given : flags.given) named.push_back(given.first);
   config.init_from = fs::absolute(config.init_from).lexically_normal().string();
-  return config_begun_from(config, read_model_config(resolve_checkpoint(config.init_from)), named);
+  const auto checkpoint = require_checkpoint(flags.command, "--init-from", config.init_from);
+  return config_begun_from(config, read_model_config(checkpoint), named);
 }
 
 TrainRequest request_of(const TrainFlags& flags) {

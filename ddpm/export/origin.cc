@@ -5,6 +5,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
+#include "ddpm/base/format_version.h"
 
 namespace ddpm {
 
@@ -21,13 +22,13 @@ class OriginReader {
 
   ExportOrigin read() const {
     if (!json_.is_object()) fail("wanted a JSON object, got ", json_shown(json_));
+    if (at("format") != kFormat) {
+      fail("expected format '", kFormat, "', got ", json_shown(at("format")));
+    }
+    check_format_version(at("version"), kVersion, who_);
     const Json known = origin_json({});
     for (const auto& [key, value] : json_.items()) {
       if (!known.contains(key)) fail("unknown key ", json_shown(Json(key)));
-    }
-    if (at("format") != kFormat || at("version") != kVersion) {
-      fail("wanted format '", kFormat, "' and version ", kVersion, ", got ",
-           json_shown(at("format")), " and ", json_shown(at("version")));
     }
     ExportOrigin origin;
     if (!at("weights").is_null()) origin.weights = one_of("weights", {"ema", "raw"});

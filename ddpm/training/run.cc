@@ -104,12 +104,16 @@ class Run {
   }
 
   void resume() {
-    std::vector<std::string> passed_over;
-    const auto newest = store_.newest_valid(&passed_over);
-    for (const std::string& reason : passed_over) say("passed over: " + reason);
-    DDPM_CHECK(newest, "resume: ", request_.run.string(),
+    const NewestCheckpoint newest = store_.newest_valid();
+    Json passed_over = Json::array();
+    for (const UnusableCheckpoint& one : newest.passed_over) {
+      if (one.fault == CheckpointFault::kNewerVersion) throw_fault("resume", one, "");
+      say("passed over: " + fault_text(one));
+      passed_over.push_back(fault_text(one));
+    }
+    DDPM_CHECK(newest.path, "resume: ", request_.run.string(),
                " has no checkpoint that is whole; nothing to go on from");
-    const TrainingState state = restore_snapshot(*newest, trainer_);
+    const TrainingState state = restore_snapshot(*newest.path, trainer_);
     DDPM_CHECK(request_.allow_other_data || state.data_fingerprint == dataset_.fingerprint(),
                "resume: ", config_.data, " is not the data that the run began with (fingerprint ",
                dataset_.fingerprint().substr(0, 12), ", wanted ",
@@ -117,7 +121,9 @@ class Run {
     interval_.restore(state.carried);
     saved_step_ = state.step;
     first_step_ = state.step;
-    log_.append({{"kind", "resume"}, {"step", state.step}, {"steps", config_.steps}});
+    Json line = {{"kind", "resume"}, {"step", state.step}, {"steps", config_.steps}};
+    if (!passed_over.empty()) line["passed_over"] = passed_over;
+    log_.append(line);
     previewed_step_ = last_previewed_step();
     say(concat("resumed at step ", state.step, " of ", config_.steps, ": ", state.ema_updates,
                " EMA updates, learning rate ",

@@ -88,7 +88,7 @@ class RunTraining : public testing::Test {
 // Resumes until it is done, or begins again if nothing was kept: what a person would do.
 void finish(const fs::path& run, const Dataset& dataset, const TrainConfig& config) {
   const bool has_config = fs::exists(run / "config.json");
-  const bool has_checkpoint = has_config && CheckpointStore(run).newest_valid(nullptr).has_value();
+  const bool has_checkpoint = has_config && CheckpointStore(run).newest_valid().path.has_value();
   if (!has_checkpoint) fs::remove_all(run);
   run_training({run, config, has_checkpoint, false}, dataset, at::kCPU, {});
 }
@@ -136,7 +136,7 @@ TEST_F(RunTraining, ANetworkThatIsNotFiniteEndsTheRunAndLeavesTheLastGoodCheckpo
   config.max_bad_steps = 3;
   EXPECT_THROW(run("poisoned", config, false, poison_after(25)), NotFinite);
   const CheckpointStore store(folder_ / "poisoned");
-  const auto newest = store.newest_valid(nullptr);
+  const auto newest = store.newest_valid().path;
   ASSERT_TRUE(newest);
   EXPECT_EQ(read_training_state(*newest).step, 20);
 
@@ -177,7 +177,7 @@ TEST_F(RunTraining, OneBadUpdateIsSkippedAndTheRunGoesOn) {
   };
   config.save_every = 0;
   EXPECT_EQ(run("bumpy", config, false, observer), RunEnd::kDone);
-  const auto newest = CheckpointStore(folder_ / "bumpy").newest_valid(nullptr);
+  const auto newest = CheckpointStore(folder_ / "bumpy").newest_valid().path;
   ASSERT_TRUE(newest);
   const TrainingState state = read_training_state(*newest);
   EXPECT_EQ(state.step, 8);
@@ -247,7 +247,7 @@ TEST_F(RunTraining, AStopIsHeardBetweenTwoSteps) {
   observer.progress = [&steps](int64_t step, int64_t, double) { steps = step; };
   observer.stop = [&steps] { return steps == 3; };
   EXPECT_EQ(run("stopped", four_steps(), false, observer), RunEnd::kStopped);
-  const auto newest = CheckpointStore(folder_ / "stopped").newest_valid(nullptr);
+  const auto newest = CheckpointStore(folder_ / "stopped").newest_valid().path;
   ASSERT_TRUE(newest);
   EXPECT_EQ(read_training_state(*newest).step, 3);
 }
@@ -270,7 +270,7 @@ TEST_F(RunTraining, APreviewThatIsGivenUpIsMadeWhenTheRunGoesOn) {
   EXPECT_EQ(run("cut", config, false, stop_in_a_preview(asked)), RunEnd::kStopped);
   const fs::path picture = fs::path("samples") / "00000002.png";
   EXPECT_FALSE(fs::exists(folder_ / "cut" / picture));
-  const auto newest = CheckpointStore(folder_ / "cut").newest_valid(nullptr);
+  const auto newest = CheckpointStore(folder_ / "cut").newest_valid().path;
   ASSERT_TRUE(newest);
   EXPECT_EQ(read_training_state(*newest).step, 2);
 
@@ -315,7 +315,7 @@ TEST_F(RunTraining, ARunWithoutTimeForAStepHasACheckpointAndAPicture) {
   config.time_limit = 1e-9;  // is over before the first step
   EXPECT_EQ(run("short", config), RunEnd::kTimeLimit);
   EXPECT_TRUE(fs::exists(folder_ / "short" / "samples" / "00000000.png"));
-  const auto newest = CheckpointStore(folder_ / "short").newest_valid(nullptr);
+  const auto newest = CheckpointStore(folder_ / "short").newest_valid().path;
   ASSERT_TRUE(newest);
   EXPECT_EQ(read_training_state(*newest).step, 0);
 }

@@ -82,7 +82,7 @@ TrainingState restore_snapshot(const std::filesystem::path& checkpoint, Trainer&
 }
 
 std::vector<std::string> begin_from(const std::filesystem::path& path, Trainer& trainer) {
-  const auto checkpoint = resolve_checkpoint(path);
+  const auto checkpoint = require_checkpoint("train", "--init-from", path);
   const UNetConfig old_unet = read_model_config(checkpoint).unet;
   const WarmStart start =
       take_over(trainer.network().config(), old_unet,

@@ -1,0 +1,191 @@
+// What becomes of a checkpoint that cannot be used: whoever asks for a run's newest one is told.
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
+
+#include "ddpm/base/complaint.h"
+#include "ddpm/base/format_version.h"
+#include "ddpm/base/json.h"
+#include "ddpm/checkpoints/run_folder.h"
+#include "ddpm/checkpoints/store.h"
+#include "ddpm/checkpoints/toy_checkpoint_internal.h"
+
+namespace ddpm {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path save(CheckpointStore& store, int64_t step) {
+  const ToyCheckpoint toy(step);
+  return store.save(toy.state, toy.arrays(), {.last = 0});
+}
+
+void damage(const fs::path& checkpoint) {
+  fs::resize_file(checkpoint / "training/raw.safetensors", 100);
+}
+
+// A run folder that is ready to be written to.
+struct ToyRun {
+  explicit ToyRun(const std::string& name)
+      : scratch("faulty_" + name), path(scratch.path() / "run") {
+    prepare_run_folder(path, hasty_files());
+  }
+  ScratchFolder scratch;
+  fs::path path;
+};
+
+TEST(ResolveCheckpoint, TakesARunOrACheckpoint) {
+  const ToyRun run("resolve");
+  CheckpointStore store(run.path, hasty_files());
+  const auto said = [](const fs::path& path) {
+    return complaint<InvalidArgument>([&] { std::ignore = resolve_checkpoint(path); });
+  };
+  expect_contains(said(run.path), "run: this run has no checkpoint yet");
+  expect_contains(said(run.path / "nowhere"), "got no such folder");
+  expect_contains(said(run.path / "samples"), "neither checkpoints/ nor model_index.json");
+  std::ofstream(run.path / "file") << "x";
+  expect_contains(said(run.path / "file"), "got a file");
+
+  save(store, 10);
+  save(store, 20);
+  EXPECT_EQ(resolve_checkpoint(run.path).path, store.path_of(20));
+  EXPECT_EQ(resolve_checkpoint(store.path_of(10)).path, store.path_of(10));
+  // diffusers' part alone is a checkpoint too
+  fs::remove(store.path_of(10) / "manifest.json");
+  EXPECT_EQ(resolve_checkpoint(store.path_of(10)).path, store.path_of(10));
+}
+
+// A file that the system refuses to open, for root as well.
+void make_unreadable(const fs::path& file) {
+  fs::remove(file);
+  fs::create_symlink(file.filename(), file);  // to itself
+}
+
+void make_newer(const fs::path& checkpoint) {
+  const fs::path manifest = checkpoint / "manifest.json";
+  Json json = parse_json(read_file(manifest, 1 << 20), "manifest");
+  json["version"] = 2;
+  json["a key of that version"] = 1;
+  std::ofstream(manifest) << json_text(json);
+}
+
+struct Fault {
+  CheckpointFault fault;
+  std::function<void(const fs::path& checkpoint)> make;
+  const char* said;
+};
+
+const std::vector<Fault>& all_faults() {
+  static const std::vector<Fault> faults = {
+      {CheckpointFault::kDamaged, damage, "00000020 is damaged: "},
+      {CheckpointFault::kDamaged, [](const fs::path& path) { fs::remove(path / "manifest.json"); },
+       "manifest.json: missing"},
+      {CheckpointFault::kDamaged, [](const fs::path& path) { fs::remove_all(path / "training"); },
+       "optimizer.safetensors: missing"},
+      {CheckpointFault::kUnreadable,
+       [](const fs::path& path) { make_unreadable(path / "manifest.json"); },
+       "00000020 is unreadable: "},
+      {CheckpointFault::kUnreadable,
+       [](const fs::path& path) { make_unreadable(path / "training" / "raw.safetensors"); },
+       "raw.safetensors"},
+      {CheckpointFault::kUnreadable,
+       [](const fs::path& path) {
+         fs::remove_all(path);
+         make_unreadable(path);
+       },
+       "00000020 is unreadable: "},
+      {CheckpointFault::kNewerVersion, make_newer,
+       "written by a newer version of ddpm; expected version 1, got 2"}};
+  return faults;
+}
+
+TEST(ResolveCheckpoint, ReturnsWhatWasPassedOverAndACommandRefusesIt) {
+  for (const Fault& fault : all_faults()) {
+    SCOPED_TRACE(fault.said);
+    const ToyRun run("faults");
+    CheckpointStore store(run.path, hasty_files());
+    save(store, 10);
+    save(store, 20);
+    EXPECT_EQ(require_checkpoint("sample", "--checkpoint", run.path), store.path_of(20));
+    fault.make(store.path_of(20));
+    const ResolvedCheckpoint resolved = resolve_checkpoint(run.path);
+    EXPECT_EQ(resolved.path, store.path_of(10));
+    ASSERT_EQ(resolved.passed_over.size(), 1u);
+    EXPECT_EQ(resolved.passed_over[0].path, store.path_of(20));
+    EXPECT_EQ(resolved.passed_over[0].fault, fault.fault);
+    expect_contains(fault_text(resolved.passed_over[0]), fault.said);
+    const std::string said = complaint<Error>(
+        [&] { std::ignore = require_checkpoint("sample", "--checkpoint", run.path); });
+    expect_contains(said, concat("sample: --checkpoint: ", store.path_of(20).string(), " is "));
+    expect_contains(said, fault.said);
+    expect_contains(said, concat("; --checkpoint ", store.path_of(10).string(), " takes "));
+    // which is then taken without a word
+    EXPECT_EQ(require_checkpoint("sample", "--checkpoint", store.path_of(10)), store.path_of(10));
+  }
+}
+
+TEST(ResolveCheckpoint, ARunWithoutAUsableCheckpointIsTheErrorOfItsNewest) {
+  const ToyRun run("unusable");
+  CheckpointStore store(run.path, hasty_files());
+  const auto resolve = [&run] { std::ignore = resolve_checkpoint(run.path); };
+  save(store, 10);
+  damage(store.path_of(10));
+  expect_contains(complaint<FormatError>(resolve), "run: no checkpoint can be used: ");
+  expect_contains(complaint<FormatError>(resolve), "raw.safetensors: expected ");
+  save(store, 20);
+  make_unreadable(store.path_of(20) / "training" / "raw.safetensors");
+  expect_contains(complaint<IoError>(resolve), "1 older checkpoint of this run cannot be used");
+  save(store, 30);
+  make_newer(store.path_of(30));
+  expect_contains(complaint<NewerVersion>(resolve), "expected version 1, got 2");
+}
+
+TEST(CheckpointStore, ReplacesOnlyWhatIsDamaged) {
+  for (const Fault& fault : all_faults()) {
+    SCOPED_TRACE(fault.said);
+    const ToyRun run("replace");
+    CheckpointStore store(run.path, hasty_files());
+    save(store, 20);
+    const auto names = [&store] {
+      std::set<std::string> found;
+      for (const auto& entry : fs::directory_iterator(store.path_of(20))) {
+        found.insert(entry.path().filename().string());
+      }
+      return found;
+    };
+    fault.make(store.path_of(20));
+    if (fault.fault == CheckpointFault::kDamaged) {
+      save(store, 20);
+      EXPECT_EQ(store.newest_valid().path, store.path_of(20));
+      continue;
+    }
+    EXPECT_THROW(save(store, 20), Error);
+    std::error_code error;
+    if (fs::is_directory(store.path_of(20), error)) {
+      EXPECT_EQ(names().size(), 5u);
+    }
+    EXPECT_EQ(store.newest_valid().passed_over.at(0).fault, fault.fault);
+  }
+}
+
+TEST(CheckpointStore, NeverRemovesACheckpointOfANewerVersion) {
+  const ToyRun run("newer");
+  CheckpointStore store(run.path, hasty_files());
+  save(store, 10);
+  make_newer(store.path_of(10));
+  for (const int64_t step : {20, 30, 40}) {
+    const ToyCheckpoint one(step);
+    store.save(one.state, one.arrays(), {.last = 1, .every = 0});
+  }
+  EXPECT_TRUE(fs::exists(store.path_of(10) / "manifest.json"));
+  EXPECT_FALSE(fs::exists(store.path_of(20)));
+  EXPECT_EQ(store.newest_valid().path, store.path_of(40));
+}
+
+}  // namespace
+}  // namespace ddpm
