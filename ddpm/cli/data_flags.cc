@@ -13,11 +13,13 @@ namespace ddpm {
 void declare_data_flags(Flags& flags, DataFlags& values) {
   flags.text("--data", values.spec, "SPEC", kDataForms);
   flags.text("--image-size", values.image_size, "HxW", "pixels; auto: as the data has it");
-  flags.choice("--channels", values.channels, {"auto", "1", "3", "4"}, "gray, RGB or RGBA");
+  flags.choice("--channels", values.channels, {"auto", "1", "3", "4"},
+               "gray, RGB or RGBA; auto: RGBA if the mean opacity of all pixels is below 99 %, "
+               "otherwise gray if red, green and blue are equal everywhere, else RGB");
   flags.choice("--fit", values.fit, {"none", "crop", "pad", "stretch"},
                "how images of another size are made to fit");
   flags.number("--max-bad-files", values.max_bad_files,
-               "the share of unreadable files that is passed over", 0.0, 1.0);
+               "the fraction of image files that may be unreadable", 0.0, 1.0);
 }
 
 DataOptions data_options(const std::string& command, const DataFlags& flags) {
@@ -61,6 +63,7 @@ Dataset open_dataset_watched(const DataOptions& options) {
   std::unique_ptr<Progress> progress;
   Dataset dataset = open_dataset(options, [&progress](int64_t done, int64_t total) {
     give_up_if_stopped();
+    if (total == 0) return;
     // every image is looked at twice; the end is told by the report
     if (!progress) progress = std::make_unique<Progress>("reading", "images", total / 2);
     if (done < total) progress->update(static_cast<double>(done) / 2.0);

@@ -13,8 +13,9 @@
 namespace ddpm {
 
 inline constexpr const char* kDataForms =
-    "fashion-mnist, a folder of PNG and JPEG files, a .zip or .tar.gz of such, an IDX file or a "
-    "CIFAR-10 folder";
+    "fashion-mnist, a folder of images, a .zip or .tar.gz of them, an IDX file, or a folder of "
+    "MNIST "
+    "or CIFAR-10";
 
 struct DataFlags {
   std::string spec;

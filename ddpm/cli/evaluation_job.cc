@@ -1,13 +1,11 @@
 #include "ddpm/cli/evaluation_job.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/cli/data_flags.h"
-#include "ddpm/diffusion/decoder.h"
 #include "ddpm/terminal/output.h"
 #include "ddpm/terminal/progress.h"
 #include "ddpm/terminal/signals.h"
@@ -27,17 +25,14 @@ std::string data_name(const std::string& command, const EvaluationFlags& flags) 
   return flags.split == "test" && !is_test ? flags.data + kTestSuffix : flags.data;
 }
 
+// Every image, before any work: a single one of 16 bits would end a job midway.
 void check_bytes(const std::string& command, const EvaluationImages& images) {
-  const Dataset& dataset = images.dataset;
-  std::vector<float> image(static_cast<size_t>(dataset.image_shape().image_size()));
-  dataset.read(images.first, /*flip=*/false, image);
-  try {
-    std::ranges::for_each(image, byte_of_x0);
-  } catch (const InvalidArgument&) {
-    throw InvalidArgument(concat(command, ": --data: wanted images of 8 bits, which have a ",
-                                 "likelihood in bits; image ", images.first, " of ", images.name,
-                                 " has more"));
-  }
+  const auto deep = images.dataset.first_beyond_bytes(images.first, images.count);
+  DDPM_CHECK(!deep, command,
+             ": --data: expected images of 8 bits, whose likelihood in bits is "
+             "defined, got more bits in image ",
+             *deep, " of ", images.name,
+             "; convert it to 8 bits, or leave it out by --first-image and --images");
 }
 
 }  // namespace

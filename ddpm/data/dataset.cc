@@ -22,12 +22,19 @@ int64_t Dataset::images_in_memory() const {
                        [](const PackedImage& image) { return image.is_kept(); });
 }
 
+std::optional<int64_t> Dataset::first_beyond_bytes(int64_t first, int64_t count) const {
+  const auto& images = contents_->beyond_bytes;
+  const auto found = std::lower_bound(images.begin(), images.end(), first);
+  if (found == images.end() || *found >= first + count) return std::nullopt;
+  return *found;
+}
+
 void Dataset::read(int64_t index, bool flip, std::span<float> out) const {
   const BatchShape& shape = contents_->shape;
-  DDPM_CHECK(index >= 0 && index < size(), "dataset: wanted an image in [0, ", size(), "), got ",
+  DDPM_CHECK(index >= 0 && index < size(), "dataset: expected an image in [0, ", size(), "), got ",
              index);
-  DDPM_CHECK(std::ssize(out) == shape.image_size(), "dataset: wanted room for ", shape.image_size(),
-             " numbers, got ", out.size());
+  DDPM_CHECK(std::ssize(out) == shape.image_size(), "dataset: expected room for ",
+             shape.image_size(), " numbers, got ", out.size());
   const PackedImage& kept = contents_->images[static_cast<size_t>(index)];
   if (kept.is_kept()) return write_units(kept, flip, out);
   const Image image =
@@ -38,7 +45,10 @@ void Dataset::read(int64_t index, bool flip, std::span<float> out) const {
 
 Dataset open_dataset(const DataOptions& options, const DataObserver& observer) {
   check_data_options(options);
-  return open_dataset(open_source(options), options, observer);
+  const auto give_up = [&observer] {
+    if (observer) observer(0, 0);
+  };
+  return open_dataset(open_source(options, give_up), options, observer);
 }
 
 Dataset open_dataset(Source source, const DataOptions& options, const DataObserver& observer) {
@@ -54,7 +64,7 @@ Dataset make_dataset(std::vector<Image> images, const DataOptions& options) {
     DDPM_CHECK(image.height >= 1 && image.width >= 1 && image.channels >= 1 &&
                    image.channels <= 4 && (image.bits == 8 || image.bits == 16) &&
                    std::ssize(image.samples) == image.height * image.width * image.channels,
-               "make_dataset: wanted whole images of 1 to 4 channels and 8 or 16 bits, got other "
+               "make_dataset: expected whole images of 1 to 4 channels and 8 or 16 bits, got other "
                "extents in ",
                source.names.back());
   }

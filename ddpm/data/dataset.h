@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -15,8 +16,9 @@
 
 namespace ddpm {
 
-// Told of the work that is done and in all, in pictures; called by the thread that called
-// open_dataset. What it throws ends the work and reaches the caller.
+// Called from time to time, by the thread that called open_dataset, with the work done and in all,
+// counted in images; with 0 and 0 while folders and archives are read. What it throws ends the
+// work and reaches the caller.
 using DataObserver = std::function<void(int64_t done, int64_t total)>;
 
 struct DatasetContents;  // opening_internal.h
@@ -43,6 +45,10 @@ class Dataset {
   // Over all pixels of all images, in units of [-1, 1]; one number a channel.
   const std::vector<double>& channel_means() const;
   const std::vector<double>& channel_stds() const;
+
+  // The first of the images [first, first + count) that has samples beyond those of 8 bits, so that
+  // its likelihood in bits is not defined; nothing if there is none.
+  std::optional<int64_t> first_beyond_bytes(int64_t first, int64_t count) const;
 
   // How many images are kept decoded; the others are decoded whenever they are read.
   int64_t images_in_memory() const;

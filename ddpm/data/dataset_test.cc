@@ -15,6 +15,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/sha256.h"
+#include "ddpm/data/opening_internal.h"
 #include "ddpm/data/toy_images_internal.h"
 
 namespace ddpm {
@@ -63,18 +64,62 @@ TEST(Dataset, SixteenBitsStayBesideEightBits) {
   EXPECT_NE(read_image(dataset, 1)[0], byte_to_unit(100));  // 25701 = 100 * 257 + 1
 }
 
-TEST(Dataset, ChannelsFollowTheFiles) {
+TEST(Dataset, ChannelsFollowThePixels) {
   const Image gray = pixel_image({1});
   const Image gray_opaque = pixel_image({1, 255});
-  const Image gray_clear = pixel_image({1, 254});
+  const Image gray_clear = pixel_image({1, 100});
+  const Image gray_as_rgb = pixel_image({1, 1, 1});
   const Image rgb = pixel_image({1, 2, 3});
   const Image rgba_opaque = pixel_image({1, 2, 3, 255});
   const Image rgba_clear = pixel_image({1, 2, 3, 0});
   EXPECT_EQ(auto_channels({gray, gray_opaque}), 1);
+  EXPECT_EQ(auto_channels({gray, gray_as_rgb}), 1);
+  EXPECT_EQ(auto_channels({gray_as_rgb, rgb}), 3);
   EXPECT_EQ(auto_channels({gray, rgb}), 3);
   EXPECT_EQ(auto_channels({gray, rgba_opaque}), 3);
   EXPECT_EQ(auto_channels({gray, rgb, rgba_clear}), 4);
   EXPECT_EQ(auto_channels({gray, gray_clear}), 4);
+}
+
+TEST(Dataset, AFewTransparentPixelsMakeNoAlphaChannel) {
+  std::vector<Image> images = {toy_image(10, 20, 3, 1), toy_image(10, 20, 4, 2)};
+  for (int64_t x = 0; x < 4; ++x) images[1].at(0, x, 3) = 0;  // 4 of 400: just 99 %
+  const Dataset opaque = make_dataset(images);
+  EXPECT_EQ(opaque.image_shape().channels, 3);
+  EXPECT_NE(opaque.report().lines().find("channels: 3 (RGB): red, green and blue differ, and a "
+                                         "mean opacity of 99.00 % is at least 99 %"),
+            std::string::npos)
+      << opaque.report().lines();
+  images[1].at(0, 4, 3) = 254;
+  const Dataset transparent = make_dataset(images);
+  EXPECT_EQ(transparent.image_shape().channels, 4);
+  EXPECT_NE(transparent.report().lines().find("channels: 4 (RGBA): the pixels' mean opacity is "
+                                              "98.99 %, below 99 %"),
+            std::string::npos)
+      << transparent.report().lines();
+}
+
+TEST(Dataset, GrayAsRgbIsConvertedAndTheRuleIsPrinted) {
+  const Dataset dataset = make_dataset({pixel_image({5, 5, 5}), pixel_image({9, 9, 9})});
+  EXPECT_EQ(dataset.image_shape().channels, 1);
+  EXPECT_EQ(dataset.fingerprint(),
+            make_dataset({pixel_image({5}), pixel_image({9})}).fingerprint());
+  EXPECT_NE(dataset.report().lines().find(
+                "channels: 1 (gray): red, green and blue are equal in every pixel\n"),
+            std::string::npos)
+      << dataset.report().lines();
+  DataOptions options;
+  options.channels = 3;
+  EXPECT_EQ(make_dataset({pixel_image({5, 5, 5})}, options).report().channels_rule, "");
+}
+
+TEST(Dataset, KnowsTheImagesThatEightBitsCannotHold) {
+  const Dataset dataset = make_dataset({pixel_image({1}), pixel_image({257}, 16), pixel_image({2}),
+                                        pixel_image({258}, 16), pixel_image({3})});
+  EXPECT_EQ(dataset.first_beyond_bytes(0, 5), 3);  // 257 is 1 of 255
+  EXPECT_EQ(dataset.first_beyond_bytes(3, 1), 3);
+  EXPECT_EQ(dataset.first_beyond_bytes(0, 3), std::nullopt);
+  EXPECT_EQ(dataset.first_beyond_bytes(4, 1), std::nullopt);
 }
 
 TEST(Dataset, CountsWhatItConverts) {
@@ -98,13 +143,13 @@ TEST(Dataset, ImagesOfSeveralSizesNeedAFit) {
   std::vector<Image> images = toy_images(2, 4, 6, 1);
   images.push_back(toy_image(8, 8, 1, 9));
   EXPECT_EQ(message_of<InvalidArgument>([&] { make_dataset(images); }),
-            "data: wanted images of one size, got 2 sizes in memory: 4x6 (2), 8x8 (1); give "
+            "data: expected images of one size, got 2 sizes in memory: 4x6 (2), 8x8 (1); give "
             "--image-size HxW and --fit crop, pad or stretch");
   DataOptions options;
   options.height = 4;
   options.width = 6;
   EXPECT_EQ(message_of<InvalidArgument>([&] { make_dataset(images, options); }),
-            "data: wanted images of 4x6, got 1 of another size in memory, first image 2 of 8x8; "
+            "data: expected images of 4x6, got 1 of another size in memory, first image 2 of 8x8; "
             "--fit crop, pad or stretch makes them so");
 }
 
@@ -155,9 +200,10 @@ TEST(Dataset, UnreadableFilesAreNamedAndSkippedUpToTheirShare) {
   EXPECT_EQ(dataset.report().bad_names[3], "toy 3: torn");
   EXPECT_NE(dataset.report().lines().find("unreadable: 2 more"), std::string::npos);
   EXPECT_EQ(read_image(dataset, 0), read_image(make_dataset({toy_image(2, 2, 1, 12)}), 0));
-  EXPECT_EQ(message_of<FormatError>([] { open_partly_bad(13, 0.12); }),
-            "data: wanted at most 12 % of 100 files unreadable (--max-bad-files) and one image at "
-            "least, got 13 unreadable in toys, first toy 0: torn");
+  EXPECT_EQ(
+      message_of<FormatError>([] { open_partly_bad(13, 0.12); }),
+      "data: expected at most 12 % of 100 files unreadable (--max-bad-files) and one image at "
+      "least, got 13 unreadable in toys, first toy 0: torn");
 }
 
 TEST(Dataset, TheShareIsOfWholeFiles) {
@@ -303,10 +349,60 @@ TEST(Dataset, AnExceptionThatIsNoBadFileReachesTheCaller) {
   DataOptions options;
   options.max_bad_share = 1.0;
   const auto decode = [](int64_t i) -> Image {
-    if (i == 17) throw std::bad_alloc();
+    if (i == 17) throw std::logic_error("a mistake");
     return toy_image(2, 2, 1, 1);
   };
-  EXPECT_THROW(open_dataset(toy_source(40, decode), options), std::bad_alloc);
+  EXPECT_THROW(open_dataset(toy_source(40, decode), options), std::logic_error);
+}
+
+TEST(Dataset, TooLittleMemoryForAnImageIsAnErrorThatNamesIt) {
+  DataOptions options;
+  options.max_bad_share = 1.0;  // it is no bad file
+  options.memory_limit_bytes = 0;
+  std::atomic<int> calls = 0;
+  for (const int refused : {1, 2}) {  // as it is opened, and as it is finished
+    calls = 0;
+    const auto decode = [&](int64_t i) {
+      if (i == 1 && ++calls == refused) throw std::bad_alloc();
+      return toy_image(2, 2, 1, 1);
+    };
+    EXPECT_EQ(message_of<Error>([&] { open_dataset(toy_source(3, decode), options); }),
+              "toy 1: not enough memory to decode it; use fewer --threads, or make the image "
+              "smaller");
+  }
+}
+
+TEST(Dataset, WhatTurnsOutToBeNoDataIsLeftOutAndCounted) {
+  const auto decode = [](int64_t i) {
+    if (i == 1) throw NotData("sample grids of ddpm");
+    return toy_image(2, 2, 1, static_cast<uint64_t>(i));
+  };
+  Source source = toy_source(3, decode);
+  source.left_out[".txt"] = 4;
+  const Dataset dataset = open_dataset(source, {});
+  EXPECT_EQ(dataset.size(), 2);
+  EXPECT_EQ(dataset.report().found, 2);
+  const std::string lines = dataset.report().lines();
+  EXPECT_NE(lines.find("found 2, used 2, unreadable 0, converted 0, left out 5\n"
+                       "left out: .txt (4), sample grids of ddpm (1)\n"),
+            std::string::npos)
+      << lines;
+}
+
+TEST(Dataset, AStopIsHeardWhileOneImageIsDecoded) {
+  std::atomic<bool> stopped = false;
+  const auto decode = [&](int64_t) {
+    for (int i = 0; i < 1000 && !stopped; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return toy_image(2, 2, 1, 1);
+  };
+  const auto observer = [&](int64_t, int64_t) {
+    stopped = true;
+    throw std::runtime_error("enough");
+  };
+  EXPECT_THROW(open_dataset(toy_source(1, decode), {}, observer), std::runtime_error);
+  EXPECT_TRUE(stopped);
 }
 
 TEST(Dataset, AFileThatChangedAfterOpeningIsAnErrorWhenItIsRead) {
@@ -318,7 +414,7 @@ TEST(Dataset, AFileThatChangedAfterOpeningIsAnErrorWhenItIsRead) {
   EXPECT_EQ(read_image(dataset, 1).size(), 4u);
   changed = true;
   EXPECT_EQ(message_of<FormatError>([&] { read_image(dataset, 1); }),
-            "toy 1: wanted 2x2 pixels as before, got 2x3; the file has changed");
+            "toy 1: expected 2x2 pixels as before, got 2x3; the file has changed");
 }
 
 TEST(Dataset, RefusesOptionsOutsideTheirRange) {

@@ -4,15 +4,14 @@
 #include <cmath>
 #include <iterator>
 #include <map>
-#include <mutex>
+#include <new>
 #include <tuple>
 #include <utility>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/file.h"
-#include "ddpm/base/sha256.h"
 #include "ddpm/base/text.h"
 #include "ddpm/data/opening_internal.h"
+#include "ddpm/data/summary_internal.h"
 #include "ddpm/data/workers_internal.h"
 
 namespace ddpm {
@@ -41,78 +40,10 @@ struct Record {
   int64_t height = 0;
   int64_t width = 0;
   int64_t channels = 0;
-  bool transparent = false;
-  PackedImage image;  // as in the file, made to fit if the size is known; if it was kept
-};
-
-// Of one finished image: what the fingerprint and the statistics need. Sums are over pixels, one a
-// channel, of samples in [0, 1].
-struct Summary {
-  std::string digest;
-  std::array<double, 4> sum{};
-  std::array<double, 4> sum_of_squares{};
-};
-
-Summary summarise(const PackedImage& packed, const Image& image) {
-  Summary summary;
-  Sha256 sha;
-  sha.add(as_bytes(concat(packed.bits, "\n")));
-  sha.add(std::as_bytes(std::span(packed.bytes)));
-  summary.digest = sha.hex();
-  const auto channels = static_cast<size_t>(image.channels);
-  std::array<uint64_t, 4> sum{};  // exact: at most kMaxPixels * 65535^2 < 2^63
-  std::array<uint64_t, 4> squares{};
-  for (size_t i = 0; i < image.samples.size(); ++i) {
-    const uint64_t sample = image.samples[i];
-    sum[i % channels] += sample;
-    squares[i % channels] += sample * sample;
-  }
-  const double most = image.bits == 16 ? 65535.0 : 255.0;
-  for (size_t c = 0; c < channels; ++c) {
-    summary.sum[c] = static_cast<double>(sum[c]) / most;
-    summary.sum_of_squares[c] = static_cast<double>(squares[c]) / (most * most);
-  }
-  return summary;
-}
-
-// Puts summaries together in the order of the images, in whatever order they come.
-class Totals {
- public:
-  explicit Totals(const std::string& header) { sha_.add(as_bytes(header)); }
-
-  void add(int64_t index, Summary summary) {  // safe to use from several threads
-    const std::lock_guard lock(mutex_);
-    waiting_.emplace(index, std::move(summary));
-    for (auto it = waiting_.begin(); it != waiting_.end() && it->first == next_; ++next_) {
-      fold(it->second);
-      it = waiting_.erase(it);
-    }
-  }
-
-  std::string fingerprint() { return sha_.hex(); }
-
-  // Of `count` samples a channel, in units of [-1, 1].
-  double mean(size_t c, double count) const { return 2.0 * sum_[c] / count - 1.0; }
-  double std(size_t c, double count) const {
-    const double mean = sum_[c] / count;
-    return 2.0 * std::sqrt(std::max(0.0, sum_of_squares_[c] / count - mean * mean));
-  }
-
- private:
-  void fold(const Summary& summary) {
-    sha_.add(as_bytes(summary.digest));
-    for (size_t c = 0; c < 4; ++c) {
-      sum_[c] += summary.sum[c];
-      sum_of_squares_[c] += summary.sum_of_squares[c];
-    }
-  }
-
-  std::mutex mutex_;
-  std::map<int64_t, Summary> waiting_;
-  int64_t next_ = 0;
-  Sha256 sha_;
-  std::array<double, 4> sum_{};
-  std::array<double, 4> sum_of_squares_{};
+  bool gray = false;
+  double missing_opacity = 0.0;  // summed over its pixels
+  std::string left_out;          // what it is, if it is no data at all
+  PackedImage image;             // as in the file, made to fit if the size is known; if it was kept
 };
 
 // Opening a dataset: every file is looked at, then size and channels are decided, then every image
@@ -156,10 +87,18 @@ class Opening {
     contents.images.resize(used_.size());
     Totals totals(concat("ddpm data 1\n", count, " ", channels_, " ", height_, " ", width_, " ",
                          name_of(options_.fit), "\n"));
-    for_each_parallel(
-        count, options_.threads,
-        [&](int64_t k) { totals.add(k, finish_one(k, contents.images[static_cast<size_t>(k)])); },
-        [this](int64_t done) { tell(source_.count() + done); });
+    std::vector<char> fits_bytes(used_.size());  // not bool: written by several threads
+    const auto finish_image = [&](int64_t k) {
+      const auto place = static_cast<size_t>(k);
+      Summary summary = finish_one(k, contents.images[place]);
+      fits_bytes[place] = summary.fits_bytes ? 1 : 0;
+      totals.add(k, std::move(summary));
+    };
+    for_each_parallel(count, options_.threads, finish_image,
+                      [this](int64_t done) { tell(source_.count() + done); });
+    for (int64_t k = 0; k < count; ++k) {
+      if (fits_bytes[static_cast<size_t>(k)] == 0) contents.beyond_bytes.push_back(k);
+    }
     contents.fingerprint = totals.fingerprint();
     const double samples =
         static_cast<double>(count) * static_cast<double>(height_) * static_cast<double>(width_);
@@ -198,11 +137,16 @@ class Opening {
       record.height = image.height;
       record.width = image.width;
       record.channels = image.channels;
-      record.transparent = is_transparent(image);
+      record.gray = is_gray(image);
+      record.missing_opacity = missing_opacity(image);
       PackedImage packed = pack(fitted(std::move(image)));
       if (budget_.take(std::ssize(packed.bytes))) record.image = std::move(packed);
+    } catch (const NotData& error) {
+      record.left_out = error.what();
+    } catch (const std::bad_alloc&) {
+      fail_for_memory(source_, i);
     } catch (const Error& error) {
-      const std::string& name = source_.names[static_cast<size_t>(i)];
+      const std::string name = escaped(source_.names[static_cast<size_t>(i)]);
       record.bad = error.what();
       if (record.bad.rfind(name, 0) != 0) record.bad = concat(name, ": ", record.bad);
     }
@@ -210,9 +154,14 @@ class Opening {
 
   void decide_which() {
     report_.source = source_.description;
-    report_.found = source_.count();
+    report_.left_out = source_.left_out;
     for (int64_t i = 0; i < source_.count(); ++i) {
       const Record& record = records_[static_cast<size_t>(i)];
+      if (!record.left_out.empty()) {
+        ++report_.left_out[record.left_out];
+        continue;
+      }
+      ++report_.found;
       if (record.bad.empty()) {
         used_.push_back(i);
         ++report_.sizes[size_text(record.height, record.width)];
@@ -226,28 +175,53 @@ class Opening {
     const auto allowed = static_cast<int64_t>(std::floor(options_.max_bad_share * found + 1e-9));
     if (report_.unreadable > allowed || used_.empty()) {
       throw FormatError(
-          concat("data: wanted at most ", shortest(100.0 * options_.max_bad_share), " % of ",
+          concat("data: expected at most ", shortest(100.0 * options_.max_bad_share), " % of ",
                  report_.found, " files unreadable (--max-bad-files) and one image at least, got ",
                  report_.unreadable, " unreadable in ", source_.description,
                  report_.bad_names.empty() ? "" : ", first " + report_.bad_names.front()));
     }
   }
 
+  // The rule is that of DataOptions::channels. Summed in the order of the files, so the same files
+  // give the same channels whatever the number of threads.
   void decide_channels() {
-    const auto any = [this](auto says) {
-      return std::any_of(used_.begin(), used_.end(),
-                         [&](int64_t i) { return says(records_[static_cast<size_t>(i)]); });
-    };
-    const bool colour = any([](const Record& record) { return record.channels >= 3; });
-    const bool transparent = any([](const Record& record) { return record.transparent; });
-    channels_ = transparent ? 4 : colour ? 3 : 1;
+    double pixels = 0.0;
+    double missing = 0.0;
+    bool gray = true;
+    for (const int64_t i : used_) {
+      const Record& record = records_[static_cast<size_t>(i)];
+      pixels += static_cast<double>(record.height) * static_cast<double>(record.width);
+      missing += record.missing_opacity;
+      gray = gray && record.gray;
+    }
+    const double opacity = 1.0 - missing / pixels;
+    channels_ = opacity < DataOptions::kOpaque ? 4 : gray ? 1 : 3;
+    report_.channels_rule = channels_rule(opacity, gray);
+  }
+
+  std::string channels_rule(double opacity, bool gray) const {
+    // a share that is rounded never seems to reach the border
+    const double percent = std::floor(opacity * 1e4) / 1e2;
+    const std::string border = shortest(100.0 * DataOptions::kOpaque);
+    if (channels_ == 4) {
+      return concat("4 (RGBA): the pixels' mean opacity is ", with_decimals(percent, 2),
+                    " %, below ", border, " %; --channels 3 lays them over white");
+    }
+    std::string rule = concat(
+        channels_, " (", channels_name(channels_), "): ",
+        gray ? "red, green and blue are equal in every pixel" : "red, green and blue differ");
+    if (opacity < 1.0) {
+      rule += concat(", and a mean opacity of ", with_decimals(percent, 2), " % is at least ",
+                     border, " %; --channels 4 keeps transparency");
+    }
+    return rule;
   }
 
   void decide_size() {
     if (height_ == 0 && (report_.sizes.size() == 1 || options_.fit != Fit::kNone)) {
       std::tie(height_, width_) = most_frequent_size();
     }
-    DDPM_CHECK(height_ > 0, "data: wanted images of one size, got ", report_.sizes.size(),
+    DDPM_CHECK(height_ > 0, "data: expected images of one size, got ", report_.sizes.size(),
                " sizes in ", source_.description, ": ", report_.sizes_text(),
                "; give --image-size HxW and --fit crop, pad or stretch");
     if (options_.fit != Fit::kNone) return;
@@ -258,10 +232,10 @@ class Opening {
       return record.height != height_ || record.width != width_;
     });
     const Record& record = records_[static_cast<size_t>(*wrong)];
-    throw InvalidArgument(concat("data: wanted images of ", size_text(height_, width_), ", got ",
+    throw InvalidArgument(concat("data: expected images of ", size_text(height_, width_), ", got ",
                                  report_.used - right, " of another size in ", source_.description,
-                                 ", first ", source_.names[static_cast<size_t>(*wrong)], " of ",
-                                 size_text(record.height, record.width),
+                                 ", first ", escaped(source_.names[static_cast<size_t>(*wrong)]),
+                                 " of ", size_text(record.height, record.width),
                                  "; --fit crop, pad or stretch makes them so"));
   }
 
@@ -310,28 +284,37 @@ class Opening {
 
 }  // namespace
 
-Image finished_image(const Source& source, int64_t index, const BatchShape& shape, Fit fit) {
+void fail_for_memory(const Source& source, int64_t index) {
+  throw Error(concat(escaped(source.names[static_cast<size_t>(index)]),
+                     ": not enough memory to decode it; use fewer --threads, or make the image "
+                     "smaller"));
+}
+
+Image finished_image(const Source& source, int64_t index, const BatchShape& shape, Fit fit) try {
   Image image = source.decode(index);
   if (fit == Fit::kNone && (image.height != shape.height || image.width != shape.width)) {
-    throw FormatError(concat(source.names[static_cast<size_t>(index)], ": wanted ",
+    throw FormatError(concat(escaped(source.names[static_cast<size_t>(index)]), ": expected ",
                              size_text(shape.height, shape.width), " pixels as before, got ",
                              size_text(image.height, image.width), "; the file has changed"));
   }
   return convert_channels(fit_image(std::move(image), shape.height, shape.width, fit),
                           shape.channels);
+} catch (const std::bad_alloc&) {
+  fail_for_memory(source, index);
 }
 
 void check_data_options(const DataOptions& options) {
   DDPM_CHECK(
       (options.height == 0 && options.width == 0) || (options.height >= 1 && options.width >= 1),
-      "data: wanted an image size of at least 1x1, got ", size_text(options.height, options.width));
+      "data: expected an image size of at least 1x1, got ",
+      size_text(options.height, options.width));
   DDPM_CHECK(options.channels == 0 || options.channels == 1 || options.channels == 3 ||
                  options.channels == 4,
-             "data: wanted 1, 3 or 4 channels, got ", options.channels);
+             "data: expected 1, 3 or 4 channels, got ", options.channels);
   DDPM_CHECK(options.max_bad_share >= 0.0 && options.max_bad_share <= 1.0,
-             "data: wanted a share of unreadable files in [0, 1], got ", options.max_bad_share);
+             "data: expected a share of unreadable files in [0, 1], got ", options.max_bad_share);
   DDPM_CHECK(options.threads >= 0 && options.memory_limit_bytes >= 0,
-             "data: wanted threads and memory of at least 0, got ", options.threads, " and ",
+             "data: expected threads and memory of at least 0, got ", options.threads, " and ",
              options.memory_limit_bytes);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ddpm/base/batch.h"
+#include "ddpm/base/check.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/packed_image_internal.h"
 #include "ddpm/data/source.h"
@@ -17,6 +18,7 @@ struct DatasetContents {
   BatchShape shape;  // images = 1
   Fit fit = Fit::kNone;
   std::vector<PackedImage> images;    // one an image of the dataset, finished; not all need be kept
+  std::vector<int64_t> beyond_bytes;  // images of the dataset that 8 bits cannot hold; rising
   std::vector<int64_t> source_index;  // one an image: where it is in the source
   Source source;                      // without names and images if all are kept
   std::string fingerprint;
@@ -24,6 +26,15 @@ struct DatasetContents {
   std::vector<double> means;
   std::vector<double> stds;
 };
+
+// Thrown by a source's decode() for a file that is no data: what() is its kind, as in LeftOut.
+class NotData : public Error {
+ public:
+  using Error::Error;
+};
+
+// Throws Error that names the image: there is not enough memory to decode it.
+[[noreturn]] void fail_for_memory(const Source& source, int64_t index);
 
 // Image `index` of the source at the dataset's size and channels. Throws FormatError or IoError.
 Image finished_image(const Source& source, int64_t index, const BatchShape& shape, Fit fit);

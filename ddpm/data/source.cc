@@ -10,6 +10,8 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
 #include "ddpm/data/image_files_internal.h"
+#include "ddpm/data/known_layouts_internal.h"
+#include "ddpm/data/listing_internal.h"
 #include "ddpm/formats/archive.h"
 #include "ddpm/formats/cifar.h"
 #include "ddpm/formats/idx.h"
@@ -23,11 +25,12 @@ constexpr const char* kFashionMnist = "fashion-mnist";
 constexpr const char* kFashionMnistFolder = "/usr/share/datasets/fashion-mnist";
 constexpr std::string_view kTest = ":test";
 constexpr const char* kForms =
-    "fashion-mnist, a folder of PNG and JPEG files, a .zip, .tar or .tar.gz of such, an IDX file "
-    "(.gz too), or a folder or .bin file of CIFAR-10's binary version";
+    "fashion-mnist, a folder of images, a .zip, .tar or .tar.gz of such, an IDX file (.gz too), or "
+    "a "
+    "folder of MNIST's IDX files or of CIFAR-10's binary version";
 
 // An array file may be this large, inflated.
-constexpr int64_t kMostArrayBytes = int64_t{16} << 30;
+constexpr int64_t kMaxArrayBytes = int64_t{16} << 30;
 constexpr int64_t kCifarRecordBytes = 3073;
 
 std::vector<std::string> numbered_names(int64_t count) {
@@ -37,26 +40,28 @@ std::vector<std::string> numbered_names(int64_t count) {
 }
 
 Source idx_source(const std::string& bytes, const fs::path& path) {
-  const auto images = std::make_shared<const IdxImages>(decode_idx(as_bytes(bytes), path.string()));
+  const auto images =
+      std::make_shared<const IdxImages>(decode_idx(as_bytes(bytes), escaped(path.string())));
   const auto decode = [images](int64_t index) {
     Image image{images->height, images->width, 1, 8, {}};
     const auto begin = images->pixels.begin() + index * image.height * image.width;
     image.samples.assign(begin, begin + image.height * image.width);
     return image;
   };
-  return {"IDX file " + path.string(), numbered_names(images->count), decode};
+  return {"IDX file " + escaped(path.string()), numbered_names(images->count), decode};
 }
 
-Source open_idx(const fs::path& path) {
-  return idx_source(
-      gunzip_if_needed(read_file(path, kMostArrayBytes), kMostArrayBytes, path.string()), path);
+Source open_idx(const fs::path& path, const GiveUp& give_up) {
+  return idx_source(gunzip_if_needed(read_file(path, kMaxArrayBytes), kMaxArrayBytes,
+                                     escaped(path.string()), give_up),
+                    path);
 }
 
 // The records of CIFAR-10 files, one file after the other.
 Source open_cifar(const std::vector<fs::path>& files, const std::string& description) {
   std::string records;
   for (const fs::path& file : files) {
-    const std::string bytes = read_file(file, kMostArrayBytes);
+    const std::string bytes = read_file(file, kMaxArrayBytes);
     decode_cifar10(as_bytes(bytes), file.string());  // throws if the file is none
     records += bytes;
   }
@@ -91,41 +96,60 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, error);
 }
 
-Source open_folder(const fs::path& folder) {
+Source open_folder(const fs::path& folder, const GiveUp& give_up) {
   const auto train = cifar_files(folder, false);
-  if (!train.empty()) return open_cifar(train, "CIFAR-10 folder " + folder.string());
-  DDPM_CHECK(cifar_files(folder, true).empty(), "data: wanted data_batch_*.bin in ",
-             folder.string(), ", got only test_batch.bin; ", folder.string(), kTest, " reads that");
-  return open_image_folder(folder);
+  const std::string shown = escaped(folder.string());
+  if (!train.empty()) return open_cifar(train, "CIFAR-10 folder " + shown);
+  const fs::path digits = mnist_file(folder, false);
+  if (!digits.empty()) return open_idx(digits, give_up);
+  DDPM_CHECK(cifar_files(folder, true).empty() && mnist_file(folder, true).empty(),
+             "data: expected training images in ", shown, ", got only test images; ", shown, kTest,
+             " reads those");
+  DDPM_CHECK(!is_run_folder(folder), "data: expected images, got ", shown,
+             ", a run folder, which holds previews of samples; give the images that it was trained "
+             "on, or sample from it with 'ddpm sample'");
+  refuse_hugging_face_cache(folder);
+  return open_image_folder(folder, give_up);
 }
 
-Source open_file(const fs::path& path, const DataOptions& options) {
-  DDPM_CHECK(fs::is_regular_file(path), "data: wanted ", kForms, ", got ", path.string(),
+Source open_file(const fs::path& path, const DataOptions& options, const GiveUp& give_up) {
+  const std::string shown = escaped(path.string());
+  DDPM_CHECK(fs::is_regular_file(path), "data: expected ", kForms, ", got ", shown,
              ", which is neither a folder nor a file");
-  if (is_archive_name(path)) return open_image_archive(path, options.archive_limit_bytes);
+  if (is_archive_name(path)) return open_image_archive(path, options.archive_limit_bytes, give_up);
   if (is_image_name(path.string())) return open_image_file(path);
   if (lower_case(path.extension().string()) == ".bin") {
-    return open_cifar({path}, "CIFAR-10 file " + path.string());
+    return open_cifar({path}, "CIFAR-10 file " + shown);
   }
+  LayoutHints hints;
+  hints.see(path.filename().string());
+  const std::string advice = hints.advice(path.parent_path());
+  DDPM_CHECK(advice.empty() || path.filename().string().find("-images") != std::string::npos,
+             "data: expected ", kForms, ", got ", shown, "; ", advice);
   const std::string bytes =
-      gunzip_if_needed(read_file(path, kMostArrayBytes), kMostArrayBytes, path.string());
-  DDPM_CHECK(is_idx(as_bytes(bytes)), "data: wanted ", kForms, ", got ", path.string(),
+      gunzip_if_needed(read_file(path, kMaxArrayBytes), kMaxArrayBytes, shown, give_up);
+  DDPM_CHECK(is_idx(as_bytes(bytes)), "data: expected ", kForms, ", got ", shown,
              ", a file of none of these kinds");
   return idx_source(bytes, path);
 }
 
 // FOLDER:test; nothing is known by that name itself.
-Source open_test_part(const fs::path& folder) {
+Source open_test_part(const fs::path& folder, const GiveUp& give_up) {
+  const fs::path digits = mnist_file(folder, true);
+  if (!digits.empty()) return open_idx(digits, give_up);
   const auto test = cifar_files(folder, true);
-  DDPM_CHECK(!test.empty(), "data: wanted test_batch.bin of CIFAR-10 in ", folder.string(), ", as ",
-             kTest, " says, got a folder without it");
-  return open_cifar(test, "CIFAR-10 test batch in " + folder.string());
+  const std::string shown = escaped(folder.string());
+  DDPM_CHECK(!test.empty(),
+             "data: expected test_batch.bin of CIFAR-10 or t10k-images-idx3-ubyte of "
+             "MNIST in ",
+             shown, ", as ", kTest, " selects them, got a folder without them");
+  return open_cifar(test, "CIFAR-10 test batch in " + shown);
 }
 
 [[noreturn]] void refuse(const std::string& spec) {
   const std::vector<std::string> known = {kFashionMnist, concat(kFashionMnist, kTest)};
-  throw InvalidArgument(concat("data: wanted ", kForms, ", got '", spec, "', which does not exist",
-                               did_you_mean(spec, known)));
+  throw InvalidArgument(concat("data: expected ", kForms, ", got '", escaped(spec),
+                               "', which does not exist", did_you_mean(spec, known)));
 }
 
 std::string counted(const std::map<std::string, int64_t>& counts, size_t most) {
@@ -134,8 +158,8 @@ std::string counted(const std::map<std::string, int64_t>& counts, size_t most) {
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   std::string text;
   for (size_t i = 0; i < std::min(most, sorted.size()); ++i) {
-    text +=
-        concat(i == 0 ? "" : ", ", sorted[i].first, " (", with_thousands(sorted[i].second), ")");
+    text += concat(i == 0 ? "" : ", ", escaped(sorted[i].first), " (",
+                   with_thousands(sorted[i].second), ")");
   }
   const auto left = std::ssize(sorted) - static_cast<int64_t>(most);
   if (left > 0) text += concat(" and ", with_thousands(left), " more");
@@ -148,36 +172,45 @@ Source open_fashion_mnist(const fs::path& folder, bool test) {
   const fs::path file =
       folder / (test ? "t10k-images-idx3-ubyte.gz" : "train-images-idx3-ubyte.gz");
   if (!is_there(file)) {
-    throw IoError(concat("data: fashion-mnist wants ", file.string(),
+    throw IoError(concat("data: fashion-mnist expects ", file.string(),
                          ", which is missing: install it with 'apt-get install "
                          "dataset-fashion-mnist' (Debian), or give any folder of images instead"));
   }
-  Source source = open_idx(file);
+  Source source = open_idx(file, {});
   source.description =
       concat("Fashion-MNIST, ", test ? "test" : "training", " images, in ", folder.string());
   return source;
 }
 
-Source open_source(const DataOptions& options) {
+Source open_source(const DataOptions& options, const GiveUp& give_up) {
   const std::string& spec = options.spec;
   if (spec == kFashionMnist) return open_fashion_mnist(kFashionMnistFolder, false);
   if (spec == concat(kFashionMnist, kTest)) return open_fashion_mnist(kFashionMnistFolder, true);
   if (!spec.empty() && is_there(spec)) {
-    return fs::is_directory(spec) ? open_folder(spec) : open_file(spec, options);
+    return fs::is_directory(spec) ? open_folder(spec, give_up) : open_file(spec, options, give_up);
   }
   if (spec.size() > kTest.size() && spec.substr(spec.size() - kTest.size()) == kTest) {
     const std::string folder = spec.substr(0, spec.size() - kTest.size());
-    if (is_there(folder)) return open_test_part(folder);
+    if (is_there(folder)) return open_test_part(folder, give_up);
   }
   refuse(spec);
+}
+
+std::string left_out_text(const LeftOut& left_out) {
+  return counted(left_out, DataReport::kNamesShown);
 }
 
 std::string DataReport::sizes_text() const { return counted(sizes, kNamesShown); }
 
 std::string DataReport::lines() const {
-  std::string text = concat("data: ", source, "\nfound ", with_thousands(found), ", used ",
-                            with_thousands(used), ", unreadable ", with_thousands(unreadable),
-                            ", converted ", with_thousands(converted), "\n");
+  int64_t others = 0;
+  for (const auto& kind : left_out) others += kind.second;
+  std::string text =
+      concat("data: ", source, "\nfound ", with_thousands(found), ", used ", with_thousands(used),
+             ", unreadable ", with_thousands(unreadable), ", converted ", with_thousands(converted),
+             ", left out ", with_thousands(others), "\n");
+  if (others > 0) text += concat("left out: ", left_out_text(left_out), "\n");
+  if (!channels_rule.empty()) text += concat("channels: ", channels_rule, "\n");
   text += concat("sizes (height x width): ", sizes_text());
   if (fitted > 0) text += concat("; ", with_thousands(fitted), " made to fit");
   text += "\n";

@@ -1,6 +1,7 @@
 #include "ddpm/data/source.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <map>
@@ -50,7 +51,7 @@ TEST(Folder, KnowsImagesByTheirEndingsAndReadsThemByTheirBytes) {
     folder.write(name, toy_jpeg(image));
   }
   folder.write("f.jpg", toy_png(8, 8, 1, 0));
-  folder.write("g.gif", "GIF89a");
+  folder.write("g.heic", "ftypheic");
   folder.write("labels.csv", "a,1");
   const Dataset dataset = open_data(folder.path());
   EXPECT_EQ(dataset.size(), 6);
@@ -92,17 +93,170 @@ TEST(Folder, ALinkToNothingIsAnUnreadableFile) {
   EXPECT_EQ(dataset.report().bad_names[0].rfind("b.png: ", 0), 0u);
 }
 
-TEST(Folder, WithoutImagesTheErrorSaysWhatWasLookedFor) {
+TEST(Folder, WhatIsLeftOutIsCountedByItsEnding) {
+  const ToyFolder folder;
+  folder.write("a.png", toy_png(4, 4, 3, 0));
+  for (const char* name : {"b.txt", "c.TXT", "x/d.tar.gz", "e", "x/.f", ".hidden/g.png", "h.",
+                           "i.averyverylongending"}) {
+    folder.write(name, "");
+  }
+  ASSERT_EQ(::mkfifo((folder.path() / "fifo.png").c_str(), 0600), 0);
+  fs::create_directory_symlink("x", folder.path() / "y");
+  const LeftOut expected = {{".gz", 1},
+                            {".txt", 2},
+                            {"no ending", 2},
+                            {"other endings", 1},
+                            {"hidden files", 1},
+                            {"hidden folders", 1},
+                            {"FIFOs, sockets and devices", 1},
+                            {"links to folders that are read already", 1}};
+  EXPECT_EQ(open(folder.path()).left_out, expected);
+  EXPECT_NE(open_data(folder.path()).report().lines().find("left out 10\nleft out: .txt (2), no"),
+            std::string::npos);
+}
+
+TEST(Folder, ASubfolderThatCannotBeListedIsAnUnreadableFile) {
+  const ToyFolder folder;
+  fs::permissions(folder.path(), fs::perms::all);
+  folder.write("a.png", toy_png(4, 4, 1, 0));
+  folder.write("locked/b.png", toy_png(4, 4, 1, 1));
+  fs::permissions(folder.path() / "locked", fs::perms::none);
+  DataOptions options = options_for(folder.path());
+  {
+    const ToyUser nobody;
+    EXPECT_EQ(
+        message_of<FormatError>([&] { open_dataset(options); }).find("data: expected at most"), 0u);
+    options.max_bad_share = 0.5;
+    const Dataset dataset = open_dataset(options);
+    EXPECT_EQ(dataset.report().bad_names,
+              Names{"locked/: the folder cannot be listed: Permission denied"});
+  }
+  fs::permissions(folder.path() / "locked", fs::perms::owner_all);
+}
+
+// Makes `count` folders named `part` within each other, by steps, for their names together may be
+// longer than a name can be; the innermost has an image.
+void make_nested(const fs::path& top, const std::string& part, int count) {
+  const fs::path here = fs::current_path();
+  fs::current_path(top);
+  for (int i = 0; i < count; ++i) {
+    fs::create_directory(part);
+    fs::current_path(part);
+  }
+  std::ofstream("a.png", std::ios::binary) << toy_png(4, 4, 1, 0);
+  fs::current_path(here);
+}
+
+// Work that is quadratic in the depth would take minutes here.
+TEST(Folder, NestedAsDeepAsNamesCanBeIsRead) {
+  const ToyFolder folder;
+  make_nested(folder.path(), "d", 1900);
+  const Source source = open(folder.path());
+  ASSERT_EQ(source.count(), 1);
+  EXPECT_EQ(source.names[0].size(), 1900 * 2 + std::string("a.png").size());
+  EXPECT_EQ(source.decode(0).samples, toy_image(4, 4, 1, 0).samples);
+}
+
+TEST(Folder, DeeperThanNamesCanBeIsAnUnreadableFile) {
+  const ToyFolder folder;
+  folder.write("a.png", toy_png(4, 4, 1, 0));
+  make_nested(folder.path(), std::string(100, 'd'), 50);
+  DataOptions options = options_for(folder.path());
+  options.max_bad_share = 0.5;
+  const Dataset dataset = open_dataset(options);
+  EXPECT_EQ(dataset.report().unreadable, 1);
+  EXPECT_NE(dataset.report().bad_names[0].find("File name too long"), std::string::npos);
+}
+
+TEST(Folder, WalksHearAStop) {
+  const ToyFolder folder;
+  for (int i = 0; i < 10; ++i) folder.write(concat(i, ".png"), "");
+  int calls = 0;
+  const auto give_up = [&calls] {
+    if (++calls == 5) throw std::runtime_error("enough");
+  };
+  EXPECT_THROW(open_source(options_for(folder.path()), give_up), std::runtime_error);
+}
+
+TEST(Folder, RunsOfThisProgramAreLeftOut) {
+  const ToyFolder folder;
+  folder.write("a.png", toy_png(4, 4, 3, 0));
+  folder.write("run/config.json", "{}");
+  folder.write("run/checkpoints/00000001/manifest.json", "{}");
+  folder.write("run/samples/00000001.png", toy_png(4, 4, 3, 1));
+  folder.write("other/config.json", "{}");
+  folder.write("other/b.png", toy_png(4, 4, 3, 2));
+  const Source source = open(folder.path());
+  EXPECT_EQ(source.names, (Names{"a.png", "other/b.png"}));
+  EXPECT_EQ(source.left_out.at("run folders of ddpm"), 1);
+  EXPECT_NE(message_of<InvalidArgument>([&] { open(folder.path() / "run"); }).find("a run folder"),
+            std::string::npos);
+}
+
+TEST(Folder, NamesAreEscapedInMessages) {
+  const ToyFolder folder;
+  folder.write("a\n\x1b[2Jb\xe9.png", "no image");
+  DataOptions options = options_for(folder.path());
+  EXPECT_NE(message_of<FormatError>([&] {
+              open_dataset(options);
+            }).find("first a\\n\\x1b[2Jb\\xe9.png: expected"),
+            std::string::npos);
+}
+
+TEST(Folder, WithoutImagesTheErrorNamesWhatIsThere) {
   const ToyFolder folder;
   const std::string where =
-      "data: wanted images, files that end in .png, .jpg and .jpeg (upper "
-      "or lower case) and are not hidden, in folder " +
+      "data: expected images, files that end in .png, .jpg, .jpeg, .jpe, "
+      ".jfif, .webp, .bmp, .gif, .tif or .tiff (upper or lower case), in "
+      "folder " +
       folder.path().string();
-  EXPECT_EQ(message_of<FormatError>([&] { open(folder.path()); }), where + ", got no file at all");
-  folder.write("x/a.webp", "RIFF");
-  folder.write("x/b.txt", "b");
   EXPECT_EQ(message_of<FormatError>([&] { open(folder.path()); }),
-            where + ", got none among 2 files such as x/a.webp");
+            where + ", got none and nothing else");
+  folder.write("x/a.heic", "ftyp");
+  folder.write("x/b.txt", "b");
+  folder.write("x/c.txt", "c");
+  EXPECT_EQ(message_of<FormatError>([&] { open(folder.path()); }),
+            where + ", got none but .txt (2), .heic (1)");
+}
+
+// The end of the message for a folder with this one file.
+std::string advice_for(const std::string& name) {
+  const ToyFolder folder;
+  folder.write(name, "x");
+  const std::string message = message_of<FormatError>([&] { open(folder.path()); });
+  const std::string path = folder.path().string();
+  std::string advice = message.substr(message.rfind("; ") + 2);
+  if (advice.find(path) != std::string::npos)
+    advice.replace(advice.find(path), path.size(), "HERE");
+  return advice;
+}
+
+TEST(Folder, OfAKnownKindThatIsNotReadIsRefusedWithTheWayOut) {
+  EXPECT_EQ(advice_for("cifar-10-batches-py/data_batch_1"),
+            "give the folder of the binary version (cifar-10-binary.tar.gz)");
+  EXPECT_EQ(advice_for("cifar/data_batch_1.bin"),
+            "give the folder of CIFAR-10's binary version itself: HERE/cifar");
+  EXPECT_EQ(advice_for("MNIST/raw/train-images-idx3-ubyte.gz"),
+            "give the IDX file itself: HERE/MNIST/raw/train-images-idx3-ubyte.gz");
+  EXPECT_EQ(advice_for("flowers.tar.gz"), "give the archive itself: HERE/flowers.tar.gz");
+  EXPECT_EQ(advice_for("data/train-00000-of-00001.parquet"),
+            "save them as PNG files and give their folder");
+}
+
+TEST(Folder, OfAHuggingFaceCacheIsRefusedWithTheSnapshotToGive) {
+  const ToyFolder folder;
+  const std::string png = toy_png(4, 4, 3, 0);
+  folder.write("blobs/0123", png);
+  folder.write("refs/main", "def");
+  fs::create_directories(folder.path() / "snapshots/abc");
+  fs::create_directories(folder.path() / "snapshots/def");
+  fs::create_symlink("../../blobs/0123", folder.path() / "snapshots/def/a.png");
+  const std::string message = message_of<InvalidArgument>([&] { open(folder.path()); });
+  const std::string snapshot = (folder.path() / "snapshots/def").string();
+  EXPECT_NE(message.find("a Hugging Face cache; give one snapshot of it: " + snapshot),
+            std::string::npos)
+      << message;
+  EXPECT_EQ(open_data(snapshot).size(), 1);
 }
 
 TEST(Folder, OfOneThreeAndFourChannelsAndOtherShapesIsRead) {
@@ -112,7 +266,7 @@ TEST(Folder, OfOneThreeAndFourChannelsAndOtherShapesIsRead) {
       std::vector<Image> images;
       for (uint64_t i = 0; i < 3; ++i) {
         images.push_back(toy_image(height, width, channels, i));
-        if (channels == 4) images.back().samples[3] = 7;  // a transparent pixel
+        for (size_t a = 3; channels == 4 && a < 400; a += 4) images.back().samples[a] = 7;
         folder.write(concat(i, ".png"), encode_png(images.back()));
       }
       const Dataset dataset = open_data(folder.path());
@@ -126,92 +280,17 @@ TEST(Folder, OfOneThreeAndFourChannelsAndOtherShapesIsRead) {
   }
 }
 
-TEST(Archive, OfJpegFilesWithDamagedOnesAmongThemIsRead) {
-  ToyEntries entries;
-  for (uint64_t i = 0; i < 20; ++i) {
-    entries.push_back({concat("images/", 10 + i, ".jpg"), toy_jpeg(toy_image(16, 16, 3, i))});
-  }
-  entries.push_back({"images/a-truncated.jpg", entries[3].second.substr(0, 300)});
-  entries.push_back({"images/b-empty.png", ""});
-  entries.push_back({"images/c-deep.png", toy_png(16, 16, 1, 50, 16)});
-  entries.push_back({"images/d.txt", "not an image"});
+TEST(Mnist, AFolderIsItsTrainingImagesOrItsTestImages) {
   const ToyFolder folder;
-  write_toy_archive(folder.path() / "images.tar.gz", ToyArchive::kTarGz, entries);
-  DataOptions options = options_for(folder.path() / "images.tar.gz");
-  EXPECT_THROW(open_dataset(options), FormatError);  // 2 of 23 are more than one in a hundred
-  options.max_bad_share = 0.1;
-  const Dataset dataset = open_dataset(options);
-  const DataReport& report = dataset.report();
-  EXPECT_EQ(report.found, 23);
-  EXPECT_EQ(report.used, 21);
-  EXPECT_EQ(report.unreadable, 2);
-  EXPECT_EQ(report.converted, 1);
-  ASSERT_EQ(report.bad_names.size(), 2u);
-  EXPECT_EQ(report.bad_names[0].rfind("images/a-truncated.jpg: ", 0), 0u);
-  EXPECT_EQ(report.bad_names[1], "images/b-empty.png: wanted an image, got an empty file");
-  // the deep one keeps its 16 bits
-  const Image deep = toy_image(16, 16, 1, 50, 16);
-  EXPECT_EQ(unit_to_word(read_image(dataset, 20)[5]), deep.samples[5]);
-}
-
-TEST(Archive, HasTheFingerprintOfTheFolderThatItWasMadeFrom) {
-  const ToyFolder folder;
-  ToyEntries entries;
-  for (const uint64_t i : {3, 0, 2, 1}) {  // an archive need not be sorted
-    entries.push_back({concat("./x", i, "/a.png"), toy_png(5, 6, 3, i)});
-    folder.write(concat("flowers/x", i, "/a.png"), entries.back().second);
-  }
-  write_toy_archive(folder.path() / "a.tar.gz", ToyArchive::kTarGz, entries);
-  write_toy_archive(folder.path() / "a.ZIP", ToyArchive::kZip, entries);
-  const std::string wanted = open_data(folder.path() / "flowers").fingerprint();
-  EXPECT_EQ(open_data(folder.path() / "a.tar.gz").fingerprint(), wanted);
-  EXPECT_EQ(open_data(folder.path() / "a.ZIP").fingerprint(), wanted);
-  EXPECT_EQ(wanted, make_dataset(toy_images(4, 5, 6, 3)).fingerprint());
-  Image changed = toy_image(5, 6, 3, 2);
-  changed.at(4, 5, 2) ^= 1;
-  folder.write("flowers/x2/a.png", encode_png(changed));
-  EXPECT_NE(open_data(folder.path() / "flowers").fingerprint(), wanted);
-}
-
-TEST(Archive, OfAnEntryThatComesTwiceTheLastCounts) {
-  const ToyFolder folder;
-  const fs::path file = folder.path() / "a.tar.gz";
-  write_toy_archive(file, ToyArchive::kTarGz,
-                    {{"a.png", toy_png(4, 4, 1, 0)}, {"./a.png", toy_png(4, 4, 1, 1)}});
-  EXPECT_EQ(open_data(file).fingerprint(), make_dataset({toy_image(4, 4, 1, 1)}).fingerprint());
-}
-
-TEST(Archive, ThatIsTooLargeForMemoryIsRefused) {
-  const ToyFolder folder;
-  const fs::path file = folder.path() / "a.zip";
-  write_toy_archive(file, ToyArchive::kZip, {{"a.png", toy_png(40, 40, 3, 0)}});
-  DataOptions options = options_for(file);
-  options.archive_limit_bytes = 1024;
-  EXPECT_EQ(message_of<InvalidArgument>([&] { open_source(options); }),
-            "data: wanted an archive with at most 1.0 KiB of image files, got more in " +
-                file.string() + "; unpack it and give the folder");
-}
-
-TEST(Archive, WithoutImagesOrDamagedIsAnError) {
-  const ToyFolder folder;
-  const fs::path file = folder.path() / "a.tar.gz";
-  write_toy_archive(file, ToyArchive::kTarGz, {{"a.txt", "a"}, {".b.png", "b"}});
-  EXPECT_NE(message_of<FormatError>([&] { open(file); }).find("none among 1 files such as a.txt"),
-            std::string::npos);
-  folder.write("a.tar.gz", "this is no archive at all");
-  EXPECT_THROW(open(file), FormatError);
-}
-
-TEST(Archive, IsReadAgainFromMemoryWhenImagesAreNotKept) {
-  const ToyFolder folder;
-  const fs::path file = folder.path() / "a.zip";
-  write_toy_archive(file, ToyArchive::kZip,
-                    {{"a.png", toy_png(4, 4, 1, 0)}, {"b.png", toy_png(4, 4, 1, 1)}});
-  DataOptions options = options_for(file);
-  options.memory_limit_bytes = 0;
-  const Dataset dataset = open_dataset(options);
-  fs::remove(file);
-  EXPECT_EQ(read_image(dataset, 1), read_image(make_dataset({toy_image(4, 4, 1, 1)}), 0));
+  write_toy_archive(folder.path() / "train-images-idx3-ubyte.gz", ToyArchive::kGzip,
+                    {{"train", toy_idx(3, 1, 1, {1, 2, 3})}});
+  folder.write("train-labels-idx1-ubyte", "labels");
+  folder.write("t10k-images.idx3-ubyte", toy_idx(2, 1, 1, {4, 5}));
+  EXPECT_EQ(open(folder.path()).count(), 3);
+  EXPECT_EQ(open(folder.path().string() + ":test").count(), 2);
+  const ToyFolder test_only;
+  test_only.write("t10k-images-idx3-ubyte", toy_idx(2, 1, 1, {4, 5}));
+  EXPECT_THROW(open(test_only.path()), InvalidArgument);
 }
 
 TEST(IdxFile, IsReadWithAndWithoutCompression) {
@@ -239,7 +318,7 @@ TEST(Cifar10, AFolderIsItsTrainingBatchesInOrder) {
   folder.write("readme.html", "<html>");
   const auto first_bytes = [&](const std::string& spec) {
     const Dataset dataset = open_data(spec);
-    EXPECT_EQ(dataset.image_shape(), (BatchShape{1, 3, 32, 32}));
+    EXPECT_EQ(dataset.image_shape(), (BatchShape{1, 1, 32, 32}));  // these images are gray
     std::vector<int> bytes;
     for (int64_t i = 0; i < dataset.size(); ++i) {
       bytes.push_back(unit_to_byte(read_image(dataset, i)[0]));
@@ -266,7 +345,7 @@ TEST(Cifar10, TheTestBatchIsNeverTakenUnasked) {
 TEST(FashionMnist, MissingSaysHowToGetIt) {
   const ToyFolder folder;
   EXPECT_EQ(message_of<IoError>([&] { open_fashion_mnist(folder.path(), false); }),
-            "data: fashion-mnist wants " + folder.path().string() +
+            "data: fashion-mnist expects " + folder.path().string() +
                 "/train-images-idx3-ubyte.gz, which is missing: install it with 'apt-get install "
                 "dataset-fashion-mnist' (Debian), or give any folder of images instead");
 }
@@ -298,8 +377,8 @@ TEST(OneImageFile, IsADataset) {
 
 TEST(Source, WhatDoesNotExistIsRefusedWithTheFormsThatDo) {
   EXPECT_EQ(message_of<InvalidArgument>([] { open("fashion-mnits"); }),
-            "data: wanted fashion-mnist, a folder of PNG and JPEG files, a .zip, .tar or .tar.gz "
-            "of such, an IDX file (.gz too), or a folder or .bin file of CIFAR-10's binary "
+            "data: expected fashion-mnist, a folder of images, a .zip, .tar or .tar.gz of such, an "
+            "IDX file (.gz too), or a folder of MNIST's IDX files or of CIFAR-10's binary "
             "version, got 'fashion-mnits', which does not exist; did you mean 'fashion-mnist'?");
   EXPECT_THROW(open(""), InvalidArgument);
   EXPECT_THROW(open(":test"), InvalidArgument);
@@ -308,7 +387,7 @@ TEST(Source, WhatDoesNotExistIsRefusedWithTheFormsThatDo) {
   const ToyFolder folder;
   EXPECT_NE(message_of<InvalidArgument>([&] {
               open(folder.write("a.h5", "\x89HDF"));
-            }).find("a.h5, a file of none of these kinds"),
+            }).find("a.h5 may hold many images in one file; save them as PNG files"),
             std::string::npos);
 }
 

@@ -74,6 +74,22 @@ inline std::string toy_jpeg(const Image& image) {
   return bytes;
 }
 
+// Sets the user to nobody while it lives, if we are root, whom no permission stops.
+class ToyUser {
+ public:
+  ToyUser() {
+    if (::geteuid() == 0) changed_ = ::seteuid(65534) == 0;
+  }
+  ~ToyUser() {
+    if (changed_ && ::seteuid(0) != 0) std::abort();
+  }
+  ToyUser(const ToyUser&) = delete;
+  ToyUser& operator=(const ToyUser&) = delete;
+
+ private:
+  bool changed_ = false;
+};
+
 using ToyEntries = std::vector<std::pair<std::string, std::string>>;  // name, bytes
 
 enum class ToyArchive { kTarGz, kZip, kGzip };  // kGzip: the bytes of the one entry

@@ -43,7 +43,7 @@ inline std::vector<Image> toy_images(int64_t count, int64_t height, int64_t widt
 
 // A source of `count` images that `decode` makes.
 inline Source toy_source(int64_t count, std::function<Image(int64_t)> decode) {
-  Source source{"toys", {}, std::move(decode)};
+  Source source{"toys", {}, std::move(decode), {}};
   for (int64_t i = 0; i < count; ++i) source.names.push_back(concat("toy ", i));
   return source;
 }

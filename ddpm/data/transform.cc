@@ -252,13 +252,26 @@ std::string channels_name(int64_t channels) {
   return kNames[static_cast<size_t>(channels - 1)];
 }
 
-bool is_transparent(const Image& image) {
-  if (!has_alpha(image.channels)) return false;
+bool is_gray(const Image& image) {
+  if (image.channels < 3) return true;
   const auto channels = static_cast<size_t>(image.channels);
-  for (size_t i = channels - 1; i < image.samples.size(); i += channels) {
-    if (image.samples[i] < most_sample(image)) return true;
+  for (size_t i = 0; i < image.samples.size(); i += channels) {
+    const uint16_t* pixel = image.samples.data() + i;
+    const bool visible = channels == 3 || pixel[3] > 0;
+    if (visible && (pixel[0] != pixel[1] || pixel[0] != pixel[2])) return false;
   }
-  return false;
+  return true;
+}
+
+double missing_opacity(const Image& image) {
+  if (!has_alpha(image.channels)) return 0.0;
+  const auto channels = static_cast<size_t>(image.channels);
+  const uint32_t most = most_sample(image);
+  uint64_t missing = 0;  // at most kMaxPixels * 65535 < 2^43
+  for (size_t i = channels - 1; i < image.samples.size(); i += channels) {
+    missing += most - image.samples[i];
+  }
+  return static_cast<double>(missing) / most;
 }
 
 }  // namespace ddpm

@@ -62,7 +62,11 @@ Image convert_channels(Image image, int64_t channels);
 // "gray", "gray and alpha", "RGB" or "RGBA", for 1 to 4 channels.
 std::string channels_name(int64_t channels);
 
-// True if any pixel of an image with alpha has less than the most alpha.
-bool is_transparent(const Image& image);
+// Whether red, green and blue are equal in every pixel that is not wholly transparent.
+bool is_gray(const Image& image);
+
+// The sum over all pixels of 1 - alpha, alpha in [0, 1]; 0 for an image without alpha. The same
+// number on every machine: it is a sum of integers until the end.
+double missing_opacity(const Image& image);
 
 }  // namespace ddpm

@@ -280,14 +280,29 @@ TEST(ConvertChannels, RefusesOtherChannelsAndKeepsTheSame) {
   EXPECT_EQ(converted({1, 2, 3, 0}, 4), (Pixel{1, 2, 3, 0}));
 }
 
-TEST(IsTransparent, LooksForAnAlphaBelowTheMost) {
-  EXPECT_FALSE(is_transparent(constant_image(2, 2, {1, 2, 3}, 8)));
-  EXPECT_FALSE(is_transparent(constant_image(2, 2, {1, 255}, 8)));
-  EXPECT_TRUE(is_transparent(constant_image(2, 2, {1, 255}, 16)));
+TEST(IsGray, LooksAtEveryPixelThatCanBeSeen) {
+  EXPECT_TRUE(is_gray(constant_image(2, 2, {7}, 8)));
+  EXPECT_TRUE(is_gray(constant_image(2, 2, {7, 0}, 8)));
+  EXPECT_TRUE(is_gray(constant_image(2, 2, {7, 7, 7}, 16)));
+  Image image = constant_image(2, 2, {7, 7, 7, 255}, 8);
+  EXPECT_TRUE(is_gray(image));
+  for (const int64_t c : {0, 1, 2}) {
+    Image coloured = image;
+    coloured.at(1, 1, c) = 8;
+    EXPECT_FALSE(is_gray(coloured)) << c;
+    coloured.at(1, 1, 3) = 0;  // no eye sees its colour
+    EXPECT_TRUE(is_gray(coloured)) << c;
+  }
+}
+
+TEST(MissingOpacity, IsSummedOverThePixels) {
+  EXPECT_EQ(missing_opacity(constant_image(2, 2, {1, 2, 3}, 8)), 0.0);
+  EXPECT_EQ(missing_opacity(constant_image(2, 2, {1, 255}, 8)), 0.0);
+  EXPECT_EQ(missing_opacity(constant_image(2, 3, {1, 0}, 8)), 6.0);
+  EXPECT_EQ(missing_opacity(constant_image(2, 2, {1, 255}, 16)), 4.0 * (65535 - 255) / 65535);
   Image image = constant_image(2, 2, {1, 2, 3, 255}, 8);
-  EXPECT_FALSE(is_transparent(image));
-  image.at(1, 1, 3) = 254;
-  EXPECT_TRUE(is_transparent(image));
+  image.at(1, 1, 3) = 204;  // four fifths
+  EXPECT_EQ(missing_opacity(image), 0.2);
 }
 
 TEST(FitName, IsReadBack) {

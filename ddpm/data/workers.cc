@@ -52,16 +52,16 @@ void work(Work& shared, const std::function<void(int64_t)>& body) {
   shared.leave();
 }
 
-// Waits until all threads have left; tells the observer now and then.
+// Waits until all threads have left; calls the observer at every interval, whether or not anything
+// was done: an observer may also want to end the work.
 void watch(Work& shared, const std::function<void(int64_t)>& observer) {
   std::unique_lock lock(shared.mutex);
-  int64_t told = 0;
   while (shared.running > 0) {
     shared.changed.wait_for(lock, kObserverInterval, [&] { return shared.running == 0; });
-    if (!observer || shared.failure != nullptr || shared.done == told) continue;
-    told = shared.done;
+    if (!observer || shared.failure != nullptr) continue;
+    const int64_t done = shared.done;
     lock.unlock();
-    observer(told);
+    observer(done);
     lock.lock();
   }
 }

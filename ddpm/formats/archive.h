@@ -1,5 +1,5 @@
-// Archives read in place, through libarchive: .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz and
-// .tar.zst. Nothing is ever written to the disk: the names of entries are only names.
+// Archives read in place: .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz and .tar.zst. Nothing is
+// ever written to the disk: the names of entries are only names, raw bytes in whatever encoding.
 
 #pragma once
 
@@ -10,26 +10,55 @@
 
 namespace ddpm {
 
-// An archive by its name: any case, one of the endings above.
+// Whether the name has one of the endings above, in any case.
 bool is_archive_name(const std::filesystem::path& path);
 
-// A regular file of an archive; links and folders are passed over.
+// Loops over foreign data call it at least every few megabytes. What it throws ends the work and
+// reaches the caller. May be empty.
+using GiveUp = std::function<void()>;
+
 struct ArchiveEntry {
-  std::string name;  // as the archive spells it, "/" between folders; any bytes
-  std::string bytes;
+  enum class Kind { kFile, kHardLink, kSymbolicLink, kSpecial };  // kSpecial: a FIFO or a device
+
+  std::string name;  // "/" between folders, not normalised
+  Kind kind = Kind::kFile;
+  std::string target;  // of a link, as the archive spells it
 };
 
-// Calls `wanted` with the name of each regular file in the archive's order, and `take` with those
-// for which it said yes. An entry of more than `most_bytes` bytes gets an empty text and
-// `too_large` = true. Throws FormatError that names the entry if the archive is damaged, encrypted
-// or no archive, IoError if it cannot be opened. A tar file that ends between two entries is whole.
-void for_each_archive_entry(const std::filesystem::path& path, int64_t most_bytes,
-                            const std::function<bool(const std::string& name)>& wanted,
-                            const std::function<void(ArchiveEntry entry, bool too_large)>& take);
+// What one archive may cost. An archive beyond max_file_bytes or max_name_bytes has a bad entry;
+// beyond the others it is a FormatError.
+struct ArchiveLimits {
+  int64_t max_file_bytes = int64_t{1} << 30;
+  int64_t max_name_bytes = 4095;         // no system can unpack a longer path (PATH_MAX)
+  int64_t max_entries = 10'000'000;      // seven times ImageNet's
+  int64_t max_names = int64_t{1} << 30;  // bytes of all names together
+  // Decompression, skipped entries included, ends at free_bytes + max_ratio * the file's size.
+  // Images hardly shrink: an archive of them has a ratio of 1, one of tiny flat images up to 100.
+  int64_t free_bytes = int64_t{256} << 20;
+  int64_t max_ratio = 200;
+};
 
-// The bytes inflated if they are gzip (RFC 1952, one member or several), else as they are.
-// FormatError that starts with `who` if they are damaged or the result has more than `most_bytes`
-// bytes; no more memory than that is used.
-std::string gunzip_if_needed(std::string bytes, int64_t most_bytes, const std::string& who);
+// What is done with the entries, in the archive's order; folders are passed over.
+struct ArchiveHandlers {
+  std::function<bool(const ArchiveEntry&)> wants;  // whether the bytes of this file are read
+  std::function<void(ArchiveEntry, std::string bytes)> take;   // a file that was wanted
+  std::function<void(ArchiveEntry)> pass;                      // a link or a special file
+  std::function<void(ArchiveEntry, std::string reason)> fail;  // an entry that cannot be read
+  GiveUp give_up;
+};
+
+// Reads the archive from front to back. An entry that is damaged, encrypted, too large, sparse or
+// compressed by an unknown method goes to `fail`, and reading continues with the next one. Throws
+// FormatError if the file is no archive, is cut (a tar file without its end-of-archive blocks, a
+// zip file without its directory), is damaged where no next entry can be found, or exceeds
+// `limits`; IoError if it cannot be read.
+void read_archive(const std::filesystem::path& path, const ArchiveHandlers& handlers,
+                  const ArchiveLimits& limits = {});
+
+// The bytes decompressed if they are gzip (RFC 1952, one member or several), otherwise as they are.
+// Throws FormatError that starts with `who` if they are damaged, or if the result has more than
+// `max_bytes` bytes or more than ArchiveLimits allows; no more memory than that is used.
+std::string gunzip_if_needed(std::string bytes, int64_t max_bytes, const std::string& who,
+                             const GiveUp& give_up = {});
 
 }  // namespace ddpm

@@ -1,4 +1,4 @@
-// Any bytes as an archive, and as gzip: read within the limit, or refused with a FormatError.
+// Any bytes as an archive, and as gzip: read within the limits, or refused with a FormatError.
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,20 +12,34 @@
 
 namespace {
 
-constexpr int64_t kMostBytes = 100'000;
+constexpr int64_t kMaxBytes = 100'000;
+
+ddpm::ArchiveLimits small_limits() {
+  ddpm::ArchiveLimits limits;
+  limits.max_file_bytes = kMaxBytes;
+  limits.max_entries = 100;
+  limits.free_bytes = 1'000'000;
+  limits.max_ratio = 10;
+  return limits;
+}
 
 void read_archive(const uint8_t* data, size_t size) {
   const int file = memfd_create("archive", MFD_CLOEXEC);
   DDPM_ASSERT(file >= 0 && write(file, data, size) == static_cast<ssize_t>(size));
-  int entries = 0;
+  ddpm::ArchiveHandlers handlers;
+  handlers.wants = [](const ddpm::ArchiveEntry& entry) { return !entry.name.ends_with("no"); };
+  handlers.take = [](const ddpm::ArchiveEntry& entry, const std::string& bytes) {
+    DDPM_ASSERT(std::ssize(bytes) <= kMaxBytes);
+    DDPM_ASSERT(std::ssize(entry.name) <= ddpm::ArchiveLimits().max_name_bytes);
+  };
+  handlers.pass = [](const ddpm::ArchiveEntry& entry) {
+    DDPM_ASSERT(entry.kind != ddpm::ArchiveEntry::Kind::kFile);
+  };
+  handlers.fail = [](const ddpm::ArchiveEntry&, const std::string& reason) {
+    DDPM_ASSERT(!reason.empty());
+  };
   try {
-    ddpm::for_each_archive_entry(
-        ddpm::concat("/proc/self/fd/", file), kMostBytes,
-        [&entries](const std::string& name) { return ++entries < 100 && !name.ends_with("no"); },
-        [](const ddpm::ArchiveEntry& entry, bool too_large) {
-          DDPM_ASSERT(std::ssize(entry.bytes) <= kMostBytes);
-          DDPM_ASSERT(!too_large || entry.bytes.empty());
-        });
+    ddpm::read_archive(ddpm::concat("/proc/self/fd/", file), handlers, small_limits());
   } catch (const ddpm::FormatError&) {
   }
   close(file);
@@ -37,8 +51,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   read_archive(data, size);
   try {
     const std::string bytes(reinterpret_cast<const char*>(data), size);
-    const std::string result = ddpm::gunzip_if_needed(bytes, kMostBytes, "fuzz");
-    DDPM_ASSERT(std::ssize(result) <= kMostBytes || result == bytes);
+    const std::string result = ddpm::gunzip_if_needed(bytes, kMaxBytes, "fuzz");
+    DDPM_ASSERT(std::ssize(result) <= kMaxBytes || result == bytes);
   } catch (const ddpm::FormatError&) {
   }
   return 0;

@@ -1,0 +1,70 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "ddpm/base/check.h"
+#include "ddpm/formats/archive.h"
+#include "ddpm/formats/toy_archives_internal.h"
+
+namespace ddpm {
+namespace {
+
+std::string gunzip_error(const std::string& bytes, int64_t max_bytes = 1'000'000) {
+  try {
+    gunzip_if_needed(bytes, max_bytes, "x");
+  } catch (const FormatError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Gunzip, LeavesOtherBytesAlone) {
+  EXPECT_EQ(gunzip_if_needed("", 0, "x"), "");
+  EXPECT_EQ(gunzip_if_needed("\x1f", 0, "x"), "\x1f");
+  EXPECT_EQ(gunzip_if_needed("plain", 0, "x"), "plain");
+}
+
+TEST(Gunzip, GivesWhatWasCompressed) {
+  for (size_t size : {0u, 1u, 1000u, 65535u, 65536u, 65537u, 300'000u}) {
+    EXPECT_EQ(gunzip_if_needed(gzip(noise(size)), 1'000'000, "x"), noise(size)) << size;
+  }
+}
+
+TEST(Gunzip, JoinsTheMembers) {
+  EXPECT_EQ(gunzip_if_needed(gzip("one, ") + gzip("") + gzip("two"), 100, "x"), "one, two");
+}
+
+TEST(Gunzip, RefusesWhatIsCutOrChanged) {
+  const std::string whole = gzip(noise(300));
+  for (size_t size = 2; size < whole.size(); ++size) {
+    EXPECT_NE(gunzip_error(whole.substr(0, size)), "no error") << size;
+  }
+  std::string changed = whole;
+  changed[150] = static_cast<char>(changed[150] ^ 4);
+  EXPECT_NE(gunzip_error(changed), "no error");
+  EXPECT_EQ(gunzip_error(whole + "mine"), "x: 4 trailing bytes after the gzip data");
+  EXPECT_NE(gunzip_error(whole + whole.substr(0, 20)), "no error");
+}
+
+TEST(Gunzip, StopsAtTheLimit) {
+  const std::string bomb = gzip(std::string(5'000'000, '\0'));
+  EXPECT_EQ(gunzip_error(bomb, 4'999'999), "x: inflates to more than 4999999 bytes");
+  EXPECT_EQ(gunzip_error(bomb, 5'000'000), "no error");
+  EXPECT_EQ(gunzip_error(bomb, 0), "x: inflates to more than 0 bytes");
+}
+
+TEST(Gunzip, HearsAStop) {
+  struct Enough {};
+  std::string empty_members;
+  for (int i = 0; i < 1000; ++i) empty_members += gzip("");
+  for (const std::string& bytes : {gzip(std::string(5'000'000, '\0')), empty_members}) {
+    int calls = 0;
+    const auto give_up = [&calls] {
+      if (++calls == 10) throw Enough();
+    };
+    EXPECT_THROW(gunzip_if_needed(bytes, 10'000'000, "x", give_up), Enough);
+  }
+}
+
+}  // namespace
+}  // namespace ddpm
