@@ -35,10 +35,10 @@ std::shared_ptr<InpaintFlags> declare(Flags& flags) {
   auto values = std::make_shared<InpaintFlags>();
   declare_picture_out(flags, values->picture,
                       "the picture to write: a row an image, what is known of it, its fillings");
-  flags.text("--data", values->data, "SPEC", "a PNG or JPEG file, or " + std::string(kDataForms));
+  flags.text("--data", values->data, "SPEC", "an image file, or " + std::string(kDataForms));
   flags.integers("--images", values->images, "the numbers of the images; none: the first one");
   flags.text("--mask", values->mask, "FILE.png",
-             "white where the image is known, black where it is to be filled in");
+             "white where the image is known, black or transparent where it is to be filled in");
   flags.text("--fill", values->fill, kFillForms, "instead of --mask: what is to be filled in");
   flags.integer("--count", values->count, "how many fillings of each image", 1, 100);
   flags.integer("--jump-length", values->repaint.jump_length,

@@ -26,8 +26,8 @@ Box box_of_numbers(const std::string& who, const std::string& fill) {
     if (number) numbers.push_back(*number);
   }
   DDPM_CHECK(
-      numbers.size() == 4 && split(fill, ',').size() == 4, who, ": wanted ", kFillForms, ", got '",
-      fill, "'",
+      numbers.size() == 4 && split(fill, ',').size() == 4, who, ": expected ", kFillForms,
+      ", got '", fill, "'",
       did_you_mean(fill, std::vector<std::string>{"left", "right", "top", "bottom", "centre"}));
   return {numbers[0], numbers[1], numbers[2], numbers[3]};
 }
@@ -43,10 +43,26 @@ Box box_of(const std::string& who, const std::string& fill, int64_t height, int6
   return box_of_numbers(who, fill);
 }
 
+// The colours multiplied by alpha, and no alpha.
+Image over_black(Image image) {
+  if (image.channels != 2 && image.channels != 4) return image;
+  const auto channels = static_cast<size_t>(image.channels);
+  const uint32_t most = (1U << image.bits) - 1;
+  Image result{image.height, image.width, image.channels - 1, image.bits, {}};
+  for (size_t i = 0; i < image.samples.size(); i += channels) {
+    const uint32_t alpha = image.samples[i + channels - 1];
+    for (size_t c = 0; c + 1 < channels; ++c) {
+      const uint64_t product = uint64_t{image.samples[i + c]} * alpha;
+      result.samples.push_back(static_cast<uint16_t>((product + most / 2) / most));
+    }
+  }
+  return result;
+}
+
 void check_mixed(const std::string& who, const std::vector<uint8_t>& known) {
   const auto count = std::count(known.begin(), known.end(), uint8_t{1});
   DDPM_CHECK(count > 0 && count < std::ssize(known), who,
-             ": wanted some pixels known and some to be filled in, got ", count, " of ",
+             ": expected some pixels known and some to be filled in, got ", count, " of ",
              known.size(), " known");
 }
 
@@ -59,7 +75,7 @@ std::vector<uint8_t> mask_of_fill(const std::string& who, const std::string& fil
   const bool inside = box.x >= 0 && box.y >= 0 && box.width >= 0 && box.height >= 0 &&
                       box.width <= width && box.height <= height && box.x <= width - box.width &&
                       box.y <= height - box.height;
-  DDPM_CHECK(inside, who, ": wanted a box within the image of ", width, " x ", height,
+  DDPM_CHECK(inside, who, ": expected a box within the image of ", width, " x ", height,
              " pixels, got ", fill);
   std::vector<uint8_t> known(static_cast<size_t>(height * width), 1);
   for (int64_t y = box.y; y < box.y + box.height; ++y) {
@@ -71,14 +87,14 @@ std::vector<uint8_t> mask_of_fill(const std::string& who, const std::string& fil
 
 std::vector<uint8_t> mask_of_file(const std::string& who, const std::string& file, int64_t height,
                                   int64_t width) {
-  DDPM_CHECK(std::filesystem::is_regular_file(file), who, ": wanted a PNG or JPEG file, got ",
-             file);
+  DDPM_CHECK(std::filesystem::is_regular_file(file), who, ": expected an image file, got ", file);
   DataOptions options;
   options.spec = file;
   const Source source = open_source(options);
-  DDPM_CHECK(source.count() == 1, who, ": wanted one image, got ", source.count(), " of ", file);
-  const Image image = convert_channels(source.decode(0), 1);
-  DDPM_CHECK(image.height == height && image.width == width, who, ": wanted a mask of ", height,
+  DDPM_CHECK(source.count() == 1, who, ": expected one image, got ", source.count(), " of ", file);
+  // where an eraser tool has left a transparent hole, black below it: not the white of its colour
+  const Image image = convert_channels(over_black(source.decode(0)), 1);
+  DDPM_CHECK(image.height == height && image.width == width, who, ": expected a mask of ", height,
              "x", width, " pixels, got ", image.height, "x", image.width, " of ", file);
   const int64_t middle = int64_t{1} << (image.bits - 1);
   std::vector<uint8_t> known;

@@ -18,8 +18,9 @@ inline constexpr const char* kFillForms = "left|right|top|bottom|centre|X,Y,W,H"
 std::vector<uint8_t> mask_of_fill(const std::string& who, const std::string& fill, int64_t height,
                                   int64_t width);
 
-// From a PNG or JPEG file as RePaint has its masks: white is known, black is to be filled in; a
-// gray is taken for the nearer of both. Throws InvalidArgument that starts with `who` unless the
+// From an image file as RePaint has its masks: white is known, black is to be filled in; a gray
+// counts as the nearer of both. What is transparent, as an eraser tool leaves it, is to be filled
+// in too: colours are laid over black. Throws InvalidArgument that starts with `who` unless the
 // file has just this size, and something in it is known and something is not.
 std::vector<uint8_t> mask_of_file(const std::string& who, const std::string& file, int64_t height,
                                   int64_t width);

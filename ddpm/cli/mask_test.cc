@@ -51,4 +51,24 @@ TEST(MaskOfFile, WhiteIsKnownAndBlackIsNot) {
   EXPECT_THROW(mask_of_file("inpaint: --mask", path.string(), 1, 2), InvalidArgument);
 }
 
+TEST(MaskOfFile, WhatIsTransparentIsFilledInWhateverItsColour) {
+  const auto path =
+      std::filesystem::temp_directory_path() / concat("ddpm-mask-a-", ::getpid(), ".png");
+  const auto mask_of = [&](const Image& image) {
+    write_file_whole(path, encode_png(image));
+    return mask_of_file("inpaint: --mask", path.string(), 1, 4);
+  };
+  // white with holes, as an eraser leaves it; half transparent counts as the nearer of both
+  EXPECT_EQ(
+      mask_of({1,
+               4,
+               4,
+               8,
+               {255, 255, 255, 255, 255, 255, 255, 0, 255, 255, 255, 128, 255, 255, 255, 127}}),
+      (Mask{1, 0, 1, 0}));
+  EXPECT_EQ(mask_of({1, 4, 2, 8, {255, 255, 255, 0, 0, 255, 0, 0}}), (Mask{1, 0, 0, 0}));
+  EXPECT_EQ(mask_of({1, 4, 2, 16, {65535, 65535, 65535, 0, 0, 65535, 0, 0}}), (Mask{1, 0, 0, 0}));
+  std::filesystem::remove(path);
+}
+
 }  // namespace ddpm
