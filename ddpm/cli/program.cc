@@ -14,6 +14,7 @@
 #include "ddpm/cli/executor.h"
 #include "ddpm/cli/hand_over.h"
 #include "ddpm/cli/version.h"
+#include "ddpm/terminal/command_line.h"
 #include "ddpm/terminal/signals.h"
 #include "ddpm/terminal/standard_output.h"
 
@@ -130,6 +131,26 @@ std::string command_of(int argc, char** argv) {
   return known;
 }
 
+// The command line behind the program, last word first as CLI11 takes it, with the words behind a
+// known command in the form of one_word_per_flag.
+std::vector<std::string> arguments_of(const std::vector<Declared>& declared, int argc,
+                                      char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  for (const Declared& each : declared) {
+    const std::vector<std::string> name = split(each.command.name, ' ');
+    if (words.size() < name.size() || !std::equal(name.begin(), name.end(), words.begin()))
+      continue;
+    const auto end = words.begin() + std::ssize(name);
+    const std::vector<std::string> rest =
+        one_word_per_flag(*each.app, each.command.name, {end, words.end()});
+    words.erase(end, words.end());
+    words.insert(words.end(), rest.begin(), rest.end());
+    break;
+  }
+  std::reverse(words.begin(), words.end());
+  return words;
+}
+
 int parse_and_run(int argc, char** argv, const Backend& backend) {
   CLI::App app("Denoising diffusion probabilistic models: train, sample, look inside.", "ddpm");
   app.set_version_flag("--version", version_text(static_cast<bool>(backend.open_network)));
@@ -138,7 +159,8 @@ int parse_and_run(int argc, char** argv, const Backend& backend) {
   app.require_subcommand(0, 1);
   const std::vector<Declared> declared = declare_all(app, argc, argv);
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> arguments = arguments_of(declared, argc, argv);
+    app.parse(arguments);
   } catch (const CLI::Success& asked) {
     return app.exit(asked);  // --help and --version
   } catch (const CLI::ParseError& error) {
