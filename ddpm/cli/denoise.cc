@@ -13,7 +13,7 @@
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/transform.h"
 #include "ddpm/diffusion/process.h"
-#include "ddpm/formats/png.h"
+#include "ddpm/formats/picture_mark.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/report/image_grid.h"
 #include "ddpm/terminal/next_command.h"
@@ -155,7 +155,7 @@ int run_denoise(const DenoiseFlags& flags, const Backend& backend) {
   }
 
   const std::vector<Frame> frames = walk(model, chain, seed, indices, x);
-  write_output_file(flags.out, encode_png(picture(flags, model, frames)));
+  write_output_file(flags.out, encode_picture(picture(flags, model, frames)));
   NextCommand next(backend.program, "sample");
   add_model_flags(next, flags.model);
   next.flag("--out", "samples");

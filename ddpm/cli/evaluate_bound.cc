@@ -17,7 +17,7 @@
 #include "ddpm/cli/picture_job.h"
 #include "ddpm/evaluation/bound_report.h"
 #include "ddpm/evaluation/progressive_coding.h"
-#include "ddpm/formats/png.h"
+#include "ddpm/formats/picture_mark.h"
 #include "ddpm/report/image_grid.h"
 #include "ddpm/report/line_plot.h"
 #include "ddpm/terminal/output.h"
@@ -172,7 +172,7 @@ void write_bound(const BoundFlags& flags, const BoundJob& job, const BoundSummar
   json["protocol"]["source"] = job.images.name;
   write_file_whole(out / "bound.csv", bound_csv(summary));
   write_file_whole(out / "bpd.json", json_text(json));
-  write_file_whole(out / "bpd.png", encode_png(plot(bound_panels(summary))));
+  write_file_whole(out / "bpd.png", encode_picture(plot(bound_panels(summary))));
 }
 
 std::string plan_note(const BoundPlan& plan, int64_t T) {
@@ -260,11 +260,12 @@ void write_rate_distortion(const BoundFlags& flags, const BoundJob& job,
   json["protocol"]["source"] = job.images.name;
   write_file_whole(out / "bound.csv", bound_csv(summary));
   write_file_whole(out / "rate_distortion.json", json_text(json));
-  write_file_whole(out / "rate_distortion.png", encode_png(plot(rate_distortion_panels(summary))));
-  write_file_whole(
-      out / "progressive.png",
-      encode_png(progressive_picture(flags, job, summary),
-                 {{"checkpoint", job.model.hash}, {"seed", std::to_string(flags.common.seed)}}));
+  write_file_whole(out / "rate_distortion.png",
+                   encode_picture(plot(rate_distortion_panels(summary))));
+  write_file_whole(out / "progressive.png",
+                   encode_picture(progressive_picture(flags, job, summary),
+                                  {{"checkpoint", job.model.hash},
+                                   {"seed", std::to_string(flags.common.seed)}}));
 }
 
 enum class Report { kBpd, kRateDistortion };

@@ -12,7 +12,7 @@
 #include "ddpm/data/transform.h"
 #include "ddpm/diffusion/process.h"
 #include "ddpm/diffusion/schedule_kinds.h"
-#include "ddpm/formats/png.h"
+#include "ddpm/formats/picture_mark.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/report/image_grid.h"
 #include "ddpm/terminal/next_command.h"
@@ -145,7 +145,7 @@ int run_forward(const ForwardFlags& flags, const std::string& program) {
              "forward: --images: wanted images in [0, ", dataset.size(), "), got ",
              flags.first_image, " .. ", flags.first_image + flags.images - 1);
   std::cout << dataset.report().lines() << std::flush;
-  write_output_file(flags.out, encode_png(picture(flags, dataset, schedule, times)));
+  write_output_file(flags.out, encode_picture(picture(flags, dataset, schedule, times)));
   std::cout << counted(flags.images, "image") << " at " << counted(std::ssize(times), "time")
             << " of the " << flags.schedule << " schedule, "
             << (flags.stepwise ? "step by step through q(x_t | x_{t-1})"

@@ -9,6 +9,7 @@
 #include "ddpm/cli/data_flags.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/transform.h"
+#include "ddpm/formats/picture_mark.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/report/image_grid.h"
 #include "ddpm/sampling/interpolation.h"
@@ -187,7 +188,7 @@ void write_picture(const PictureFlags& flags, const Picture& picture, const PngT
                         encode_png(picture.cells[i], cell));
     }
   }
-  write_output_file(flags.out, encode_png(image_grid(picture.cells, options), text));
+  write_output_file(flags.out, encode_picture(image_grid(picture.cells, options), text));
 }
 
 }  // namespace ddpm

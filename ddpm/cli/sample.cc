@@ -13,6 +13,7 @@
 #include "ddpm/cli/picture_job.h"
 #include "ddpm/cli/sampling_job.h"
 #include "ddpm/data/transform.h"
+#include "ddpm/formats/picture_mark.h"
 #include "ddpm/report/image_grid.h"
 #include "ddpm/terminal/output.h"
 #include "ddpm/terminal/progress.h"
@@ -114,7 +115,7 @@ void write_grid_and_npz(const SampleFlags& flags) {
   const int64_t shown = std::min(flags.count, kImagesInGrid);
   const auto first = read_images(flags.out, flags.first_index, shown);
   const Image grid = image_grid(first, grid_options_for(first[0]));
-  write_file_whole(fs::path(flags.out) / "grid.png", encode_png(grid));
+  write_file_whole(fs::path(flags.out) / "grid.png", encode_picture(grid));
   if (!flags.npz.empty()) {
     const auto all = read_images(flags.out, flags.first_index, flags.count);
     write_output_file(flags.npz, images_as_npz(all));

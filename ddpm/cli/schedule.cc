@@ -15,7 +15,7 @@
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/schedule_flags.h"
 #include "ddpm/diffusion/bound.h"
-#include "ddpm/formats/png.h"
+#include "ddpm/formats/picture_mark.h"
 #include "ddpm/report/line_plot.h"
 #include "ddpm/terminal/next_command.h"
 #include "ddpm/terminal/output.h"
@@ -195,7 +195,7 @@ int run_schedule(const ScheduleCommandFlags& flags, const std::string& program) 
   }
   std::cout << join(tables, "\n");
   if (!flags.csv.empty()) write_output_file(flags.csv, csv_of(schedules));
-  if (!flags.out.empty()) write_output_file(flags.out, encode_png(picture_of(schedules)));
+  if (!flags.out.empty()) write_output_file(flags.out, encode_picture(picture_of(schedules)));
   std::cout << next_command(flags, schedules[0].schedule.steps(), program) << std::endl;
   return 0;
 }

@@ -9,7 +9,9 @@
 #include "ddpm/data/archive_images_internal.h"
 #include "ddpm/data/image_files_internal.h"
 #include "ddpm/data/listing_internal.h"
+#include "ddpm/data/opening_internal.h"
 #include "ddpm/formats/jpeg.h"
+#include "ddpm/formats/picture_mark.h"
 #include "ddpm/formats/png.h"
 
 namespace ddpm {
@@ -22,6 +24,12 @@ Image decode_image(std::span<const std::byte> bytes, const std::string& who) {
   if (is_png(bytes)) return decode_png(bytes, who);
   if (is_jpeg(bytes)) return decode_jpeg(bytes, who);
   throw FormatError(concat(who, ": expected a PNG or JPEG image, got bytes of neither"));
+}
+
+// The same of a file that was listed, and not given by its own name.
+Image decode_listed(std::span<const std::byte> bytes, const std::string& who) {
+  if (is_drawn_picture(bytes)) throw NotData("pictures drawn by ddpm");
+  return decode_image(bytes, who);
 }
 
 // The source of what is listed; `decode` gets the number and the name of a file that is not bad.
@@ -48,7 +56,7 @@ Source open_image_folder(const fs::path& folder, const GiveUp& give_up) {
   const std::string description = "folder " + escaped(folder.string());
   check_any_image(listing, description, folder);
   return source_of(description, std::move(listing), [folder](int64_t, const std::string& name) {
-    return decode_image(as_bytes(read_file(folder / name, kMaxFileBytes)), escaped(name));
+    return decode_listed(as_bytes(read_file(folder / name, kMaxFileBytes)), escaped(name));
   });
 }
 
@@ -64,7 +72,7 @@ Source open_image_archive(const fs::path& archive, int64_t limit_bytes, const Gi
   return source_of(description, std::move(images.listing),
                    [files](int64_t index, const std::string& name) {
                      const auto& bytes = *(*files)[static_cast<size_t>(index)];
-                     return decode_image(as_bytes(bytes), escaped(name));
+                     return decode_listed(as_bytes(bytes), escaped(name));
                    });
 }
 

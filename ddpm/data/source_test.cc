@@ -12,6 +12,7 @@
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/toy_files_internal.h"
 #include "ddpm/data/toy_images_internal.h"
+#include "ddpm/formats/picture_mark.h"
 #include "ddpm/formats/png.h"
 
 namespace ddpm {
@@ -191,6 +192,17 @@ TEST(Folder, RunsOfThisProgramAreLeftOut) {
   EXPECT_EQ(source.left_out.at("run folders of ddpm"), 1);
   EXPECT_NE(message_of<InvalidArgument>([&] { open(folder.path() / "run"); }).find("a run folder"),
             std::string::npos);
+}
+
+TEST(Folder, PicturesThatThisProgramDrewAreLeftOut) {
+  const ToyFolder folder;
+  folder.write("0.png", toy_png(4, 4, 3, 0));
+  const fs::path grid = folder.write("grid.png", encode_picture(toy_image(40, 40, 3, 1)));
+  const Dataset dataset = open_data(folder.path());
+  EXPECT_EQ(dataset.size(), 1);
+  EXPECT_EQ(dataset.report().found, 1);
+  EXPECT_EQ(dataset.report().left_out, (LeftOut{{"pictures drawn by ddpm", 1}}));
+  EXPECT_EQ(open_data(grid).size(), 1);  // given by its own name
 }
 
 TEST(Folder, NamesAreEscapedInMessages) {

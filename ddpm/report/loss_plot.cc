@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "ddpm/base/check.h"
-#include "ddpm/formats/png.h"
+#include "ddpm/formats/picture_mark.h"
 #include "ddpm/report/line_plot.h"
 
 namespace ddpm {
@@ -71,7 +71,7 @@ std::string loss_plot_png(const RunLog& log) {
     steps.push_back(static_cast<double>(row.step));
     loss.push_back(row.loss.value_or(kNone));
   }
-  return encode_png(plot({loss_panel(steps, loss), bins_panel(steps, log)}));
+  return encode_picture(plot({loss_panel(steps, loss), bins_panel(steps, log)}));
 }
 
 }  // namespace ddpm

@@ -11,7 +11,7 @@
 #include "ddpm/data/transform.h"
 #include "ddpm/diffusion/noise_predictor.h"
 #include "ddpm/diffusion/schedule_kinds.h"
-#include "ddpm/formats/png.h"
+#include "ddpm/formats/picture_mark.h"
 #include "ddpm/models/torch_network.h"
 #include "ddpm/report/image_grid.h"
 #include "ddpm/sampling/sampler.h"
@@ -160,7 +160,7 @@ std::optional<PreviewReport> write_preview(Trainer& trainer, const Dataset& data
     try {
       const Batch samples = sample_all(work, predictor, shape);
       report.pictures.push_back(ema ? averaged : raw);
-      write_file_whole(report.pictures.back(), encode_png(grid_of(samples)), files);
+      write_file_whole(report.pictures.back(), encode_picture(grid_of(samples)), files);
       report.drifts.push_back(drift_of(samples, dataset, weights));
     } catch (const GivenUp&) {
       return std::nullopt;
