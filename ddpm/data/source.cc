@@ -39,22 +39,36 @@ std::vector<std::string> numbered_names(int64_t count) {
   return names;
 }
 
-Source idx_source(const std::string& bytes, const fs::path& path) {
-  const auto images =
-      std::make_shared<const IdxImages>(decode_idx(as_bytes(bytes), escaped(path.string())));
-  const auto decode = [images](int64_t index) {
-    Image image{images->height, images->width, 1, 8, {}};
-    const auto begin = images->pixels.begin() + index * image.height * image.width;
-    image.samples.assign(begin, begin + image.height * image.width);
-    return image;
-  };
-  return {"IDX file " + escaped(path.string()), numbered_names(images->count), decode};
+// The bytes of an IDX file, decompressed if they are gzip. The header comes first, so that a file
+// of another kind costs nothing, and one of other contents than it promises no more than those.
+std::string read_idx(const fs::path& path, const std::string& shown, const GiveUp& give_up) {
+  std::string bytes = read_file(path, kMaxArrayBytes);
+  const std::string start = gunzip_start(bytes, IdxShape::kHeaderBytes);
+  DDPM_CHECK(is_idx(as_bytes(start)), "data: expected ", kForms, ", got ", shown,
+             ", a file of none of these kinds");
+  const IdxShape shape = idx_shape(as_bytes(start), shown);
+  return gunzip_if_needed(std::move(bytes), std::min(shape.file_bytes, kMaxArrayBytes), shown,
+                          give_up);
 }
 
 Source open_idx(const fs::path& path, const GiveUp& give_up) {
-  return idx_source(gunzip_if_needed(read_file(path, kMaxArrayBytes), kMaxArrayBytes,
-                                     escaped(path.string()), give_up),
-                    path);
+  const std::string shown = escaped(path.string());
+  const auto bytes = std::make_shared<const std::string>(read_idx(path, shown, give_up));
+  const IdxShape shape = idx_shape(as_bytes(*bytes), shown);
+  if (shape.file_bytes != std::ssize(*bytes)) {
+    throw FormatError(concat(shown, ": expected ", shape.file_bytes, " bytes, as ", shape.count,
+                             " images of ", shape.height, "x", shape.width, " have, got ",
+                             bytes->size()));
+  }
+  const auto decode = [bytes, shape](int64_t index) {
+    Image image{shape.height, shape.width, 1, 8, {}};
+    const auto size = static_cast<size_t>(shape.height * shape.width);
+    const auto* pixels = reinterpret_cast<const uint8_t*>(bytes->data()) + IdxShape::kHeaderBytes +
+                         static_cast<size_t>(index) * size;
+    image.samples.assign(pixels, pixels + size);
+    return image;
+  };
+  return {"IDX file " + shown, numbered_names(shape.count), decode};
 }
 
 // The records of CIFAR-10 files, one file after the other.
@@ -126,11 +140,7 @@ Source open_file(const fs::path& path, const DataOptions& options, const GiveUp&
   const std::string advice = hints.advice(path.parent_path());
   DDPM_CHECK(advice.empty() || path.filename().string().find("-images") != std::string::npos,
              "data: expected ", kForms, ", got ", shown, "; ", advice);
-  const std::string bytes =
-      gunzip_if_needed(read_file(path, kMaxArrayBytes), kMaxArrayBytes, shown, give_up);
-  DDPM_CHECK(is_idx(as_bytes(bytes)), "data: expected ", kForms, ", got ", shown,
-             ", a file of none of these kinds");
-  return idx_source(bytes, path);
+  return open_idx(path, give_up);
 }
 
 // FOLDER:test; nothing is known by that name itself.

@@ -322,6 +322,25 @@ TEST(IdxFile, IsReadWithAndWithoutCompression) {
   EXPECT_THROW(open(folder.write("none", toy_idx(0, 2, 3, ""))), FormatError);
 }
 
+TEST(IdxFile, OfOtherContentsThanItsHeaderPromisesIsRefused) {
+  const ToyFolder folder;
+  const auto packed = [&](const std::string& bytes) {
+    write_toy_archive(folder.path() / "a.gz", ToyArchive::kGzip, {{"a", bytes}});
+    return folder.path() / "a.gz";
+  };
+  const std::string zeros(1'000'000, '\0');
+  EXPECT_NE(message_of<FormatError>([&] {
+              open(packed(toy_idx(1, 10, 10, zeros)));
+            }).find("inflates to more than 116 bytes"),
+            std::string::npos);
+  EXPECT_NE(message_of<FormatError>([&] {
+              open(packed(toy_idx(1, 1000, 1001, zeros)));
+            }).find("expected 1001016 bytes, as 1 images of 1000x1001 have, got 1000016"),
+            std::string::npos);
+  EXPECT_NE(message_of<InvalidArgument>([&] { open(packed(zeros)); }).find("none of these kinds"),
+            std::string::npos);
+}
+
 TEST(Cifar10, AFolderIsItsTrainingBatchesInOrder) {
   const ToyFolder folder;
   folder.write("data_batch_2.bin", toy_cifar(2, 102));

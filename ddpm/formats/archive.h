@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace ddpm {
 
@@ -60,5 +61,9 @@ void read_archive(const std::filesystem::path& path, const ArchiveHandlers& hand
 // `max_bytes` bytes or more than ArchiveLimits allows; no more memory than that is used.
 std::string gunzip_if_needed(std::string bytes, int64_t max_bytes, const std::string& who,
                              const GiveUp& give_up = {});
+
+// The first `count` bytes of what gunzip_if_needed returns, or all if there are fewer; whatever is
+// behind them may be damaged.
+std::string gunzip_start(std::string_view bytes, size_t count);
 
 }  // namespace ddpm

@@ -81,4 +81,18 @@ std::string gunzip_if_needed(std::string bytes, int64_t max_bytes, const std::st
   }
 }
 
+std::string gunzip_start(std::string_view bytes, size_t count) {
+  if (!is_gzip(bytes)) return std::string(bytes.substr(0, count));
+  Inflater inflater(bytes);
+  std::string result;
+  std::string chunk(kChunk, '\0');
+  bool ended = false;
+  while (!ended && result.size() < count) {
+    size_t got = 0;
+    if (!inflater.inflate_some(chunk, got, ended)) break;
+    result.append(chunk, 0, got);
+  }
+  return result.substr(0, count);
+}
+
 }  // namespace ddpm

@@ -53,6 +53,15 @@ TEST(Gunzip, StopsAtTheLimit) {
   EXPECT_EQ(gunzip_error(bomb, 0), "x: inflates to more than 0 bytes");
 }
 
+TEST(GunzipStart, GivesTheFirstBytesWhateverIsBehindThem) {
+  EXPECT_EQ(gunzip_start("plain text", 5), "plain");
+  EXPECT_EQ(gunzip_start("", 5), "");
+  const std::string packed = gzip(noise(100'000));
+  EXPECT_EQ(gunzip_start(packed, 16), noise(16));
+  EXPECT_EQ(gunzip_start(packed.substr(0, 50'000), 16), noise(16));
+  EXPECT_EQ(gunzip_start(gzip("ab"), 16), "ab");
+}
+
 TEST(Gunzip, HearsAStop) {
   struct Enough {};
   std::string empty_members;

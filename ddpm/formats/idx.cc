@@ -14,7 +14,8 @@ constexpr std::array<int, 6> kTypes = {kUint8, 0x09, 0x0b, 0x0c, 0x0d, 0x0e};
 constexpr int kRank = 3;
 constexpr size_t kMagicBytes = 4;
 constexpr size_t kExtentBytes = 4;
-constexpr size_t kHeaderBytes = kMagicBytes + kRank * kExtentBytes;
+constexpr uint64_t kMaxPixelBytes = uint64_t{1} << 62;
+static_assert(IdxShape::kHeaderBytes == kMagicBytes + kRank * kExtentBytes);
 
 int at(std::span<const std::byte> bytes, size_t index) {
   return std::to_integer<int>(bytes[index]);
@@ -36,30 +37,41 @@ bool is_idx(std::span<const std::byte> bytes) {
          std::find(kTypes.begin(), kTypes.end(), at(bytes, 2)) != kTypes.end() && at(bytes, 3) > 0;
 }
 
-IdxImages decode_idx(std::span<const std::byte> bytes, const std::string& who) {
-  if (!is_idx(bytes)) throw FormatError(concat(who, ": not an IDX file"));
-  if (at(bytes, 2) != kUint8 || at(bytes, 3) != kRank) {
-    throw FormatError(concat(who, ": wanted images, IDX of uint8 (type 8) and rank 3, got type ",
-                             at(bytes, 2), " and rank ", at(bytes, 3)));
+IdxShape idx_shape(std::span<const std::byte> start, const std::string& who) {
+  if (!is_idx(start)) throw FormatError(concat(who, ": not an IDX file"));
+  if (at(start, 2) != kUint8 || at(start, 3) != kRank) {
+    throw FormatError(concat(who, ": expected images, IDX of uint8 (type 8) and rank 3, got type ",
+                             at(start, 2), " and rank ", at(start, 3)));
   }
-  if (bytes.size() < kHeaderBytes) {
-    throw FormatError(concat(who, ": wanted an IDX header of ", kHeaderBytes, " bytes, got ",
-                             bytes.size(), " bytes in all"));
+  if (start.size() < IdxShape::kHeaderBytes) {
+    throw FormatError(concat(who, ": expected an IDX header of ", IdxShape::kHeaderBytes,
+                             " bytes, got ", start.size(), " bytes in all"));
   }
-  const uint64_t count = extent_at(bytes, kMagicBytes);
-  const uint64_t height = extent_at(bytes, kMagicBytes + kExtentBytes);
-  const uint64_t width = extent_at(bytes, kMagicBytes + 2 * kExtentBytes);
-  const std::span<const std::byte> pixels = bytes.subspan(kHeaderBytes);
-  uint64_t wanted = 0;  // the product of two extents is below 2^64, that of three may not be
+  const uint64_t count = extent_at(start, kMagicBytes);
+  const uint64_t height = extent_at(start, kMagicBytes + kExtentBytes);
+  const uint64_t width = extent_at(start, kMagicBytes + 2 * kExtentBytes);
+  uint64_t pixels = 0;  // the product of two extents is below 2^64, that of three may not be
   if (count == 0 || height == 0 || width == 0 ||
-      __builtin_mul_overflow(height * width, count, &wanted) || wanted != pixels.size()) {
-    throw FormatError(concat(who, ": wanted as many pixels as ", count, " images of ", height, "x",
-                             width, " have, at least one, got ", pixels.size()));
+      __builtin_mul_overflow(height * width, count, &pixels) || pixels > kMaxPixelBytes) {
+    throw FormatError(concat(who,
+                             ": expected at least one image of at least one pixel, and at "
+                             "most 2^62 pixels, got ",
+                             count, " of ", height, "x", width));
   }
-  IdxImages images{
-      static_cast<int64_t>(count), static_cast<int64_t>(height), static_cast<int64_t>(width), {}};
-  images.pixels.reserve(pixels.size());
-  for (std::byte pixel : pixels) images.pixels.push_back(std::to_integer<uint8_t>(pixel));
+  return {static_cast<int64_t>(count), static_cast<int64_t>(height), static_cast<int64_t>(width),
+          static_cast<int64_t>(pixels + IdxShape::kHeaderBytes)};
+}
+
+IdxImages decode_idx(std::span<const std::byte> bytes, const std::string& who) {
+  const IdxShape shape = idx_shape(bytes, who);
+  if (shape.file_bytes != std::ssize(bytes)) {
+    throw FormatError(concat(who, ": expected ", shape.file_bytes, " bytes, as ", shape.count,
+                             " images of ", shape.height, "x", shape.width, " have, got ",
+                             bytes.size()));
+  }
+  IdxImages images{shape.count, shape.height, shape.width, {}};
+  const auto* pixels = reinterpret_cast<const uint8_t*>(bytes.data());
+  images.pixels.assign(pixels + IdxShape::kHeaderBytes, pixels + bytes.size());
   return images;
 }
 

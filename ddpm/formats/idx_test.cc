@@ -56,19 +56,19 @@ TEST(Idx, IsKnownByItsMagicNumber) {
 
 TEST(Idx, OfLabelsOrOtherNumbersIsNamedAsSuch) {
   EXPECT_EQ(error_of(idx({5}, 5)),
-            "x: wanted images, IDX of uint8 (type 8) and rank 3, got type 8 and rank 1");
+            "x: expected images, IDX of uint8 (type 8) and rank 3, got type 8 and rank 1");
   EXPECT_EQ(error_of(idx({1, 1, 1}, 4, 0x0d)),
-            "x: wanted images, IDX of uint8 (type 8) and rank 3, got type 13 and rank 3");
+            "x: expected images, IDX of uint8 (type 8) and rank 3, got type 13 and rank 3");
 }
 
 TEST(Idx, OfAnotherLengthThanItsExtentsSayIsAnError) {
   EXPECT_EQ(error_of(idx({2, 3, 4}, 23)),
-            "x: wanted as many pixels as 2 images of 3x4 have, at least one, got 23");
+            "x: expected 40 bytes, as 2 images of 3x4 have, got 39");
   EXPECT_NE(error_of(idx({2, 3, 4}, 25)), "no error");
   EXPECT_NE(error_of(idx({0, 3, 4}, 0)), "no error");
   EXPECT_NE(error_of(idx({1, 0, 4}, 0)), "no error");
   EXPECT_EQ(error_of(idx({2, 3, 4}, 24).substr(0, 15)),
-            "x: wanted an IDX header of 16 bytes, got 15 bytes in all");
+            "x: expected an IDX header of 16 bytes, got 15 bytes in all");
   EXPECT_EQ(error_of("GIF89a"), "x: not an IDX file");
   EXPECT_EQ(error_of(""), "x: not an IDX file");
 }
