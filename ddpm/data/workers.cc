@@ -4,6 +4,7 @@
 #include <exception>
 #include <mutex>
 
+#include "ddpm/base/cores.h"
 #include "ddpm/data/workers_internal.h"
 
 namespace ddpm {
@@ -70,7 +71,7 @@ void watch(Work& shared, const std::function<void(int64_t)>& observer) {
 
 void for_each_parallel(int64_t count, int64_t threads, const std::function<void(int64_t)>& body,
                        const std::function<void(int64_t)>& observer) {
-  if (threads == 0) threads = std::max<int64_t>(1, std::thread::hardware_concurrency());
+  if (threads == 0) threads = usable_cores();
   Work shared;
   shared.count = count;
   ThreadGroup group;  // after `shared`, so that it is joined before that goes

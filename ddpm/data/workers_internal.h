@@ -35,8 +35,9 @@ class ThreadGroup {
 };
 
 // body(i) for each i in [0, count), started in this order, in `threads` threads (0: one for each
-// core). `observer`, if any, is told from time to time and at the end how many are done, in the
-// calling thread. The first exception of a body or the observer ends the work and is thrown here.
+// usable core). `observer`, if any, is told from time to time and at the end how many are done, in
+// the calling thread. The first exception of a body or the observer ends the work and is thrown
+// here.
 void for_each_parallel(int64_t count, int64_t threads, const std::function<void(int64_t i)>& body,
                        const std::function<void(int64_t done)>& observer);
 
