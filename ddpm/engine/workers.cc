@@ -40,13 +40,18 @@ void pause_a_moment() {
 #endif
 }
 
-// True once `done` says so; false if it does not for a while: as long as a sleep and an awakening
-// would take.
+// As long as a sleep and an awakening take. A worker without a core of its own does not spin: it
+// would take the time, or the CPU quota, of those that have work.
+std::chrono::microseconds spin_time(int64_t workers) {
+  constexpr std::chrono::microseconds kSpinTime(50);
+  return workers <= usable_cores() ? kSpinTime : std::chrono::microseconds(0);
+}
+
+// True once `done` returns true; false if it does not for `time`.
 template <typename Done>
-bool spin_until(const Done& done) {
-  constexpr std::chrono::microseconds kLongest(50);
+bool spin_until(std::chrono::microseconds time, const Done& done) {
   constexpr int kLooksAtOnce = 64;
-  const auto end = std::chrono::steady_clock::now() + kLongest;
+  const auto end = std::chrono::steady_clock::now() + time;
   do {
     for (int i = 0; i < kLooksAtOnce; ++i) {
       if (done()) return true;
@@ -61,6 +66,7 @@ bool spin_until(const Done& done) {
 Workers::Workers(int64_t count) {
   DDPM_CHECK(count >= 0, "workers: wanted at least 0 threads, got ", count);
   const int64_t wanted = count > 0 ? count : usable_cores();
+  spin_time_ = spin_time(wanted);
   shares_ = std::vector<Share>(static_cast<size_t>(wanted));
   const BlockedSignals blocked;  // in the threads that are started here
   try {
@@ -121,7 +127,8 @@ void Workers::wait_for_job(int64_t worker) {
   std::atomic<uint64_t>& ticket = shares_[static_cast<size_t>(worker)].ticket;
   const uint64_t seen = ticket.load(std::memory_order_acquire);
   if (has_parts(seen) || stopping_.load()) return;
-  if (spin_until([&] { return ticket.load(std::memory_order_acquire) != seen; })) return;
+  if (spin_until(spin_time_, [&] { return ticket.load(std::memory_order_acquire) != seen; }))
+    return;
   sleeping_.fetch_add(1);
   ticket.wait(seen);
   sleeping_.fetch_sub(1);
@@ -143,7 +150,7 @@ void Workers::run(const Job& job) {
   done_.store(0);
   publish();
   take_all(0);
-  if (spin_until([&] { return done_.load() == job.parts; })) return;
+  if (spin_until(spin_time_, [&] { return done_.load() == job.parts; })) return;
   caller_sleeps_.store(true);
   for (int64_t done = done_.load(); done < job.parts; done = done_.load()) done_.wait(done);
   caller_sleeps_.store(false);

@@ -5,12 +5,14 @@
 // it in the next. Who has done all of its own takes those of others: which worker does which is
 // left to chance in the end, so a part's result must not depend on it. Waiting is spinning at
 // first, because operations follow each other within microseconds, and sleeping after that, so that
-// nothing burns a core that another process could use. Nobody waits for a worker that has not begun
+// nothing burns a core that another process could use. Workers beyond the usable cores sleep at
+// once. Nobody waits for a worker that has not begun
 // a part: one that the system has put aside holds up nothing but the part that it is at.
 
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <thread>
 #include <type_traits>
@@ -25,7 +27,7 @@ class Workers {
 
   static constexpr int64_t kMostParts = (int64_t{1} << 24) - 1;
 
-  // `count` workers, at least 1; 0: one for each core that this process may use. Throws
+  // `count` workers, at least 1; 0: one for each usable core (base/cores.h). Throws
   // std::system_error if a thread cannot be had.
   explicit Workers(int64_t count);
   ~Workers();
@@ -74,6 +76,7 @@ class Workers {
   void wait_for_job(int64_t worker);
   void stop();
 
+  std::chrono::microseconds spin_time_{0};
   std::vector<Share> shares_;     // one a worker
   std::atomic<int64_t> done_{0};  // parts of the job that have returned
   std::atomic<int64_t> sleeping_{0};
