@@ -1,6 +1,8 @@
 #include "ddpm/cli/executor.h"
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/cores.h"
+#include "ddpm/cli/threads.h"
 #include "ddpm/engine/engine_network.h"
 
 namespace ddpm {
@@ -33,10 +35,11 @@ std::string choose_executor(const std::string& command, const ExecutorOptions& o
 Network open_network(const std::string& executor, const std::filesystem::path& checkpoint,
                      const ExecutorOptions& options, const Backend& backend) {
   if (executor == kEngine) {
-    return open_engine_network(checkpoint, {.weights = options.weights,
-                                            .precision = options.precision,
-                                            .threads = options.threads,
-                                            .label = options.label});
+    return open_engine_network(checkpoint,
+                               {.weights = options.weights,
+                                .precision = options.precision,
+                                .threads = engine_threads(options.threads, usable_cores()),
+                                .label = options.label});
   }
   if (!backend.open_network) throw NeedsTorch();
   return backend.open_network(checkpoint, options);

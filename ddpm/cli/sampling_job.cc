@@ -4,6 +4,7 @@
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/cli/executor.h"
+#include "ddpm/cli/threads.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 
 namespace ddpm {
@@ -69,7 +70,8 @@ void declare_model_flags(Flags& flags, ModelFlags& values) {
                "engine on a CPU");
   flags.optional_integer("--class", values.label,
                          "which of its classes a network that has classes is to show", 0);
-  flags.integer("--threads", values.threads, "0: one for each core", 0, 4096);
+  flags.integer("--threads", values.threads,
+                "0: one for each core that the process may use, within its CPU quota", 0, 4096);
 }
 
 ExecutorOptions executor_options(const ModelFlags& flags) {
@@ -92,6 +94,7 @@ Model open_model(const std::string& command, const ModelFlags& flags, const Back
   check_class(command, flags, config.unet);
   check_learned_times(checkpoint, config);
   const std::string executor = choose_executor(command, options, backend);
+  warn_of_too_many_threads(command, executor, options.threads);
   const Network network = open_network(executor, checkpoint, options, backend);
   return {checkpoint,
           folder,

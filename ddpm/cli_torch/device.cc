@@ -4,10 +4,13 @@
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
 
+#include <mutex>
+
 #include "ddpm/base/check.h"
 #include "ddpm/base/cores.h"
 #include "ddpm/base/text.h"
 #include "ddpm/base/thread_signals.h"
+#include "ddpm/cli/threads.h"
 
 namespace ddpm {
 
@@ -37,8 +40,12 @@ at::Device open_device(const std::string& who, const std::string& name) {
 }
 
 int64_t set_threads(int64_t threads) {
-  const int64_t number = threads > 0 ? threads : usable_cores();
+  const int64_t number = libtorch_threads(threads, usable_cores());
   at::set_num_threads(static_cast<int>(number));
+  // those of another pool, for graphs that run side by side, of which there are none here; LibTorch
+  // takes the number once
+  static std::once_flag once;
+  std::call_once(once, [] { at::set_num_interop_threads(1); });
   const BlockedSignals blocked;  // in LibTorch's threads, which the first parallel loop starts
   at::parallel_for(0, number, 1, [](int64_t, int64_t) {});
   return number;

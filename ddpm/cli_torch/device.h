@@ -13,7 +13,7 @@ namespace ddpm {
 // starts with `who` for another word or a device that is not there.
 at::Device open_device(const std::string& who, const std::string& name);
 
-// How many threads LibTorch works with; 0: one for each core that this process may use. Returns the
+// How many threads LibTorch works with; 0: one for each usable core (base/cores.h). Returns the
 // number. Call before any tensor is made.
 int64_t set_threads(int64_t threads);
 

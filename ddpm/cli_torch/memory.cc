@@ -1,8 +1,6 @@
 #include "ddpm/cli_torch/memory.h"
 
-#include <algorithm>
 #include <fstream>
-#include <limits>
 #include <string>
 
 namespace ddpm {
@@ -20,13 +18,6 @@ int64_t kilobytes(const char* file, const std::string& name) {
   return 0;
 }
 
-// The number in a file of one number; the largest one for "max" or a missing file.
-int64_t number_in(const char* file) {
-  std::ifstream in(file);
-  int64_t value = 0;
-  return in >> value ? value : std::numeric_limits<int64_t>::max();
-}
-
 constexpr int64_t kKilobyte = 1024;
 
 }  // namespace
@@ -38,12 +29,6 @@ int64_t peak_memory_bytes() { return kilobytes("/proc/self/status", "VmHWM:") * 
 void reset_peak_memory() {
   std::ofstream out("/proc/self/clear_refs");
   out << "5\n";
-}
-
-int64_t available_memory_bytes() {
-  const int64_t machine = kilobytes("/proc/meminfo", "MemAvailable:") * kKilobyte;
-  const int64_t group = number_in("/sys/fs/cgroup/memory.max");
-  return std::min(machine, group);
 }
 
 }  // namespace ddpm

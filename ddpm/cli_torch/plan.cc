@@ -9,9 +9,11 @@
 #include <memory>
 #include <sstream>
 
+#include "ddpm/base/available_memory.h"
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/cli/data_flags.h"
+#include "ddpm/cli/threads.h"
 #include "ddpm/cli_torch/backend.h"
 #include "ddpm/cli_torch/device.h"
 #include "ddpm/cli_torch/memory.h"
@@ -208,6 +210,7 @@ Dataset plan_data(const TrainConfig& config, int64_t threads) {
 
 int plan_with_torch(const TrainRequest& request) {
   const TrainConfig& config = request.config;
+  warn_of_too_many_threads("plan", "libtorch", config.threads);
   const int64_t threads = set_threads(config.threads);
   const at::Device device = open_device("plan", config.device);
   const Dataset dataset = plan_data(config, threads);

@@ -11,6 +11,7 @@
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/cli/data_flags.h"
+#include "ddpm/cli/threads.h"
 #include "ddpm/cli_torch/backend.h"
 #include "ddpm/cli_torch/device.h"
 #include "ddpm/cli_torch/plan.h"
@@ -113,6 +114,7 @@ int train_with_torch(const TrainRequest& request) {
   check_train_config(run.config, "train");
   std::cout << run.run.string() << std::endl;
 
+  warn_of_too_many_threads("train", "libtorch", run.config.threads);
   const int64_t threads = set_threads(run.config.threads);
   const at::Device device = open_device("train", run.config.device);
   DataOptions options = data_options(run.config);

@@ -1,0 +1,36 @@
+#include "ddpm/cli/threads.h"
+
+#include <algorithm>
+#include <iostream>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/cores.h"
+#include "ddpm/base/text.h"
+
+namespace ddpm {
+
+int64_t engine_threads(int64_t asked, int64_t cores) {
+  return asked > 0 ? std::min(asked, cores) : cores;
+}
+
+int64_t libtorch_threads(int64_t asked, int64_t cores) { return asked > 0 ? asked : cores; }
+
+std::string too_many_threads_line(const std::string& command, const std::string& executor,
+                                  int64_t asked, int64_t cores) {
+  if (asked <= cores) return "";
+  const std::string usable = concat(command, ": --threads ", asked, ": this process can use ",
+                                    counted(cores, "core"), " (affinity mask and CPU quota)");
+  if (executor == "engine") {
+    return concat(usable, "; ", counted(engine_threads(asked, cores), "thread"),
+                  " will be used, with the same results");
+  }
+  return concat(usable, "; so many threads are slower than --threads ", cores);
+}
+
+void warn_of_too_many_threads(const std::string& command, const std::string& executor,
+                              int64_t asked) {
+  const std::string line = too_many_threads_line(command, executor, asked, usable_cores());
+  if (!line.empty()) std::cerr << line << std::endl;
+}
+
+}  // namespace ddpm

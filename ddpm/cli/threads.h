@@ -1,0 +1,24 @@
+// How many threads a command uses for --threads.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace ddpm {
+
+// What --threads selects: 0 is one thread for each usable core (base/cores.h).
+//   engine   never more than the cores: its results do not depend on the number of threads
+//   LibTorch as many as asked for: sums, and so a resumed run, depend on the number
+int64_t engine_threads(int64_t asked, int64_t cores);
+int64_t libtorch_threads(int64_t asked, int64_t cores);
+
+// Prints one line on stderr if --threads asks for more than the cores: how many are used, and why.
+void warn_of_too_many_threads(const std::string& command, const std::string& executor,
+                              int64_t asked);
+
+// The line without its end, or "".
+std::string too_many_threads_line(const std::string& command, const std::string& executor,
+                                  int64_t asked, int64_t cores);
+
+}  // namespace ddpm
