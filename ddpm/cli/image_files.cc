@@ -6,6 +6,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/formats/npy.h"
+#include "ddpm/formats/npz.h"
 
 namespace ddpm {
 

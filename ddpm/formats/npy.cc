@@ -1,10 +1,7 @@
 #include "ddpm/formats/npy.h"
 
-#include <archive.h>
-#include <archive_entry.h>
-
+#include <algorithm>
 #include <cstring>
-#include <memory>
 #include <optional>
 
 #include "ddpm/base/check.h"
@@ -168,16 +165,15 @@ std::vector<To> convert(const std::string& bytes) {
   return values;
 }
 
-la_ssize_t append_bytes(struct archive*, void* out, const void* data, size_t size) {
-  static_cast<std::string*>(out)->append(static_cast<const char*>(data), size);
-  return static_cast<la_ssize_t>(size);
-}
-
 }  // namespace
 
 int64_t NpyArray::count() const {
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
   int64_t count = 1;
-  for (const int64_t extent : shape) count *= extent;
+  for (const int64_t extent : shape) {
+    DDPM_CHECK(extent > 0 && !__builtin_mul_overflow(count, extent, &count),
+               "npy: expected a shape of fewer than 2^63 values, got ", shape_text(shape));
+  }
   return count;
 }
 
@@ -212,7 +208,14 @@ std::vector<int64_t> npy_integers(const NpyArray& array, const std::string& who)
   throw FormatError(concat(who, ": wanted integers, <i8, <i4 or |u1, got ", array.dtype));
 }
 
-std::string encode_npy(const NpyArray& array) {
+int64_t npy_data_bytes(const NpyArray& array) {
+  int64_t bytes = 0;
+  DDPM_CHECK(!__builtin_mul_overflow(array.count(), bytes_of(array.dtype), &bytes),
+             "npy: expected a shape of fewer than 2^63 bytes, got ", shape_text(array.shape));
+  return bytes;
+}
+
+std::string npy_header(const NpyArray& array) {
   constexpr size_t kAlignment = 64;
   std::string header = concat("{'descr': '", array.dtype, "', 'fortran_order': False, 'shape': (",
                               join(array.shape, ", "), array.shape.size() == 1 ? ",), }" : "), }");
@@ -222,31 +225,9 @@ std::string encode_npy(const NpyArray& array) {
   std::string bytes(kMagic);
   bytes += {'\x01', '\x00', static_cast<char>(header.size() & 0xff),
             static_cast<char>(header.size() >> 8)};
-  return bytes + header + array.bytes;
+  return bytes + header;
 }
 
-std::string encode_npz(const std::string& name, const NpyArray& array) {
-  const std::string file = encode_npy(array);
-  std::string zip;
-  const std::unique_ptr<struct archive, int (*)(struct archive*)> out(archive_write_new(),
-                                                                      archive_write_free);
-  const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(),
-                                                                       archive_entry_free);
-  archive_write_set_format_zip(out.get());
-  archive_write_set_options(out.get(), "zip:compression=store");
-  archive_write_set_bytes_in_last_block(out.get(), 1);
-  archive_write_open(out.get(), &zip, nullptr, append_bytes, nullptr);
-  archive_entry_set_pathname(entry.get(), (name + ".npy").c_str());
-  archive_entry_set_size(entry.get(), std::ssize(file));
-  archive_entry_set_filetype(entry.get(), AE_IFREG);
-  archive_entry_set_perm(entry.get(), 0644);
-  archive_entry_set_mtime(entry.get(), 315532800, 0);  // 1980-01-01, the first day that zip knows
-  const bool written =
-      archive_write_header(out.get(), entry.get()) == ARCHIVE_OK &&
-      archive_write_data(out.get(), file.data(), file.size()) == std::ssize(file) &&
-      archive_write_close(out.get()) == ARCHIVE_OK;
-  if (!written) throw IoError(concat("npz: ", archive_error_string(out.get())));
-  return zip;
-}
+std::string encode_npy(const NpyArray& array) { return npy_header(array) + array.bytes; }
 
 }  // namespace ddpm

@@ -1,4 +1,4 @@
-// NumPy's array files: .npy (format 1.0, 2.0 and 3.0) and uncompressed .npz.
+// NumPy's array files, .npy (format 1.0, 2.0 and 3.0). npz.h writes archives of them.
 
 #pragma once
 
@@ -16,7 +16,8 @@ struct NpyArray {
   std::vector<int64_t> shape;
   std::string bytes;
 
-  int64_t count() const;  // values
+  // Values. Throws InvalidArgument if they are 2^63 or more.
+  int64_t count() const;
 };
 
 // Throws FormatError that starts with `who` for anything else than one whole array of a dtype above
@@ -31,7 +32,9 @@ std::vector<int64_t> npy_integers(const NpyArray& array, const std::string& who)
 
 std::string encode_npy(const NpyArray& array);
 
-// A .npz (a zip, stored) that holds one array; numpy.load(file)[name] gives it back.
-std::string encode_npz(const std::string& name, const NpyArray& array);
+// What stands in front of the data, and how many bytes those have: for whoever writes a file piece
+// by piece. The array's own bytes are not used.
+std::string npy_header(const NpyArray& array);
+int64_t npy_data_bytes(const NpyArray& array);
 
 }  // namespace ddpm

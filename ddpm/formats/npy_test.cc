@@ -96,13 +96,14 @@ TEST(Npy, EachWayToBeWrongIsNamed) {
             std::string::npos);
 }
 
-TEST(Npz, IsAZipThatStoresTheArrayUnderItsName) {
-  const NpyArray array = floats({2}, {1, 2});
-  const std::string zip = encode_npz("arr_0", array);
-  EXPECT_EQ(zip.substr(0, 4), "PK\x03\x04");
-  EXPECT_NE(zip.find("arr_0.npy"), std::string::npos);
-  EXPECT_NE(zip.find(encode_npy(array)), std::string::npos);
-  EXPECT_EQ(encode_npz("arr_0", array), zip) << "the time of the day is not in it";
+TEST(Npy, TheCountIsTheProductOfTheExtentsInAnyOrder) {
+  constexpr int64_t kLarge = int64_t{1} << 62;
+  EXPECT_EQ((NpyArray{"<f4", {}, ""}.count()), 1);
+  EXPECT_EQ((NpyArray{"<f4", {2, 3, 4}, ""}.count()), 24);
+  EXPECT_EQ((NpyArray{"<f4", {kLarge, 1}, ""}.count()), kLarge);
+  EXPECT_EQ((NpyArray{"<f4", {kLarge, 4, 0}, ""}.count()), 0);
+  EXPECT_EQ((NpyArray{"<f4", {0, kLarge, 4}, ""}.count()), 0);
+  EXPECT_THROW((NpyArray{"<f4", {kLarge, 4}, ""}.count()), InvalidArgument);
 }
 
 }  // namespace
