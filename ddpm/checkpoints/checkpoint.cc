@@ -6,6 +6,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/json.h"
 #include "ddpm/base/sha256.h"
+#include "ddpm/base/streamed_file.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/manifest.h"
 #include "ddpm/checkpoints/weights.h"
@@ -28,11 +29,18 @@ class Writer {
  public:
   Writer(fs::path folder, FileLayer& files) : folder_(std::move(folder)), files_(files) {}
 
-  void add(const std::string& name, const std::string& bytes) {
+  // `write` passes the file's bytes to the sink that it is given.
+  template <typename Write>
+  void add(const std::string& name, const Write& write) {
     const fs::path path = folder_ / name;
     if (path.parent_path() != folder_) files_.make_folder(path.parent_path());
-    files_.write(path, as_bytes(bytes));
-    manifest_[name] = {std::ssize(bytes), sha256_hex(as_bytes(bytes))};
+    StreamedFile file(path, files_);
+    write([&file](std::span<const std::byte> piece) { file.add(piece); });
+    file.finish();
+    manifest_[name] = {file.bytes(), file.sha256()};
+  }
+  void add_text(const std::string& name, const std::string& text) {
+    add(name, [&text](const ByteSink& sink) { sink(as_bytes(text)); });
   }
 
   void add_manifest() { files_.write(folder_ / kManifestName, as_bytes(manifest_text(manifest_))); }
@@ -65,15 +73,21 @@ void write_checkpoint(const fs::path& path, const TrainingState& state,
   const auto fill = [&](const fs::path& folder) {
     Writer writer(folder, files);
     for (const auto& [name, text] : diffusers_texts(model_config_of(state.config, state.unet))) {
-      writer.add(name, text);
+      writer.add_text(name, text);
     }
-    writer.add(kDiffusersWeightsName,
-               encode_parameters(state.unet, {{"", arrays.ema}}, {{"weights", "ema"}}));
-    writer.add(kRawName, encode_parameters(state.unet, {{"", arrays.raw}}, {{"weights", "raw"}}));
-    writer.add(kOptimizerName,
-               encode_parameters(state.unet, {{kFirstMomentPrefix, arrays.first_moment},
-                                              {kSecondMomentPrefix, arrays.second_moment}}));
-    writer.add(kStateName, json_text(state_to_json(state)));
+    writer.add(kDiffusersWeightsName, [&](const ByteSink& sink) {
+      stream_parameters(state.unet, {{"", arrays.ema}}, sink, {{"weights", "ema"}});
+    });
+    writer.add(kRawName, [&](const ByteSink& sink) {
+      stream_parameters(state.unet, {{"", arrays.raw}}, sink, {{"weights", "raw"}});
+    });
+    writer.add(kOptimizerName, [&](const ByteSink& sink) {
+      stream_parameters(
+          state.unet,
+          {{kFirstMomentPrefix, arrays.first_moment}, {kSecondMomentPrefix, arrays.second_moment}},
+          sink);
+    });
+    writer.add_text(kStateName, json_text(state_to_json(state)));
     writer.add_manifest();
   };
   write_folder_whole(path, fill, files);
@@ -113,17 +127,26 @@ ParameterValues read_weights(const fs::path& checkpoint, const UNetConfig& unet,
   return values;
 }
 
-ParameterValues read_arrays(const fs::path& checkpoint, const UNetConfig& unet, ArraySet set) {
+void for_each_array(const fs::path& checkpoint, const UNetConfig& unet, ArraySet set,
+                    const std::function<void(size_t, std::vector<float>)>& take) {
   const bool ema = set == ArraySet::kEma;
   if (ema || set == ArraySet::kRaw) {
-    return read_weights(checkpoint, unet, {.ema = ema, .variant = ""});
+    const WeightsChoice choice{.ema = ema, .variant = ""};
+    return Weights(find_weights(find_model_folder(checkpoint, ema), choice)).read(unet, take);
   }
   const fs::path path = checkpoint / kOptimizerName;
   DDPM_CHECK(fs::exists(path), checkpoint.string(), ": has no ", kOptimizerName);
   const bool first = set == ArraySet::kFirstMoment;
   const std::string& other = first ? kSecondMomentPrefix : kFirstMomentPrefix;
-  return read_parameters(path, unet, first ? kFirstMomentPrefix : kSecondMomentPrefix,
-                         std::span<const std::string>(&other, 1));
+  for_each_parameter(path, unet, first ? kFirstMomentPrefix : kSecondMomentPrefix,
+                     std::span<const std::string>(&other, 1), take);
+}
+
+ParameterValues read_arrays(const fs::path& checkpoint, const UNetConfig& unet, ArraySet set) {
+  ParameterValues values;
+  for_each_array(checkpoint, unet, set,
+                 [&](size_t, std::vector<float> one) { values.push_back(std::move(one)); });
+  return values;
 }
 
 }  // namespace ddpm

@@ -10,7 +10,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "ddpm/base/file.h"
 #include "ddpm/checkpoints/model_folder.h"
@@ -26,8 +28,9 @@ void check_training_arrays(const TrainingState& state, const TrainingArrays& arr
 // Bytes on the disk that a checkpoint of this network takes, rounded up.
 int64_t checkpoint_bytes(const UNetConfig& unet);
 
-// Makes the folder `path`, which must not exist, appear whole or not at all. Nothing is written if
-// check_training_arrays throws. Throws IoError.
+// Makes the folder `path`, which must not exist, appear whole or not at all. The arrays are taken
+// one at a time, twice: checked, then written; a few MiB are needed beside them. Nothing is written
+// if check_training_arrays throws. Throws IoError.
 void write_checkpoint(const std::filesystem::path& path, const TrainingState& state,
                       const TrainingArrays& arrays, FileLayer& files = real_files());
 
@@ -58,5 +61,9 @@ enum class ArraySet { kEma, kRaw, kFirstMoment, kSecondMoment };
 // weights of diffusers' part. Throws InvalidArgument if it lacks another set; FormatError.
 ParameterValues read_arrays(const std::filesystem::path& checkpoint, const UNetConfig& unet,
                             ArraySet set);
+
+// The same array by array: calls take(k, values) for each k of unet_parameters(unet), in order.
+void for_each_array(const std::filesystem::path& checkpoint, const UNetConfig& unet, ArraySet set,
+                    const std::function<void(size_t k, std::vector<float> values)>& take);
 
 }  // namespace ddpm

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <fstream>
 #include <limits>
@@ -78,6 +79,44 @@ TEST(Checkpoint, IsTheSameBytesWheneverItIsWritten) {
   EXPECT_NE(checkpoint_hash(scratch.path() / "c"), hash);
 }
 
+// The disk, which notes the largest piece that it was given.
+class MeasuredFiles : public HastyFiles {
+ public:
+  void write(const fs::path& path, std::span<const std::byte> bytes) override {
+    largest = std::max(largest, bytes.size());
+    HastyFiles::write(path, bytes);
+  }
+  void append(const fs::path& path, std::span<const std::byte> bytes) override {
+    largest = std::max(largest, bytes.size());
+    HastyFiles::append(path, bytes);
+  }
+  size_t largest = 0;
+};
+
+TEST(Checkpoint, IsWrittenArrayByArrayWithOneOfThemInMemory) {
+  const ScratchFolder scratch("streamed");
+  ToyCheckpoint toy(7);
+  toy.state.unet.levels = {{.channels = 64}, {.channels = 128}};
+  toy.state.config.base_channels = 64;
+  const std::vector<NamedShape> parameters = unet_parameters(toy.state.unet);
+  int64_t there = 0;
+  int64_t most = 0;
+  size_t largest = StreamedFile::kBufferBytes;
+  const ParameterArrays arrays(parameters.size(), [&](size_t k, const ParameterArrays::Take& take) {
+    const std::vector<float> values(static_cast<size_t>(parameters[k].count()), 0.5f);
+    largest = std::max(largest, values.size() * sizeof(float));
+    most = std::max(most, ++there);
+    take(values);
+    --there;
+  });
+  MeasuredFiles files;
+  write_checkpoint(scratch.path() / "c", toy.state, {arrays, arrays, arrays, arrays}, files);
+  verify_checkpoint(scratch.path() / "c");
+  EXPECT_EQ(most, 1);
+  EXPECT_LE(files.largest, largest);
+  EXPECT_GT(fs::file_size(scratch.path() / "c/training/optimizer.safetensors"), 4 * largest);
+}
+
 TEST(Checkpoint, HasDiffusersLayoutWithTheAveragedWeights) {
   const ScratchFolder scratch("layout");
   const fs::path path = scratch.path() / "c";
@@ -123,7 +162,7 @@ TEST(Checkpoint, ArraysOfAnotherNetworkAreRefused) {
   expect_contains(complaint<InvalidArgument>([&] {
                     write_checkpoint(scratch.path() / "c", toy.state, toy.arrays(), hasty_files());
                   }),
-                  "arrays, one a parameter, got");
+                  "arrays, one per parameter, got");
   EXPECT_TRUE(fs::is_empty(scratch.path()));
 }
 
@@ -158,7 +197,7 @@ TEST(Checkpoint, MissingAndCutFilesAreNamed) {
   const auto size = fs::file_size(raw);
   fs::resize_file(raw, size - 1);
   expect_contains(complaint<FormatError>([&] { verify_checkpoint(path); }),
-                  concat(raw.string(), ": wanted ", size, " bytes, got ", size - 1));
+                  concat(raw.string(), ": expected ", size, " bytes, got ", size - 1));
   fs::remove(raw);
   expect_contains(complaint<FormatError>([&] { verify_checkpoint(path); }),
                   raw.string() + ": missing");

@@ -34,10 +34,10 @@ struct TrainingState {
 
 // The arrays of a checkpoint, each one a set of the network's parameters.
 struct TrainingArrays {
-  ParameterViews ema;            // the averaged weights, which are sampled from
-  ParameterViews raw;            // the weights as the optimiser left them
-  ParameterViews first_moment;   // Adam's m
-  ParameterViews second_moment;  // Adam's v
+  ParameterArrays ema;            // the averaged weights, which are sampled from
+  ParameterArrays raw;            // the weights as the optimiser left them
+  ParameterArrays first_moment;   // Adam's m
+  ParameterArrays second_moment;  // Adam's v
 };
 
 // state.json. The network is not in it: it stands in unet/config.json.

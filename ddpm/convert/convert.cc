@@ -1,6 +1,7 @@
 #include "ddpm/convert/convert.h"
 
 #include "ddpm/base/finite.h"
+#include "ddpm/base/streamed_file.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/convert/tensors.h"
@@ -66,16 +67,18 @@ ConvertedModel convert_weights(const fs::path& weights, SourceSystem system,
 void write_converted(const fs::path& path, const ConvertedModel& converted, FileLayer& files) {
   const ModelConfig& model = converted.model;
   const auto texts = diffusers_texts(model);
-  const std::string weights = encode_parameters(model.unet, {{"", views_of(converted.values)}},
-                                                {{"converted_from", to_string(converted.system)}});
   const auto fill = [&](const fs::path& folder) {
-    const auto add = [&](const std::string& name, const std::string& bytes) {
-      const fs::path file = folder / name;
+    const auto file_in = [&](const std::string& name) {
+      fs::path file = folder / name;
       if (file.parent_path() != folder) files.make_folder(file.parent_path());
-      files.write(file, as_bytes(bytes));
+      return file;
     };
-    for (const auto& [name, text] : texts) add(name, text);
-    add(kDiffusersWeightsName, weights);
+    for (const auto& [name, text] : texts) files.write(file_in(name), as_bytes(text));
+    StreamedFile weights(file_in(kDiffusersWeightsName), files);
+    stream_parameters(model.unet, {{"", views_of(converted.values)}},
+                      [&](std::span<const std::byte> piece) { weights.add(piece); },
+                      {{"converted_from", to_string(converted.system)}});
+    weights.finish();
   };
   write_folder_whole(path, fill, files);
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ddpm/base/file.h"
+#include "ddpm/base/streamed_file.h"
 #include "ddpm/formats/dtype.h"
 
 namespace ddpm {
@@ -98,9 +99,21 @@ struct TensorToWrite {
   std::span<const std::byte> bytes;
 };
 
-// Header and data, tensors in the order of their names, data aligned to 8 bytes, with
-// metadata {"format": "pt"} and whatever is given. The same input gives the same bytes.
-// Throws InvalidArgument for a name given twice or a shape that does not fit its bytes.
+// A tensor whose bytes are made when they are written: `write` passes them to the sink, in order
+// and in pieces of any size.
+struct StreamedTensor {
+  TensorHeader header;
+  std::function<void(const ByteSink& sink)> write;
+};
+
+// Passes a whole file to `sink`: header and data, tensors in the order of their names, data aligned
+// to 8 bytes, with metadata {"format": "pt"} and whatever is given. The same input gives the same
+// bytes. Throws InvalidArgument, before the first byte, for a name given twice or a shape that no
+// tensor has.
+void stream_safetensors(std::vector<StreamedTensor> tensors, const ByteSink& sink,
+                        const std::map<std::string, std::string>& metadata = {});
+
+// The same file in memory. Throws InvalidArgument also for a shape that does not fit its bytes.
 std::string encode_safetensors(std::vector<TensorToWrite> tensors,
                                const std::map<std::string, std::string>& metadata = {});
 

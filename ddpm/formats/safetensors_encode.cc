@@ -77,17 +77,36 @@ std::string encode_safetensors_header(std::vector<TensorHeader> tensors,
   return bytes + header;
 }
 
+void stream_safetensors(std::vector<StreamedTensor> tensors, const ByteSink& sink,
+                        const std::map<std::string, std::string>& metadata) {
+  std::sort(tensors.begin(), tensors.end(), [](const StreamedTensor& a, const StreamedTensor& b) {
+    return a.header.name < b.header.name;
+  });
+  std::vector<TensorHeader> headers;
+  for (const StreamedTensor& tensor : tensors) headers.push_back(tensor.header);
+  sink(as_bytes(encode_safetensors_header(std::move(headers), metadata)));
+  for (const StreamedTensor& tensor : tensors) {
+    int64_t bytes = 0;
+    tensor.write([&](std::span<const std::byte> piece) {
+      bytes += std::ssize(piece);
+      sink(piece);
+    });
+    DDPM_ASSERT(bytes == checked_byte_count(tensor.header));
+  }
+}
+
 std::string encode_safetensors(std::vector<TensorToWrite> tensors,
                                const std::map<std::string, std::string>& metadata) {
-  std::sort(tensors.begin(), tensors.end(),
-            [](const TensorToWrite& a, const TensorToWrite& b) { return a.name < b.name; });
-  std::vector<TensorHeader> headers;
+  std::vector<StreamedTensor> streamed;
   for (const TensorToWrite& tensor : tensors) {
     check_to_write(tensor);
-    headers.push_back({tensor.name, tensor.dtype, tensor.shape});
+    streamed.push_back({{tensor.name, tensor.dtype, tensor.shape},
+                        [bytes = tensor.bytes](const ByteSink& sink) { sink(bytes); }});
   }
-  std::string file = encode_safetensors_header(std::move(headers), metadata);
-  for (const TensorToWrite& tensor : tensors) file += as_text(tensor.bytes);
+  std::string file;
+  stream_safetensors(
+      std::move(streamed), [&](std::span<const std::byte> piece) { file += as_text(piece); },
+      metadata);
   return file;
 }
 

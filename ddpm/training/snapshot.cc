@@ -11,25 +11,14 @@ namespace ddpm {
 
 namespace {
 
-// Tensors as plain row-major float32 arrays on the host, and views of them.
-class HostCopies {
- public:
-  explicit HostCopies(const std::vector<Tensor>& tensors) {
-    for (const Tensor& tensor : tensors) {
-      copies_.push_back(tensor.detach().to(at::kCPU, at::kFloat).contiguous());
-    }
-  }
-  ParameterViews views() const {
-    ParameterViews views;
-    for (const Tensor& copy : copies_) {
-      views.emplace_back(copy.const_data_ptr<float>(), static_cast<size_t>(copy.numel()));
-    }
-    return views;
-  }
-
- private:
-  std::vector<Tensor> copies_;
-};
+// Tensors as plain row-major float32 arrays on the host, one of them there at a time where they are
+// not so already.
+ParameterArrays host_arrays(const std::vector<Tensor>& tensors) {
+  return {tensors.size(), [&tensors](size_t k, const ParameterArrays::Take& take) {
+            const Tensor host = tensors[k].detach().to(at::kCPU, at::kFloat).contiguous();
+            take({host.const_data_ptr<float>(), static_cast<size_t>(host.numel())});
+          }};
+}
 
 // Into a tensor of any device and memory order.
 void copy_into(const Tensor& tensor, const std::vector<float>& values) {
@@ -40,9 +29,11 @@ void copy_into(const Tensor& tensor, const std::vector<float>& values) {
   tensor.detach().copy_(host);
 }
 
-void copy_into(const std::vector<Tensor>& tensors, const ParameterValues& values) {
-  DDPM_ASSERT(tensors.size() == values.size());
-  for (size_t i = 0; i < tensors.size(); ++i) copy_into(tensors[i], values[i]);
+void restore_into(const std::vector<Tensor>& tensors, const std::filesystem::path& checkpoint,
+                  const UNetConfig& unet, ArraySet set) {
+  for_each_array(checkpoint, unet, set, [&](size_t k, const std::vector<float>& values) {
+    copy_into(tensors.at(k), values);
+  });
 }
 
 }  // namespace
@@ -58,11 +49,10 @@ std::filesystem::path save_snapshot(Trainer& trainer, TrainingState state, Check
   state.skipped_updates = trainer.skipped_updates();
   state.bad_in_a_row = trainer.bad_steps_in_a_row();
   state.carried.merge(trainer.carried());
-  const HostCopies ema(trainer.ema().averages());
-  const HostCopies raw(trainer.weights());
-  const HostCopies first(trainer.adam().first_moments());
-  const HostCopies second(trainer.adam().second_moments());
-  return store.save(state, {ema.views(), raw.views(), first.views(), second.views()}, keep);
+  const TrainingArrays arrays{host_arrays(trainer.ema().averages()), host_arrays(trainer.weights()),
+                              host_arrays(trainer.adam().first_moments()),
+                              host_arrays(trainer.adam().second_moments())};
+  return store.save(state, arrays, keep);
 }
 
 TrainingState restore_snapshot(const std::filesystem::path& checkpoint, Trainer& trainer) {
@@ -70,11 +60,10 @@ TrainingState restore_snapshot(const std::filesystem::path& checkpoint, Trainer&
   const UNetConfig& unet = trainer.network().config();
   DDPM_CHECK(state.unet == unet, "resume: the network of ", checkpoint.string(),
              " is not that of the run's configuration");
-  copy_into(trainer.weights(), read_arrays(checkpoint, unet, ArraySet::kRaw));
-  copy_into(trainer.ema().averages(), read_arrays(checkpoint, unet, ArraySet::kEma));
-  copy_into(trainer.adam().first_moments(), read_arrays(checkpoint, unet, ArraySet::kFirstMoment));
-  copy_into(trainer.adam().second_moments(),
-            read_arrays(checkpoint, unet, ArraySet::kSecondMoment));
+  restore_into(trainer.weights(), checkpoint, unet, ArraySet::kRaw);
+  restore_into(trainer.ema().averages(), checkpoint, unet, ArraySet::kEma);
+  restore_into(trainer.adam().first_moments(), checkpoint, unet, ArraySet::kFirstMoment);
+  restore_into(trainer.adam().second_moments(), checkpoint, unet, ArraySet::kSecondMoment);
   trainer.adam().restore(state.optimizer_updates);
   trainer.ema().restore(state.ema_updates);
   trainer.restore(state.step, state.skipped_updates, state.bad_in_a_row, state.carried);
