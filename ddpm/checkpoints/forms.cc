@@ -72,6 +72,28 @@ Form<double> numbers(const std::string& wanted, const std::function<bool(double)
           .to_json = same_in_json<double>};
 }
 
+// "auto" for an empty value, otherwise as `closed` has it.
+template <typename T>
+Form<std::optional<T>> auto_or(const Form<T>& closed) {
+  using Open = std::optional<T>;
+  // the outer optional is empty for what is refused, the inner one for "auto"
+  const auto opened = [](const Open& value) {
+    return value ? std::optional<Open>(value) : std::nullopt;
+  };
+  return {
+      .metavar = "auto|" + closed.metavar,
+      .wanted = "auto, " + closed.wanted,
+      .from_text =
+          [=](const std::string& text) {
+            return text == "auto" ? std::optional<Open>(Open()) : opened(closed.from_text(text));
+          },
+      .from_json =
+          [=](const Json& json) {
+            return json == "auto" ? std::optional<Open>(Open()) : opened(closed.from_json(json));
+          },
+      .to_json = [=](const Open& value) { return value ? closed.to_json(*value) : Json("auto"); }};
+}
+
 std::optional<Extents> parse_extents(const std::string& text) {
   if (text == "auto") return Extents{0, 0};
   const std::vector<std::string> sides = split(text, 'x');
@@ -238,24 +260,12 @@ Form<std::vector<int64_t>> list(int64_t least_count, int64_t most) {
 }
 
 Form<std::optional<std::vector<int64_t>>> auto_or_list(int64_t least_count, int64_t most) {
-  using Open = std::optional<std::vector<int64_t>>;
-  const Form<std::vector<int64_t>> closed = list(least_count, most);
-  // the outer optional is empty for what is refused, the inner one for "auto"
-  const auto opened = [](const Open& value) {
-    return value ? std::optional<Open>(value) : std::nullopt;
-  };
-  return {
-      .metavar = "auto|" + closed.metavar,
-      .wanted = "auto, " + closed.wanted,
-      .from_text =
-          [=](const std::string& text) {
-            return text == "auto" ? std::optional<Open>(Open()) : opened(closed.from_text(text));
-          },
-      .from_json =
-          [=](const Json& json) {
-            return json == "auto" ? std::optional<Open>(Open()) : opened(closed.from_json(json));
-          },
-      .to_json = [=](const Open& value) { return value ? closed.to_json(*value) : Json("auto"); }};
+  return auto_or(list(least_count, most));
+}
+
+Form<std::optional<int64_t>> auto_or_whole(int64_t least) { return auto_or(whole(least)); }
+Form<std::optional<int64_t>> auto_or_whole(int64_t least, int64_t most) {
+  return auto_or(whole(least, most));
 }
 
 Form<std::vector<double>> shares_or_file() {

@@ -33,6 +33,8 @@ Form<bool> yes_or_no();
 
 Form<int64_t> whole(int64_t least);
 Form<int64_t> whole(int64_t least, int64_t most);
+Form<std::optional<int64_t>> auto_or_whole(int64_t least);
+Form<std::optional<int64_t>> auto_or_whole(int64_t least, int64_t most);
 Form<int64_t> channel_count();  // "auto" for 0
 Form<Extents> image_extents();  // "auto" for 0, 0; else "HxW"
 

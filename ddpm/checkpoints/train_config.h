@@ -29,6 +29,8 @@ struct TrainConfig {
   std::string fit = "none";     // none, crop, pad or stretch
   bool flip = true;             // mirror each training sample with probability 1/2
   double max_bad_files = 0.01;  // share of unreadable files that is passed over, in [0, 1]
+  std::optional<int64_t> data_cache_bytes;  // of decoded images; none: by the available memory
+  std::optional<int64_t> loader_threads;    // that make batches; none: by the usable cores
 
   int64_t base_channels = 128;
   std::optional<std::vector<int64_t>> channel_multipliers;  // none: multipliers_for the images
@@ -76,7 +78,7 @@ struct TrainConfig {
   std::string precision = "fp32";   // fp32 or bf16
   std::string device = "auto";      // auto, cpu, cuda or cuda:N
   int64_t seed = 0;
-  int64_t threads = 0;  // 0: one for each core
+  int64_t threads = 0;  // 0: one for each usable core
   int64_t max_bad_steps = 10;
 
   int64_t save_every = 5000;     // steps; 0: only at the end

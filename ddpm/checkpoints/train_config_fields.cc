@@ -105,6 +105,12 @@ std::vector<ConfigField> data_fields() {
                    "mirror each training sample left to right with probability 1/2"),
       field("max_bad_files", &TrainConfig::max_bad_files, share(),
             "share of unreadable files that is passed over"),
+      field("data_cache_bytes", &TrainConfig::data_cache_bytes, auto_or_whole(0),
+            "decoded images to keep in memory, in bytes; the others are decoded whenever they are "
+            "used; auto: half of the memory available at the start"),
+      field("loader_threads", &TrainConfig::loader_threads, auto_or_whole(1, 256),
+            "threads that make batches beside the training; auto: half of the usable cores, from 1 "
+            "to 8"),
   };
 }
 
@@ -208,7 +214,8 @@ std::vector<ConfigField> optimisation_fields() {
             "of the network's products; sums and weights are float32"),
       field("device", &TrainConfig::device, device_name(), "where to train"),
       field("seed", &TrainConfig::seed, whole(0), "of every random number"),
-      field("threads", &TrainConfig::threads, whole(0, 4096), "0: one for each core"),
+      field("threads", &TrainConfig::threads, whole(0, 4096),
+            "0: one for each core that the process may use, within its CPU quota"),
       field(
           "max_bad_steps", &TrainConfig::max_bad_steps, whole(1),
           "skipped updates in a row, for loss or gradients that are not finite, that end the run"),
@@ -243,6 +250,7 @@ std::vector<ConfigField> all_fields() {
   }
   for (ConfigField& one : all) {
     one.may_change_on_resume = one.key == "data" || one.key == "device" || one.key == "threads" ||
+                               one.key == "data_cache_bytes" || one.key == "loader_threads" ||
                                one.key == "time_limit" || one.key == "steps";
   }
   return all;

@@ -72,6 +72,8 @@ const std::map<std::string, std::string>& other_values() {
       {"save_every", "0"},
       {"sample_every", "7"},
       {"log_every", "1"},
+      {"data_cache_bytes", "1000000"},
+      {"loader_threads", "3"},
       {"keep_last", "0"},
       {"keep_every", "100"},
       {"time_limit", "360"},
@@ -289,11 +291,14 @@ TEST(CheckResume, TakesWhatMayChangeAndKeepsTheRest) {
   TrainConfig asked;
   asked.data = "new/";
   asked.threads = 1;
+  asked.data_cache_bytes = 0;
+  asked.loader_threads = 2;
   asked.device = "cpu";
   asked.time_limit = 5.0;
   asked.steps = 900000;
   asked.batch_size = 1;  // not given on the command line, so not asked for
-  const std::vector<std::string> given = {"data", "threads", "device", "time_limit", "steps"};
+  const std::vector<std::string> given = {
+      "data", "threads", "data_cache_bytes", "loader_threads", "device", "time_limit", "steps"};
   TrainConfig expected = asked;
   expected.batch_size = run.batch_size;
   EXPECT_EQ(check_resume(run, asked, given), expected);

@@ -56,6 +56,7 @@ DataOptions data_options(const TrainConfig& config) {
   options.fit = fit_from(config.fit);
   options.max_bad_share = config.max_bad_files;
   options.threads = config.threads;
+  options.memory_limit_bytes = config.data_cache_bytes;
   return options;
 }
 

@@ -1,5 +1,6 @@
 #include "ddpm/data/loader.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -142,6 +143,11 @@ struct Loader::State {
     }
   }
 };
+
+int64_t default_loader_workers(int64_t cores) {
+  constexpr int64_t kMaxWorkers = 8;
+  return std::clamp<int64_t>(cores / 2, 1, kMaxWorkers);
+}
 
 Loader::Loader(const Dataset& dataset, const LoaderOptions& options) {
   check_options(options);

@@ -23,8 +23,12 @@ struct LoaderOptions {
   bool flip = false;         // mirror half of the samples
   int64_t first_sample = 0;  // g of the first sample: where a run goes on
   int64_t workers = 1;       // threads
-  int64_t queue = 4;         // batches made ahead, at least 1
+  int64_t queue = 4;         // batches made ahead, at least 1; no more than `queue` workers work
 };
+
+// Half of the usable cores (base/cores.h), from 1 to 8: what the images' decoding may take beside
+// the training.
+int64_t default_loader_workers(int64_t cores);
 
 struct LoadedBatch {
   Batch images;                        // [batch_size, C, H, W], in [-1, 1]

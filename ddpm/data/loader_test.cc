@@ -210,6 +210,13 @@ TEST(Loader, AWorkersExceptionComesWithItsBatch) {
   EXPECT_EQ(message_of<IoError>([&] { loader.next(); }), "the disk is gone");
 }
 
+TEST(Loader, ByDefaultHalfOfTheCoresMakeBatches) {
+  EXPECT_EQ(default_loader_workers(1), 1);
+  EXPECT_EQ(default_loader_workers(2), 1);
+  EXPECT_EQ(default_loader_workers(5), 2);
+  EXPECT_EQ(default_loader_workers(64), 8);
+}
+
 TEST(Loader, RefusesOptionsOutsideTheirRange) {
   const Dataset dataset = make_dataset(toy_images(3, 2, 2, 1));
   EXPECT_THROW(Loader(dataset, {.batch_size = 0}), InvalidArgument);

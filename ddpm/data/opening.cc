@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "ddpm/base/available_memory.h"
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/data/opening_internal.h"
@@ -34,6 +35,12 @@ class Budget {
   std::atomic<int64_t> left_;
 };
 
+int64_t default_cache_bytes() {
+  constexpr int64_t kWhereUnknown = int64_t{1} << 30;
+  const int64_t available = available_memory_bytes();
+  return available > 0 ? available / 2 : kWhereUnknown;
+}
+
 // What is known of one file of the source after it was decoded once.
 struct Record {
   std::string bad;  // why it cannot be read; "" if it can
@@ -54,7 +61,7 @@ class Opening {
       : source_(std::move(source)),
         options_(options),
         observer_(observer),
-        budget_(options.memory_limit_bytes),
+        budget_(options.memory_limit_bytes.value_or(default_cache_bytes())),
         records_(source_.names.size()),
         height_(options.height),
         width_(options.width),
@@ -313,9 +320,10 @@ void check_data_options(const DataOptions& options) {
              "data: expected 1, 3 or 4 channels, got ", options.channels);
   DDPM_CHECK(options.max_bad_share >= 0.0 && options.max_bad_share <= 1.0,
              "data: expected a share of unreadable files in [0, 1], got ", options.max_bad_share);
-  DDPM_CHECK(options.threads >= 0 && options.memory_limit_bytes >= 0,
+  const int64_t limit = options.memory_limit_bytes.value_or(0);
+  DDPM_CHECK(options.threads >= 0 && limit >= 0,
              "data: expected threads and memory of at least 0, got ", options.threads, " and ",
-             options.memory_limit_bytes);
+             limit);
 }
 
 DatasetContents open_contents(Source source, const DataOptions& options,

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,10 +36,11 @@ struct DataOptions {
 
   Fit fit = Fit::kNone;
   double max_bad_share = 0.01;  // in [0, 1], of the files found: unreadable ones that are skipped
-  int64_t threads = 0;          // that decode; 0: one for each core
+  int64_t threads = 0;          // that decode; 0: one for each usable core
 
-  // Decoded images beyond this are decoded again whenever they are read.
-  int64_t memory_limit_bytes = int64_t{4} << 30;
+  // Decoded images beyond this are decoded again whenever they are read. None: half of the memory
+  // that is available when they are opened.
+  std::optional<int64_t> memory_limit_bytes;
   // The images of an archive, still compressed, are held in memory; more than this are refused.
   int64_t archive_limit_bytes = int64_t{16} << 30;
 };

@@ -19,8 +19,9 @@ constexpr int kLossDecimals = 4;
 // Settings of the place where a run ran, and of what it kept and showed: they change no number.
 const std::set<std::string>& settings_of_the_place() {
   static const std::set<std::string> keys = {
-      "device",    "threads",   "time_limit", "max_bad_steps", "save_every",   "sample_every",
-      "log_every", "keep_last", "keep_every", "sampler",       "sample_steps", "sample_count"};
+      "device",     "threads",       "data_cache_bytes", "loader_threads", "time_limit",
+      "save_every", "max_bad_steps", "sample_every",     "log_every",      "keep_last",
+      "keep_every", "sampler",       "sample_steps",     "sample_count"};
   return keys;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/cores.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/data/loader.h"
@@ -37,6 +38,8 @@ LoaderOptions loader_options(const TrainConfig& config, int64_t steps_done) {
   options.batch_size = config.batch_size;
   options.flip = config.flip;
   options.first_sample = steps_done * config.batch_size;
+  options.workers = config.loader_threads.value_or(default_loader_workers(usable_cores()));
+  options.queue = std::max(options.queue, options.workers + 1);
   return options;
 }
 

@@ -118,6 +118,19 @@ TEST_F(RunTraining, CutAtAnyOperationOnTheDiskItEndsWithTheSameWeightsAndLog) {
   }
 }
 
+TEST_F(RunTraining, LoaderThreadsAndCacheChangeNoBit) {
+  const TrainConfig config = four_steps();
+  run("one", config);
+  TrainConfig other = config;
+  other.loader_threads = 3;
+  DataOptions nothing_kept;
+  nothing_kept.memory_limit_bytes = 0;
+  const Dataset decoded_at_each_use = make_dataset(noise_images(6, 1), nothing_kept);
+  ASSERT_EQ(decoded_at_each_use.images_in_memory(), 0);
+  run_training({folder_ / "other", other, false, false}, decoded_at_each_use, at::kCPU, {});
+  EXPECT_EQ(weights("other"), weights("one"));
+}
+
 // Writes NaN into a weight once `step` steps are done.
 RunObserver poison_after(int64_t step) {
   RunObserver observer;
