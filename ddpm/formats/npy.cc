@@ -177,22 +177,45 @@ int64_t NpyArray::count() const {
   return count;
 }
 
-NpyArray decode_npy(std::string_view bytes, const std::string& who) {
-  const auto [header, data_begin] = header_of(bytes, who);
-  NpyArray array = HeaderReader(header, who).read();
+NpyHeader decode_npy_header(std::string_view front, int64_t file_bytes, const std::string& who) {
+  const auto [text, data_begin] = header_of(front, who);
+  NpyHeader header{HeaderReader(text, who).read(), static_cast<int64_t>(data_begin)};
+  const NpyArray& array = header.array;
   const int64_t value_bytes = bytes_of(array.dtype);
   if (value_bytes == 0) {
     throw FormatError(
-        concat(who, ": wanted the dtype <f4, <f8, <i4, <i8 or |u1, got '", array.dtype, "'"));
+        concat(who, ": expected the dtype <f4, <f8, <i4, <i8 or |u1, got '", array.dtype, "'"));
   }
-  const std::string_view data = bytes.substr(data_begin);
-  const auto count = count_within(array.shape, value_bytes, std::ssize(data));
-  if (!count || *count * value_bytes != std::ssize(data)) {
+  const int64_t data_bytes = file_bytes - header.data_begin;
+  const auto count = count_within(array.shape, value_bytes, data_bytes);
+  if (!count || *count * value_bytes != data_bytes) {
     throw FormatError(concat(who, ": the shape ", shape_text(array.shape), " of ", array.dtype,
-                             " does not fit ", data.size(), " bytes of data"));
+                             " does not fit ", data_bytes, " bytes of data"));
   }
-  array.bytes = data;
-  return array;
+  return header;
+}
+
+NpyArray decode_npy(std::string_view bytes, const std::string& who) {
+  NpyHeader header = decode_npy_header(bytes, std::ssize(bytes), who);
+  header.array.bytes = bytes.substr(static_cast<size_t>(header.data_begin));
+  return std::move(header.array);
+}
+
+NpyFile::NpyFile(const std::filesystem::path& path, std::string who)
+    : who_(std::move(who)), file_(path) {
+  std::string front(static_cast<size_t>(std::min(file_.size(), kMaxNpyFrontBytes)), '\0');
+  file_.read_at(0, std::as_writable_bytes(std::span(front)));
+  header_ = decode_npy_header(front, file_.size(), who_);
+}
+
+NpyArray NpyFile::values(int64_t first, int64_t count) const {
+  DDPM_ASSERT(first >= 0 && count >= 0 && count <= header_.array.count() - first);
+  const int64_t value_bytes = bytes_of(header_.array.dtype);
+  NpyArray part{
+      header_.array.dtype, {count}, std::string(static_cast<size_t>(count * value_bytes), '\0')};
+  file_.read_at(header_.data_begin + first * value_bytes,
+                std::as_writable_bytes(std::span(part.bytes)));
+  return part;
 }
 
 std::vector<float> npy_floats(const NpyArray& array, const std::string& who) {

@@ -1,10 +1,13 @@
 #include "ddpm/formats/npy.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
 
 namespace ddpm {
 namespace {
@@ -94,6 +97,31 @@ TEST(Npy, EachWayToBeWrongIsNamed) {
             std::string::npos);
   EXPECT_NE(complaint(std::string("\x93NUMPY\x09\x00\x02\x00{}", 12)).find("format 9"),
             std::string::npos);
+}
+
+TEST(Npy, AFileIsReadInPartsAfterItsHeader) {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / concat("ddpm-npy-test-", ::getpid(), ".npy");
+  const std::string whole = encode_npy(floats({2, 3}, {1, 2, 3, 4, 5, 6}));
+  write_file_whole(path, whole);
+  const NpyFile file(path, "x");
+  EXPECT_EQ(file.dtype(), "<f4");
+  EXPECT_EQ(file.shape(), (std::vector<int64_t>{2, 3}));
+  EXPECT_EQ(npy_floats(file.values(2, 3), "x"), (std::vector<float>{3, 4, 5}));
+  EXPECT_EQ(file.values(6, 0).count(), 0);
+  for (const std::string& bad : {whole.substr(0, whole.size() - 1), whole + "x",
+                                 whole.substr(0, 50), std::string("x"), std::string()}) {
+    write_file_whole(path, bad);
+    EXPECT_THROW(NpyFile(path, "x"), FormatError);
+  }
+  std::filesystem::remove(path);
+}
+
+// 2^53 bytes are promised, 80 are there: nothing is allocated for the promise.
+TEST(Npy, TheSizeIsComparedWithTheFileBeforeAnythingIsAllocated) {
+  NpyArray promise = floats({2}, {1, 2});
+  promise.shape = {int64_t{1} << 51};
+  EXPECT_THROW(decode_npy(encode_npy(promise), "x"), FormatError);
 }
 
 TEST(Npy, TheCountIsTheProductOfTheExtentsInAnyOrder) {
