@@ -13,6 +13,7 @@
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/executor.h"
 #include "ddpm/cli/hand_over.h"
+#include "ddpm/cli/out_of_memory.h"
 #include "ddpm/cli/version.h"
 #include "ddpm/terminal/command_line.h"
 #include "ddpm/terminal/signals.h"
@@ -151,6 +152,16 @@ std::vector<std::string> arguments_of(const std::vector<Declared>& declared, int
   return words;
 }
 
+// Memory that cannot be had is told with the command's own flags that it depends on.
+int run_action(const Declared& chosen, const Backend& backend) {
+  try {
+    return chosen.action(backend);
+  } catch (const std::exception& error) {
+    if (!is_out_of_memory(error)) throw;
+    throw Error(out_of_memory_line(chosen.command.name, option_names(*chosen.app), error));
+  }
+}
+
 int parse_and_run(int argc, char** argv, const Backend& backend) {
   CLI::App app("Denoising diffusion probabilistic models: train, sample, look inside.", "ddpm");
   app.set_version_flag("--version", version_text(static_cast<bool>(backend.open_network)));
@@ -174,7 +185,7 @@ int parse_and_run(int argc, char** argv, const Backend& backend) {
   Backend started = backend;
   started.program = argv[0];
   try {
-    return chosen.action(started);
+    return run_action(chosen, started);
   } catch (const NeedsTorch&) {
     hand_over_to_torch(chosen.command.name.c_str(), argv);
   }
