@@ -33,7 +33,8 @@ as_root() {
 
 # What the build cannot do without.
 needed_packages="g++ cmake ninja-build pkg-config libcli11-dev nlohmann-json3-dev librandom123-dev
-  libprotozero-dev libarchive-dev libpng-dev libjpeg-dev zlib1g-dev libexif-dev libcairo2-dev libssl-dev"
+  libprotozero-dev libarchive-dev libpng-dev libjpeg-dev
+  libwebp-dev libtiff-dev libgif-dev zlib1g-dev libexif-dev libcairo2-dev libssl-dev"
 # What makes it quicker, and is passed over where the distribution lacks it.
 helpful_packages="ccache mold"
 # What the benchmarks of the kernels are written with, and what they are compared to where the distribution has it.

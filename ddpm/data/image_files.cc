@@ -10,26 +10,18 @@
 #include "ddpm/data/image_files_internal.h"
 #include "ddpm/data/listing_internal.h"
 #include "ddpm/data/opening_internal.h"
-#include "ddpm/formats/jpeg.h"
+#include "ddpm/formats/image_file.h"
 #include "ddpm/formats/picture_mark.h"
-#include "ddpm/formats/png.h"
 
 namespace ddpm {
 namespace {
 
 namespace fs = std::filesystem;
 
-Image decode_image(std::span<const std::byte> bytes, const std::string& who) {
-  if (bytes.empty()) throw FormatError(concat(who, ": expected an image, got an empty file"));
-  if (is_png(bytes)) return decode_png(bytes, who);
-  if (is_jpeg(bytes)) return decode_jpeg(bytes, who);
-  throw FormatError(concat(who, ": expected a PNG or JPEG image, got bytes of neither"));
-}
-
-// The same of a file that was listed, and not given by its own name.
+// Of a file that was listed, and not given by its own name.
 Image decode_listed(std::span<const std::byte> bytes, const std::string& who) {
   if (is_drawn_picture(bytes)) throw NotData("pictures drawn by ddpm");
-  return decode_image(bytes, who);
+  return decode_image_file(bytes, who);
 }
 
 // The source of what is listed; `decode` gets the number and the name of a file that is not bad.
@@ -79,7 +71,7 @@ Source open_image_archive(const fs::path& archive, int64_t limit_bytes, const Gi
 Source open_image_file(const fs::path& file) {
   const std::string name = escaped(file.filename().string());
   return {"file " + escaped(file.string()), {name}, [file, name](int64_t) {
-            return decode_image(as_bytes(read_file(file, kMaxFileBytes)), name);
+            return decode_image_file(as_bytes(read_file(file, kMaxFileBytes)), name);
           }};
 }
 

@@ -1,5 +1,5 @@
 // Every kept hostile file is refused with one line by the reader of its format, and every whole one
-// is read. tests/hostile/formats/make_images.py says which rule each file breaks.
+// is read. The scripts tests/hostile/formats/make_*.py show which rule each file breaks.
 
 #include <gtest/gtest.h>
 
@@ -12,11 +12,15 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/json.h"
+#include "ddpm/formats/bmp.h"
 #include "ddpm/formats/cifar.h"
+#include "ddpm/formats/gif.h"
 #include "ddpm/formats/jpeg.h"
 #include "ddpm/formats/npy.h"
 #include "ddpm/formats/png.h"
+#include "ddpm/formats/tiff.h"
 #include "ddpm/formats/unet_config.h"
+#include "ddpm/formats/webp.h"
 
 namespace ddpm {
 namespace {
@@ -29,6 +33,10 @@ const std::map<std::string, Reader>& readers() {
   static const std::map<std::string, Reader> all = {
       {"png", [](const std::string& bytes) { decode_png(as_bytes(bytes), "file"); }},
       {"jpeg", [](const std::string& bytes) { decode_jpeg(as_bytes(bytes), "file"); }},
+      {"bmp", [](const std::string& bytes) { decode_bmp(as_bytes(bytes), "file"); }},
+      {"gif", [](const std::string& bytes) { decode_gif(as_bytes(bytes), "file"); }},
+      {"tiff", [](const std::string& bytes) { decode_tiff(as_bytes(bytes), "file"); }},
+      {"webp", [](const std::string& bytes) { decode_webp(as_bytes(bytes), "file"); }},
       {"npy", [](const std::string& bytes) { decode_npy(bytes, "file"); }},
       {"cifar", [](const std::string& bytes) { decode_cifar10(as_bytes(bytes), "file"); }},
       {"unet_config",

@@ -1,5 +1,7 @@
 #include "ddpm/formats/image.h"
 
+#include <algorithm>
+
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 
@@ -22,6 +24,19 @@ void check_decodable(int64_t height, int64_t width, int64_t channels, size_t fil
                              " channels, got ", file_bytes,
                              ": truncated, or a decompression bomb; scale the image down"));
   }
+}
+
+Image on_canvas(const Image& frame, int64_t height, int64_t width, int64_t top, int64_t left) {
+  Image canvas{height, width, frame.channels, frame.bits, {}};
+  canvas.samples.resize(static_cast<size_t>(height * width * frame.channels));
+  const int64_t bottom = std::min(frame.height, height - top);
+  const int64_t right = std::min(frame.width, width - left);
+  for (int64_t y = 0; y < bottom && right > 0; ++y) {
+    const auto row = frame.samples.begin() + y * frame.width * frame.channels;
+    std::copy(row, row + right * frame.channels,
+              canvas.samples.begin() + ((top + y) * width + left) * frame.channels);
+  }
+  return canvas;
 }
 
 }  // namespace ddpm

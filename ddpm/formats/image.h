@@ -40,4 +40,8 @@ inline constexpr int64_t kSamplesPerByte = 128;
 void check_decodable(int64_t height, int64_t width, int64_t channels, size_t file_bytes,
                      const std::string& who);
 
+// `frame`, which has an alpha channel, at this place of a canvas that is transparent black around
+// it. What lies beyond the canvas is cut off.
+Image on_canvas(const Image& frame, int64_t height, int64_t width, int64_t top, int64_t left);
+
 }  // namespace ddpm
