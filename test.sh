@@ -7,7 +7,14 @@ cd "$(dirname "$0")"
 . tools/setup.sh
 preset=${1:-release}
 optional_packages=dataset-fashion-mnist
-packages libgtest-dev
+case "$preset" in
+  asan | tsan)
+    optional_packages="$optional_packages $clang_helpers"
+    # shellcheck disable=SC2086  # a list of words
+    packages libgtest-dev $clang_packages
+    ;;
+  *) packages libgtest-dev ;;
+esac
 get_libtorch
 configure_flags=-DDDPM_TESTS=ON
 [ -z "${CI:-}" ] || configure_flags="$configure_flags -DDDPM_WERROR=ON"
@@ -15,10 +22,10 @@ build "$preset" all
 
 began=$SECONDS
 code=0
-ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j 2 \
+ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j "$(nproc)" \
   > "$logs/tests-$preset.log" 2>&1 < /dev/null || code=$?
 [ "$code" -eq 0 ] || tail -n 200 "$logs/tests-$preset.log"
-echo "tests ($preset): $((SECONDS - began)) s"
+took "tests ($preset)" $((SECONDS - began))
 
 # single tests, counted in what each program said; a program that crashed counts as one failure
 passed=0 failed=0

@@ -43,4 +43,8 @@ if(DDPM_SANITIZE)
   target_compile_options(ddpm_flags INTERFACE
     -fsanitize=${DDPM_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(ddpm_flags INTERFACE -fsanitize=${DDPM_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND DDPM_SANITIZE MATCHES "address|thread")
+    string(TOUPPER ${CMAKE_MATCH_0} sanitizer)
+    target_compile_options(ddpm_flags INTERFACE -D__SANITIZE_${sanitizer}__=1)  # as g++ defines it
+  endif()
 endif()

@@ -16,11 +16,18 @@ step() {
   (set -e; "$@") > "$log" 2>&1 < /dev/null &
   wait $! || code=$?
   if [ "$code" -ne 0 ]; then
+    [ -z "${DDPM_TIMES:-}" ] || printf '%s\t%s\n' $((SECONDS - began)) "$text: FAILED" >> "$DDPM_TIMES"
     echo "$text: failed after $((SECONDS - began)) s; the end of $log:" >&2
     tail -n 25 "$log" >&2
     exit 1
   fi
-  echo "$text: $((SECONDS - began)) s"
+  took "$text" $((SECONDS - began))
+}
+
+# took TEXT SECONDS: what was done in which time. .ci/run collects the lines in the file DDPM_TIMES.
+took() {
+  echo "$1: $2 s"
+  [ -z "${DDPM_TIMES:-}" ] || printf '%s\t%s\n' "$2" "$1" >> "$DDPM_TIMES"
 }
 
 is_installed() {
@@ -37,6 +44,9 @@ needed_packages="g++ cmake ninja-build pkg-config libcli11-dev nlohmann-json3-de
   libwebp-dev libtiff-dev libgif-dev zlib1g-dev libexif-dev libcairo2-dev libssl-dev"
 # What makes it quicker, and is passed over where the distribution lacks it.
 helpful_packages="ccache mold"
+# What the presets of the sanitizers are compiled with, and what their reports have names of functions from.
+clang_packages="clang"
+clang_helpers="libclang-rt-dev llvm"
 # What the benchmarks of the kernels are written with, and what they are compared to where the distribution has it.
 benchmark_packages="libbenchmark-dev"
 compared_packages="libdnnl-dev"
@@ -130,7 +140,7 @@ build() {
   configure_and_build() {
     cd "$root"
     # shellcheck disable=SC2086  # a list of words
-    cmake --preset "$preset" "-DLIBTORCH_DIR=$libtorch" ${configure_flags:-}
+    cmake --preset "$preset" "-DLIBTORCH_DIR=$libtorch" -DDDPM_QUICK_BUILD=ON ${configure_flags:-}
     cmake --build "build/$preset" --target "$@"
   }
   step "build-$preset" "build ($preset: $*)" configure_and_build "$@"
