@@ -1,6 +1,10 @@
 #include "ddpm/formats/cifar.h"
 
+#include <algorithm>
+
 #include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
+#include "ddpm/base/foreign_file.h"
 
 namespace ddpm {
 
@@ -27,9 +31,11 @@ Image image_of(std::span<const std::byte> planes) {
 
 std::vector<Image> decode_cifar10(std::span<const std::byte> bytes, const std::string& who) {
   if (bytes.empty() || bytes.size() % kRecordBytes != 0) {
-    throw FormatError(concat(who, ": wanted whole records of ", kRecordBytes,
-                             " bytes as CIFAR-10's binary version has them, got ", bytes.size(),
-                             " bytes"));
+    const std::string what =
+        what_it_is(as_text(bytes.first(std::min(bytes.size(), kRecognisedBytes))));
+    throw FormatError(concat(who, ": expected whole records of ", kRecordBytes,
+                             " bytes, as CIFAR-10's binary version has them, got ", bytes.size(),
+                             " bytes", what.empty() ? "" : ": ", what));
   }
   std::vector<Image> images;
   images.reserve(bytes.size() / kRecordBytes);

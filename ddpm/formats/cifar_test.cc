@@ -57,11 +57,11 @@ TEST(Cifar10, PutsThePlanesOfARecordSideBySide) {
 
 TEST(Cifar10, IsMadeOfWholeRecords) {
   const std::string what =
-      "x: wanted whole records of 3073 bytes as CIFAR-10's binary version has "
-      "them, got ";
-  EXPECT_EQ(error_of(""), what + "0 bytes");
+      "x: expected whole records of 3073 bytes, as CIFAR-10's binary version has them, got ";
+  EXPECT_EQ(error_of(""), what + "0 bytes: an empty file; download or copy it again");
   EXPECT_EQ(error_of(records(2).substr(1)), what + "6145 bytes");
   EXPECT_EQ(error_of(records(1) + "x"), what + "3074 bytes");
+  EXPECT_EQ(error_of("\x80\2}q"), what + "4 bytes: a Python pickle");
 }
 
 TEST(Cifar10, HasLabelsFrom0To9) {

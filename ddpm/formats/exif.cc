@@ -1,5 +1,6 @@
 #include <libexif/exif-data.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -7,10 +8,16 @@
 
 namespace ddpm {
 
+namespace {
+
+constexpr size_t kMaxBytes = 65'536;  // what a JPEG file can hold; a WebP file could have gigabytes
+
+}  // namespace
+
 int exif_orientation(std::span<const std::byte> tiff) {
-  // libexif wants the six bytes that stand before the header in a JPEG file
+  // libexif expects the six bytes that stand before the header in a JPEG file
   std::string bytes("Exif\0\0", 6);
-  bytes.append(reinterpret_cast<const char*>(tiff.data()), tiff.size());
+  bytes.append(reinterpret_cast<const char*>(tiff.data()), std::min(tiff.size(), kMaxBytes));
   ExifData* data = exif_data_new_from_data(reinterpret_cast<const unsigned char*>(bytes.data()),
                                            static_cast<unsigned int>(bytes.size()));
   if (data == nullptr) return 1;

@@ -243,7 +243,7 @@ void refuse_pickle(std::span<const std::byte> bytes, const std::string& who) {
   converted.replace_extension(".safetensors");
   throw FormatError(concat(
       who, ": ", zip ? "a zip archive" : "a pickle",
-      ", wanted safetensors; PyTorch's own files can run code when they are read, so convert it "
+      ", expected safetensors; PyTorch's own files can run code when they are read, so convert it "
       "where it is trusted: python3 tools/convert_pickle.py ",
       shell_word(who), " ", shell_word(converted.string())));
 }

@@ -257,10 +257,10 @@ TEST(SafetensorsFormat, AHeaderOfManySmallEntriesIsRefused) {
 
 TEST(Safetensors, RefusesPicklesWithTheCommandThatConvertsThem) {
   const std::string zip = error_of("PK\x03\x04" + std::string(100, '\0'));
-  expect_within(zip, "a zip archive, wanted safetensors");
+  expect_within(zip, "a zip archive, expected safetensors");
   expect_within(zip, "python3 tools/convert_pickle.py ");
-  expect_within(error_of("\x80\x02}q\x01."), "a pickle, wanted safetensors");
-  expect_within(error_of("\x80\x04" + std::string(100, 'x')), "a pickle, wanted safetensors");
+  expect_within(error_of("\x80\x02}q\x01."), "a pickle, expected safetensors");
+  expect_within(error_of("\x80\x04" + std::string(100, 'x')), "a pickle, expected safetensors");
   // A header of 0x280 bytes begins with a pickle's two bytes; its brace tells.
   std::string header = "{}";
   header.resize(0x280, ' ');
