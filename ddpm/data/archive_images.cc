@@ -254,7 +254,7 @@ class ArchiveImageReader {
   void fail_link(const std::string& name, const std::string& target) {
     if (!is_image_name(name)) return images_.listing.leave_out_file(name);
     images_.listing.bad[name] =
-        concat("a link to ", escaped(target), ", which cannot be read from the archive");
+        concat("a link to ", shown_name(target), ", which cannot be read from the archive");
   }
 
   const fs::path& path_;

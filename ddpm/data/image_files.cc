@@ -35,7 +35,7 @@ Source source_of(std::string description, Listing listing,
                    decode = std::move(decode)](int64_t index) {
     const std::string& name = names[static_cast<size_t>(index)];
     const auto found = bad.find(name);
-    if (found != bad.end()) throw FormatError(concat(escaped(name), ": ", found->second));
+    if (found != bad.end()) throw FormatError(concat(shown_name(name), ": ", found->second));
     return decode(index, name);
   };
   return source;
@@ -48,7 +48,7 @@ Source open_image_folder(const fs::path& folder, const GiveUp& give_up) {
   const std::string description = "folder " + escaped(folder.string());
   check_any_image(listing, description, folder);
   return source_of(description, std::move(listing), [folder](int64_t, const std::string& name) {
-    return decode_listed(as_bytes(read_file(folder / name, kMaxFileBytes)), escaped(name));
+    return decode_listed(as_bytes(read_file(folder / name, kMaxFileBytes)), shown_name(name));
   });
 }
 
@@ -64,7 +64,7 @@ Source open_image_archive(const fs::path& archive, int64_t limit_bytes, const Gi
   return source_of(description, std::move(images.listing),
                    [files](int64_t index, const std::string& name) {
                      const auto& bytes = *(*files)[static_cast<size_t>(index)];
-                     return decode_listed(as_bytes(bytes), escaped(name));
+                     return decode_listed(as_bytes(bytes), shown_name(name));
                    });
 }
 

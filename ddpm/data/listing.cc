@@ -155,6 +155,13 @@ bool is_hidden_part(std::string_view part) {
   return part == "__MACOSX" || (part.size() > 1 && part[0] == '.' && part != "..");
 }
 
+std::string shown_name(const std::string& name) {
+  constexpr size_t kLongest = 200;
+  constexpr size_t kEnd = 60;
+  if (name.size() <= kLongest) return escaped(name);
+  return escaped(name.substr(0, kLongest - kEnd)) + ".." + escaped(name.substr(name.size() - kEnd));
+}
+
 void Listing::leave_out_file(const std::string& name) {
   const std::string ending = ending_of(name);
   const bool told_apart = left_out.size() < kMaxKinds || left_out.count(ending) > 0;

@@ -25,6 +25,9 @@ bool is_image_name(std::string_view name);
 // Whether a part of a path starts with a dot, or is the __MACOSX that macOS puts into archives.
 bool is_hidden_part(std::string_view part);
 
+// A name as a message shows it: escaped, and without its middle if it is long.
+std::string shown_name(const std::string& name);
+
 struct Listing {
   std::vector<std::string> images;         // names, "/" between folders; sorted
   std::map<std::string, std::string> bad;  // of images and folders: why they cannot be read

@@ -11,6 +11,7 @@
 #include "ddpm/base/available_memory.h"
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
+#include "ddpm/data/listing_internal.h"
 #include "ddpm/data/opening_internal.h"
 #include "ddpm/data/summary_internal.h"
 #include "ddpm/data/workers_internal.h"
@@ -153,7 +154,7 @@ class Opening {
     } catch (const std::bad_alloc&) {
       fail_for_memory(source_, i);
     } catch (const Error& error) {
-      const std::string name = escaped(source_.names[static_cast<size_t>(i)]);
+      const std::string name = shown_name(source_.names[static_cast<size_t>(i)]);
       record.bad = error.what();
       if (record.bad.rfind(name, 0) != 0) record.bad = concat(name, ": ", record.bad);
     }
@@ -241,7 +242,7 @@ class Opening {
     const Record& record = records_[static_cast<size_t>(*wrong)];
     throw InvalidArgument(concat("data: expected images of ", size_text(height_, width_), ", got ",
                                  report_.used - right, " of another size in ", source_.description,
-                                 ", first ", escaped(source_.names[static_cast<size_t>(*wrong)]),
+                                 ", first ", shown_name(source_.names[static_cast<size_t>(*wrong)]),
                                  " of ", size_text(record.height, record.width),
                                  "; --fit crop, pad or stretch makes them so"));
   }
@@ -292,7 +293,7 @@ class Opening {
 }  // namespace
 
 void fail_for_memory(const Source& source, int64_t index) {
-  throw Error(concat(escaped(source.names[static_cast<size_t>(index)]),
+  throw Error(concat(shown_name(source.names[static_cast<size_t>(index)]),
                      ": not enough memory to decode it; use fewer --threads, or make the image "
                      "smaller"));
 }
@@ -300,7 +301,7 @@ void fail_for_memory(const Source& source, int64_t index) {
 Image finished_image(const Source& source, int64_t index, const BatchShape& shape, Fit fit) try {
   Image image = source.decode(index);
   if (fit == Fit::kNone && (image.height != shape.height || image.width != shape.width)) {
-    throw FormatError(concat(escaped(source.names[static_cast<size_t>(index)]), ": expected ",
+    throw FormatError(concat(shown_name(source.names[static_cast<size_t>(index)]), ": expected ",
                              size_text(shape.height, shape.width), " pixels as before, got ",
                              size_text(image.height, image.width), "; the file has changed"));
   }

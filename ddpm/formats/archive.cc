@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -26,16 +27,23 @@ bool is_zip(const InputFile& file) {
   return by_content || lower_case(file.path().extension().string()) == ".zip";
 }
 
+// base + slope * x, or as much as there is.
+int64_t line(int64_t base, int64_t slope, int64_t x) {
+  int64_t sum = 0;
+  const bool overflows =
+      __builtin_mul_overflow(slope, x, &sum) || __builtin_add_overflow(sum, base, &sum);
+  return overflows ? std::numeric_limits<int64_t>::max() : sum;
+}
+
 }  // namespace
 
 ArchiveBudget::ArchiveBudget(std::string who, int64_t compressed_bytes, const ArchiveLimits& limits,
                              GiveUp give_up)
-    : who_(std::move(who)), limits_(limits), give_up_(std::move(give_up)) {
-  if (__builtin_mul_overflow(compressed_bytes, limits.max_ratio, &max_inflated_) ||
-      __builtin_add_overflow(max_inflated_, limits.free_bytes, &max_inflated_)) {
-    max_inflated_ = std::numeric_limits<int64_t>::max();
-  }
-}
+    : who_(std::move(who)),
+      limits_(limits),
+      give_up_(std::move(give_up)),
+      max_inflated_(line(limits.free_bytes, limits.max_ratio, compressed_bytes)),
+      max_names_(line(limits.free_names, limits.max_names_ratio, compressed_bytes)) {}
 
 void ArchiveBudget::inflate(int64_t bytes) {
   inflated_ += bytes;
@@ -47,13 +55,21 @@ void ArchiveBudget::inflate(int64_t bytes) {
 
 void ArchiveBudget::add_entry(std::string_view name) {
   check_stop();
-  ++entries_;
+  if (++entries_ > limits_.max_entries) {
+    throw FormatError(concat(who_, ": expected at most ", with_thousands(limits_.max_entries),
+                             " entries, got more; unpack it and give a folder of a part"));
+  }
+  add_name(name);
+}
+
+void ArchiveBudget::add_name(std::string_view name) {
   names_ +=
       static_cast<int64_t>(std::min(name.size(), static_cast<size_t>(limits_.max_name_bytes)));
-  if (entries_ <= limits_.max_entries && names_ <= limits_.max_names) return;
-  throw FormatError(concat(who_, ": expected at most ", with_thousands(limits_.max_entries),
-                           " entries with names of ", readable_bytes(limits_.max_names),
-                           " together, got more; unpack it and give a folder of a part"));
+  if (names_ <= max_names_) return;
+  throw FormatError(concat(who_, ": expected names of at most ", readable_bytes(max_names_),
+                           " together (", readable_bytes(limits_.free_names), " and ",
+                           limits_.max_names_ratio,
+                           " times the file's size), got more; unpack it and give the folder"));
 }
 
 void ArchiveBudget::check_stop() const {

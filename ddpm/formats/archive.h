@@ -30,9 +30,12 @@ struct ArchiveEntry {
 // beyond the others it is a FormatError.
 struct ArchiveLimits {
   int64_t max_file_bytes = int64_t{1} << 30;
-  int64_t max_name_bytes = 4095;         // no system can unpack a longer path (PATH_MAX)
-  int64_t max_entries = 10'000'000;      // seven times ImageNet's
-  int64_t max_names = int64_t{1} << 30;  // bytes of all names together
+  int64_t max_name_bytes = 4095;     // no system can unpack a longer path (PATH_MAX)
+  int64_t max_entries = 10'000'000;  // seven times ImageNet's
+  // The names of all entries together, which stay in memory: free_names + max_names_ratio * the
+  // file's size. A name, once compressed, has no fewer than some ten bytes with its entry.
+  int64_t free_names = int64_t{32} << 20;
+  int64_t max_names_ratio = 4;
   // Decompression, skipped entries included, ends at free_bytes + max_ratio * the file's size.
   // Images hardly shrink: an archive of them has a ratio of 1, one of tiny flat images up to 100.
   int64_t free_bytes = int64_t{256} << 20;

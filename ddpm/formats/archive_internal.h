@@ -19,6 +19,7 @@ class ArchiveBudget {
 
   void inflate(int64_t bytes);            // that many were decompressed
   void add_entry(std::string_view name);  // one more entry
+  void add_name(std::string_view name);   // a name beside that of an entry: where a link leads
   void check_stop() const;                // calls give_up
 
   // Why an entry cannot be taken by its name or size; "" if it can.
@@ -35,6 +36,7 @@ class ArchiveBudget {
   int64_t max_inflated_;
   int64_t entries_ = 0;
   int64_t names_ = 0;
+  int64_t max_names_;
 };
 
 // Hands a bad entry to handlers.fail, its name cut to a length that can be shown.

@@ -153,7 +153,8 @@ TEST_F(Archive, WithMoreEntriesOrNamesThanItsBudgetIsRefused) {
     limits.max_entries = 2;
     EXPECT_THROW(read_all(path, limits), FormatError);
     limits = {};
-    limits.max_names = 20;
+    limits.free_names = 20;
+    limits.max_names_ratio = 0;
     EXPECT_THROW(read_all(path, limits), FormatError);
   }
 }

@@ -62,8 +62,7 @@ TEST(Idx, OfLabelsOrOtherNumbersIsNamedAsSuch) {
 }
 
 TEST(Idx, OfAnotherLengthThanItsExtentsSayIsAnError) {
-  EXPECT_EQ(error_of(idx({2, 3, 4}, 23)),
-            "x: expected 40 bytes, as 2 images of 3x4 have, got 39");
+  EXPECT_EQ(error_of(idx({2, 3, 4}, 23)), "x: expected 40 bytes, as 2 images of 3x4 have, got 39");
   EXPECT_NE(error_of(idx({2, 3, 4}, 25)), "no error");
   EXPECT_NE(error_of(idx({0, 3, 4}, 0)), "no error");
   EXPECT_NE(error_of(idx({1, 0, 4}, 0)), "no error");

@@ -218,6 +218,7 @@ class TarReader {
                        extension.target.value_or(std::string(field_of(block_, kLinkName)))};
     const int64_t size = extension.size.value_or(stored_size());
     budget_.add_entry(entry.name);
+    budget_.add_name(entry.target);
     const bool sparse = extension.sparse || type == 'S';
     if (type == 'S') skip_sparse_map();
     const bool is_folder =

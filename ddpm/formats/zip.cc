@@ -60,6 +60,7 @@ class ZipReader {
     }
     if (is_link && objection.empty()) {
       zip.entry.target = std::exchange(bytes, {});
+      budget_.add_name(zip.entry.target);
       objection = budget_.objection(zip.entry, 0);
     }
     if (!objection.empty()) return fail_entry(handlers_, std::move(zip.entry), objection);

@@ -1,0 +1,143 @@
+// IDX files, MNIST's folders and CIFAR-10's binary version as sources of images.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "ddpm/base/check.h"
+#include "ddpm/data/dataset.h"
+#include "ddpm/data/source.h"
+#include "ddpm/data/toy_files_internal.h"
+#include "ddpm/data/toy_images_internal.h"
+#include "ddpm/formats/png.h"
+
+namespace ddpm {
+namespace {
+
+namespace fs = std::filesystem;
+
+DataOptions options_for(const fs::path& path) {
+  DataOptions options;
+  options.spec = path.string();
+  return options;
+}
+
+Source open(const fs::path& path) { return open_source(options_for(path)); }
+Dataset open_data(const fs::path& path) { return open_dataset(options_for(path)); }
+
+std::string toy_png(int64_t height, int64_t width, int64_t channels, uint64_t index, int bits = 8) {
+  return encode_png(toy_image(height, width, channels, index, bits));
+}
+
+TEST(Mnist, AFolderIsItsTrainingImagesOrItsTestImages) {
+  const ToyFolder folder;
+  write_toy_archive(folder.path() / "train-images-idx3-ubyte.gz", ToyArchive::kGzip,
+                    {{"train", toy_idx(3, 1, 1, {1, 2, 3})}});
+  folder.write("train-labels-idx1-ubyte", "labels");
+  folder.write("t10k-images.idx3-ubyte", toy_idx(2, 1, 1, {4, 5}));
+  EXPECT_EQ(open(folder.path()).count(), 3);
+  EXPECT_EQ(open(folder.path().string() + ":test").count(), 2);
+  const ToyFolder test_only;
+  test_only.write("t10k-images-idx3-ubyte", toy_idx(2, 1, 1, {4, 5}));
+  EXPECT_THROW(open(test_only.path()), InvalidArgument);
+}
+
+TEST(IdxFile, IsReadWithAndWithoutCompression) {
+  const ToyFolder folder;
+  const std::string bytes = toy_idx(2, 2, 3, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+  const fs::path plain = folder.write("train-images", bytes);
+  const fs::path packed = folder.path() / "train-images.gz";
+  write_toy_archive(packed, ToyArchive::kGzip, {{"train-images", bytes}});
+  for (const fs::path& file : {plain, packed}) {
+    const Dataset dataset = open_data(file);
+    EXPECT_EQ(dataset.size(), 2);
+    EXPECT_EQ(dataset.image_shape(), (BatchShape{1, 1, 2, 3}));
+    EXPECT_EQ(unit_to_byte(read_image(dataset, 1)[0]), 7);
+    EXPECT_EQ(dataset.report().found, 2);
+  }
+  EXPECT_THROW(open(folder.write("torn", bytes.substr(0, 20))), FormatError);
+  EXPECT_THROW(open(folder.write("none", toy_idx(0, 2, 3, ""))), FormatError);
+}
+
+TEST(IdxFile, OfOtherContentsThanItsHeaderPromisesIsRefused) {
+  const ToyFolder folder;
+  const auto packed = [&](const std::string& bytes) {
+    write_toy_archive(folder.path() / "a.gz", ToyArchive::kGzip, {{"a", bytes}});
+    return folder.path() / "a.gz";
+  };
+  const std::string zeros(1'000'000, '\0');
+  EXPECT_NE(message_of<FormatError>([&] {
+              open(packed(toy_idx(1, 10, 10, zeros)));
+            }).find("inflates to more than 116 bytes"),
+            std::string::npos);
+  EXPECT_NE(message_of<FormatError>([&] {
+              open(packed(toy_idx(1, 1000, 1001, zeros)));
+            }).find("expected 1001016 bytes, as 1 images of 1000x1001 have, got 1000016"),
+            std::string::npos);
+  EXPECT_NE(message_of<InvalidArgument>([&] { open(packed(zeros)); }).find("none of these kinds"),
+            std::string::npos);
+}
+
+TEST(Cifar10, AFolderIsItsTrainingBatchesInOrder) {
+  const ToyFolder folder;
+  folder.write("data_batch_2.bin", toy_cifar(2, 102));
+  folder.write("data_batch_1.bin", toy_cifar(2, 100));
+  folder.write("test_batch.bin", toy_cifar(1, 200));
+  folder.write("readme.html", "<html>");
+  const auto first_bytes = [&](const std::string& spec) {
+    const Dataset dataset = open_data(spec);
+    EXPECT_EQ(dataset.image_shape(), (BatchShape{1, 1, 32, 32}));  // these images are gray
+    std::vector<int> bytes;
+    for (int64_t i = 0; i < dataset.size(); ++i) {
+      bytes.push_back(unit_to_byte(read_image(dataset, i)[0]));
+    }
+    return bytes;
+  };
+  const std::string path = folder.path().string();
+  EXPECT_EQ(first_bytes(path), (std::vector<int>{100, 101, 102, 103}));
+  EXPECT_EQ(first_bytes(path + ":test"), (std::vector<int>{200}));
+  EXPECT_EQ(first_bytes(path + "/data_batch_2.bin"), (std::vector<int>{102, 103}));
+  EXPECT_THROW(open(folder.write("torn.bin", toy_cifar(2, 0).substr(1))), FormatError);
+  EXPECT_THROW(open(folder.write("empty.bin", "")), FormatError);
+}
+
+TEST(Cifar10, TheTestBatchIsNeverTakenUnasked) {
+  const ToyFolder folder;
+  folder.write("test_batch.bin", toy_cifar(1, 0));
+  EXPECT_THROW(open(folder.path()), InvalidArgument);
+  const ToyFolder images;
+  images.write("a.png", toy_png(4, 4, 1, 0));
+  EXPECT_THROW(open(images.path().string() + ":test"), InvalidArgument);
+}
+
+TEST(FashionMnist, MissingSaysHowToGetIt) {
+  const ToyFolder folder;
+  EXPECT_EQ(message_of<IoError>([&] { open_fashion_mnist(folder.path(), false); }),
+            "data: fashion-mnist expects " + folder.path().string() +
+                "/train-images-idx3-ubyte.gz, which is missing: install it with 'apt-get install "
+                "dataset-fashion-mnist' (Debian), or give any folder of images instead");
+}
+
+TEST(FashionMnist, IsItsTrainingOrTestImages) {
+  const ToyFolder folder;
+  write_toy_archive(folder.path() / "train-images-idx3-ubyte.gz", ToyArchive::kGzip,
+                    {{"train", toy_idx(3, 1, 1, {1, 2, 3})}});
+  write_toy_archive(folder.path() / "t10k-images-idx3-ubyte.gz", ToyArchive::kGzip,
+                    {{"test", toy_idx(2, 1, 1, {4, 5})}});
+  EXPECT_EQ(open_fashion_mnist(folder.path(), false).decode(2).samples, (std::vector<uint16_t>{3}));
+  EXPECT_EQ(open_fashion_mnist(folder.path(), true).decode(0).samples, (std::vector<uint16_t>{4}));
+}
+
+TEST(FashionMnist, OfTheDistributionHasTenThousandTestImages) {
+  if (!fs::exists("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz")) {
+    GTEST_SKIP() << "the package dataset-fashion-mnist is not installed";
+  }
+  const Dataset dataset = open_data("fashion-mnist:test");
+  EXPECT_EQ(dataset.size(), 10'000);
+  EXPECT_EQ(dataset.image_shape(), (BatchShape{1, 1, 28, 28}));
+}
+
+}  // namespace
+}  // namespace ddpm
