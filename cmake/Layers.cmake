@@ -51,6 +51,7 @@ foreach(line IN LISTS ddpm_lines)
     if(needs_torch)
       ddpm_precompiled(ddpm_${layer} ddpm_pch_torch)
     endif()
+    ddpm_lighten(${layer})
   endif()
 
   list(APPEND ddpm_layers ${layer})
