@@ -16,11 +16,12 @@ std::vector<std::string> sample_with(const std::vector<std::string>& more) {
 
 std::vector<std::string> evaluate_with(const std::string& kind,
                                        const std::vector<std::string>& more) {
-  std::vector<std::string> arguments = {"evaluate", kind,   "--checkpoint", "run",
-                                        "--data",   "data", "--images",     "2"};
-  if (std::find(more.begin(), more.end(), "--out") == more.end()) {
-    arguments.insert(arguments.end(), {"--out", "new"});
-  }
+  std::vector<std::string> arguments = {"evaluate", kind, "--checkpoint", "run", "--data", "data"};
+  const auto has = [&more](const char* flag) {
+    return std::find(more.begin(), more.end(), flag) != more.end();
+  };
+  if (!has("--out")) arguments.insert(arguments.end(), {"--out", "new"});
+  if (!has("--images")) arguments.insert(arguments.end(), {"--images", "2"});
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
 }
