@@ -75,6 +75,7 @@ std::vector<std::string> option_names(const CLI::App& app) {
 
 void refuse_extras(const Declared& chosen) {
   for (const std::string& word : chosen.app->remaining()) {
+    if (word == "--") continue;  // what follows are words
     const std::string name = word.substr(0, word.find('='));
     const bool flag = name.size() > 1 && name[0] == '-';
     throw InvalidArgument(concat(chosen.command.name, ": unknown ", flag ? "flag" : "word", " '",
@@ -133,10 +134,14 @@ std::string command_of(int argc, char** argv) {
 }
 
 // The command line behind the program, last word first as CLI11 takes it, with the words behind a
-// known command in the form of one_word_per_flag.
+// known command in the form of one_word_per_flag. `ddpm help WORDS` is `ddpm WORDS --help`.
 std::vector<std::string> arguments_of(const std::vector<Declared>& declared, int argc,
                                       char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && words[0] == "help") {
+    words.erase(words.begin());
+    words.emplace_back("--help");
+  }
   for (const Declared& each : declared) {
     const std::vector<std::string> name = split(each.command.name, ' ');
     if (words.size() < name.size() || !std::equal(name.begin(), name.end(), words.begin()))
