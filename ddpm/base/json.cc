@@ -7,6 +7,8 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/foreign_file.h"
+#include "ddpm/base/text.h"
+#include "ddpm/base/utf8.h"
 
 namespace ddpm {
 
@@ -117,9 +119,31 @@ bool has_non_finite(const Json& value) {
   return false;
 }
 
+// JSON has no bytes that are not UTF-8, such as those of a path in Latin-1: they become "\\xe9".
+Json with_utf8_text(const Json& value) {
+  if (value.is_string()) {
+    const auto& text = value.get_ref<const std::string&>();
+    return is_utf8(text) ? value : Json(escaped(text));
+  }
+  if (!value.is_structured()) return value;
+  Json result = value.is_array() ? Json::array() : Json::object();
+  for (const auto& [key, part] : value.items()) {
+    if (value.is_array()) {
+      result.push_back(with_utf8_text(part));
+    } else {
+      result[is_utf8(key) ? key : escaped(key)] = with_utf8_text(part);
+    }
+  }
+  return result;
+}
+
 std::string dump(const Json& value, int indent) {
   DDPM_CHECK(!has_non_finite(value), "json: every number must be finite");
-  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+  try {
+    return value.dump(indent);
+  } catch (const Json::type_error&) {  // text that is not UTF-8
+    return with_utf8_text(value).dump(indent);
+  }
 }
 
 }  // namespace

@@ -103,6 +103,13 @@ TEST(JsonText, SortsKeysAndEndsWithANewline) {
   EXPECT_EQ(json_line(Json{{"b", 1}, {"a", 2}}), R"({"a":2,"b":1})");
 }
 
+// Two paths in Latin-1 stay two texts, and every reader takes them.
+TEST(JsonText, EscapesBytesThatAreNotUtf8) {
+  EXPECT_EQ(json_line(Json{{"caf\xe9", {"caf\xe9", "caf\xe8", "caf\xc3\xa9"}}}),
+            "{\"caf\\\\xe9\":[\"caf\\\\xe9\",\"caf\\\\xe8\",\"caf\xc3\xa9\"]}");
+  EXPECT_NO_THROW(parse_json(json_text(Json{{"a", "\xff\x00"}}), "a"));
+}
+
 TEST(JsonText, RefusesNumbersThatJsonCannotSay) {
   EXPECT_THROW(json_line(Json{{"a", {std::numeric_limits<double>::quiet_NaN()}}}), InvalidArgument);
 }

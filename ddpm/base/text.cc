@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <numeric>
 
+#include "ddpm/base/utf8.h"
+
 namespace ddpm {
 
 namespace {
@@ -161,6 +163,15 @@ std::string escaped(std::string_view text) {
     text.remove_prefix(next.size());
   }
   return shown;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
 }
 
 std::string with_thousands(int64_t value) {

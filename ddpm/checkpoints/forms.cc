@@ -8,6 +8,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
+#include "ddpm/base/utf8.h"
 #include "ddpm/checkpoints/forms_internal.h"
 
 namespace ddpm {
@@ -157,8 +158,9 @@ std::optional<double> parse_seconds(std::string text) {
 }  // namespace
 
 Form<std::string> any_text() {
-  return words("TEXT", "text without line breaks",
-               [](const std::string& text) { return text.find('\n') == std::string::npos; });
+  return words("TEXT", "UTF-8 text without line breaks", [](const std::string& text) {
+    return is_utf8(text) && text.find('\n') == std::string::npos;
+  });
 }
 
 Form<std::string> one_of(const std::vector<std::string>& choices) {
