@@ -56,6 +56,14 @@ std::optional<int> own_descriptor(const fs::path& path) {
   return digits ? std::optional(std::stoi(name)) : std::nullopt;
 }
 
+// `path` with its folder as the system spells it: without links, and without ".." behind a folder
+// that would only be made to be left again.
+fs::path with_canonical_folder(const fs::path& path) {
+  std::error_code error;
+  const fs::path folder = fs::weakly_canonical(path.parent_path(), error);
+  return error ? path : folder / path.filename();
+}
+
 // Permissions and owner of the file that is replaced, given to the new one; a system that refuses
 // the owner keeps ours.
 void keep_owner_and_mode(int descriptor, const struct stat& old) {
@@ -177,13 +185,14 @@ void write_all(int descriptor, const fs::path& path, std::span<const std::byte> 
 fs::path followed(const fs::path& path) {
   fs::path at = fs::absolute(path);
   if (!at.has_filename()) at = at.parent_path();  // "folder/"
+  at = with_canonical_folder(at);
   for (int i = 0; i < kMaxLinks; ++i) {
     std::error_code error;
     if (own_descriptor(at)) return at;
     if (!fs::is_symlink(fs::symlink_status(at, error))) return at;
     const fs::path next = fs::read_symlink(at, error);
     if (error) throw_io("follow", path, error.value());
-    at = at.parent_path() / next;
+    at = with_canonical_folder(at.parent_path() / next);
   }
   throw_io("follow", path, ELOOP);
 }
