@@ -10,6 +10,7 @@
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/schedule_flags.h"
+#include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/next_command.h"
 #include "ddpm/terminal/output.h"
 
@@ -122,11 +123,12 @@ ConvertSettings settings_of(const ConvertFlags& flags) {
   return settings;
 }
 
-void check_out(const std::string& out) {
-  DDPM_CHECK(!fs::exists(out), "convert: --out: ", out, " exists, wanted a new name");
-  const fs::path parent = fs::absolute(out).parent_path();
-  DDPM_CHECK(!fs::exists(parent) || fs::is_directory(parent), "convert: --out: ", parent.string(),
-             " is a file, wanted a folder");
+void check_files(const ConvertFlags& flags) {
+  JobFiles files("convert");
+  files.reads("--weights", flags.weights);
+  files.reads("--betas", flags.process.betas);
+  files.makes_folder("--out", flags.out);
+  files.check();
 }
 
 void print_report(const ConvertedModel& converted) {
@@ -148,7 +150,7 @@ int run_convert(const ConvertFlags& flags, const std::string& program) {
   require_given("convert", "--out", flags.out, "the folder to make");
   const SourceSystem system = source_system_from(flags.from);
   const ConvertSettings settings = settings_of(flags);
-  check_out(flags.out);
+  check_files(flags);
   const ConvertedModel converted = convert_weights(flags.weights, system, settings);
   std::cout << absolute_text(flags.out) << std::endl;
   fs::create_directories(fs::absolute(flags.out).parent_path());

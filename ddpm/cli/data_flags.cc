@@ -1,6 +1,9 @@
 #include "ddpm/cli/data_flags.h"
 
+#include <filesystem>
 #include <memory>
+#include <string_view>
+#include <system_error>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
@@ -20,6 +23,13 @@ void declare_data_flags(Flags& flags, DataFlags& values) {
                "how images of another size are made to fit");
   flags.number("--max-bad-files", values.max_bad_files,
                "the fraction of image files that may be unreadable", 0.0, 1.0);
+}
+
+void add_data(JobFiles& files, const std::string& flag, const std::string& spec) {
+  constexpr std::string_view kPart = ":test";  // of a folder, unless that is its name
+  std::error_code error;
+  const bool part = !std::filesystem::exists(spec, error) && spec.ends_with(kPart);
+  files.reads_data(flag, part ? spec.substr(0, spec.size() - kPart.size()) : spec);
 }
 
 DataOptions data_options(const std::string& command, const DataFlags& flags) {

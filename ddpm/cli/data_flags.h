@@ -9,6 +9,7 @@
 #include "ddpm/data/source.h"
 #include "ddpm/formats/unet_config.h"
 #include "ddpm/terminal/flags.h"
+#include "ddpm/terminal/job_files.h"
 
 namespace ddpm {
 
@@ -26,6 +27,9 @@ struct DataFlags {
 };
 
 void declare_data_flags(Flags& flags, DataFlags& values);
+
+// Adds what --data names to the inputs of a command.
+void add_data(JobFiles& files, const std::string& flag, const std::string& spec);
 
 // Throws InvalidArgument that starts with `command`.
 DataOptions data_options(const std::string& command, const DataFlags& flags);

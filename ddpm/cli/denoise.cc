@@ -16,8 +16,8 @@
 #include "ddpm/formats/picture_mark.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/report/image_grid.h"
+#include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/next_command.h"
-#include "ddpm/terminal/output.h"
 #include "ddpm/terminal/progress.h"
 #include "ddpm/terminal/signals.h"
 
@@ -136,13 +136,17 @@ Image picture(const DenoiseFlags& flags, const Model& model, const std::vector<F
 int run_denoise(const DenoiseFlags& flags, const Backend& backend) {
   require_given("denoise", "--checkpoint", flags.model.checkpoint, "a run or a checkpoint folder");
   require_given("denoise", "--out", flags.out, "the PNG file to write");
-  check_output_file("denoise", "--out", flags.out);
+  JobFiles files("denoise");
+  files.reads("--checkpoint", flags.model.checkpoint);
+  add_data(files, "--data", flags.data);
+  files.writes("--out", flags.out, Content::kPng);
+  files.check();
   DDPM_CHECK(flags.from == 0 || !flags.data.empty(), "denoise: --from belongs to --data");
   const Model model = open_model("denoise", flags.model, backend);
   DDPM_CHECK(flags.from <= model.config.schedule.T, "denoise: --from must be at most T, ",
              model.config.schedule.T, ", got ", flags.from);
   Chain chain = chain_of("denoise", flags.sampler, model.config);
-  std::cout << absolute_text(flags.out) << '\n' << describe(model, flags.model) << std::endl;
+  std::cout << files.shown("--out") << '\n' << describe(model, flags.model) << std::endl;
   catch_stop_signals();
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < flags.images; ++i) indices.push_back(i);
@@ -155,7 +159,7 @@ int run_denoise(const DenoiseFlags& flags, const Backend& backend) {
   }
 
   const std::vector<Frame> frames = walk(model, chain, seed, indices, x);
-  write_output_file(flags.out, encode_picture(picture(flags, model, frames)));
+  files.write("--out", encode_picture(picture(flags, model, frames)));
   NextCommand next(backend.program, "sample");
   add_model_flags(next, flags.model);
   next.flag("--out", "samples");

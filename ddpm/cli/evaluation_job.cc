@@ -59,9 +59,11 @@ void check_evaluation_flags(const std::string& command, const EvaluationFlags& f
   require_given(command, "--checkpoint", flags.model.checkpoint, "a run or a checkpoint folder");
   require_given(command, "--data", flags.data, kDataForms);
   require_given(command, "--out", flags.out, "the folder for the results");
-  DDPM_CHECK(!std::filesystem::exists(flags.out) || std::filesystem::is_directory(flags.out),
-             command, ": --out: ", flags.out, " is a file, wanted a folder or a new name");
-  check_output_file(command, "--out", std::filesystem::path(flags.out) / "bpd.json");
+  JobFiles files(command);
+  files.reads("--checkpoint", flags.model.checkpoint);
+  add_data(files, "--data", flags.data);
+  files.writes_into("--out", flags.out);
+  files.check();
 }
 
 ReadImage EvaluationImages::reader() const {

@@ -12,6 +12,7 @@
 #include "ddpm/cli/export_job.h"
 #include "ddpm/export/diffusers_folder.h"
 #include "ddpm/export/shards.h"
+#include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/next_command.h"
 #include "ddpm/terminal/output.h"
 
@@ -80,7 +81,11 @@ int export_as_diffusers(const ExportFlags& flags, const std::string& program) {
   const DiffusersExport request = request_of(flags);
   DDPM_CHECK(fs::exists(flags.checkpoint), "export: --checkpoint: ", flags.checkpoint,
              " does not exist");
-  const fs::path out = check_output_folder("export", "--out", flags.out);
+  JobFiles files("export");
+  files.reads("--checkpoint", flags.checkpoint);
+  files.makes_folder("--out", flags.out);
+  files.check();
+  const fs::path out = files.shown("--out");
   const fs::path checkpoint = require_checkpoint("export", "--checkpoint", flags.checkpoint);
   std::cout << out.string() << std::endl;
   print_exported(export_to_diffusers(checkpoint, out, request), flags, checkpoint);

@@ -14,6 +14,7 @@
 #include "ddpm/cli/schedule_flags.h"
 #include "ddpm/onnx/unet_graph.h"
 #include "ddpm/onnx/write.h"
+#include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/next_command.h"
 #include "ddpm/terminal/output.h"
 
@@ -36,10 +37,22 @@ std::map<std::string, std::string> metadata_of(const ModelConfig& model, const M
           {"checkpoint_sha256", checkpoint_hash(checkpoint, choice)}};
 }
 
+void check_files(const ExportFlags& flags) {
+  const std::string data = flags.out + ".data";  // of large models in any case
+  JobFiles files("export");
+  files.reads("--checkpoint", flags.checkpoint);
+  files.writes("--out", flags.out, Content::kOnnx);
+  files.writes("--external-data", data, Content::kOnnxData);
+  files.check();
+  DDPM_CHECK(!flags.external_data || fs::exists(flags.out) || !fs::exists(data),
+             "export: --external-data: ", data,
+             ": expected a new name, as no model is beside it, got a file");
+}
+
 }  // namespace
 
 int export_as_onnx(const ExportFlags& flags, const std::string& program) {
-  check_output_file("export", "--out", flags.out);
+  check_files(flags);
   DDPM_CHECK(fs::exists(flags.checkpoint), "export: --checkpoint: ", flags.checkpoint,
              " does not exist");
   const fs::path checkpoint = require_checkpoint("export", "--checkpoint", flags.checkpoint);

@@ -11,7 +11,6 @@
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/picture_job.h"
-#include "ddpm/terminal/output.h"
 #include "ddpm/terminal/signals.h"
 
 namespace ddpm {
@@ -104,12 +103,12 @@ Picture picture_of(const FamilyFlags& flags, const std::vector<int64_t>& parting
 }
 
 int run_family(const FamilyFlags& flags, const Backend& backend) {
-  check_picture_flags("family", flags.picture);
+  JobFiles files = picture_files("family", flags.picture);
+  files.check();
   const Model model = open_model("family", flags.picture.model, backend);
   const Chain chain = chain_of("family", flags.picture.sampler, model.config);
   const std::vector<int64_t> partings = partings_of(flags, model, chain);
-  std::cout << absolute_text(flags.picture.out) << '\n'
-            << describe(model, flags.picture.model) << std::endl;
+  std::cout << files.shown("--out") << '\n' << describe(model, flags.picture.model) << std::endl;
   catch_stop_signals();
   Walker walker(model, chain, flags.picture.batch_size, std::ssize(partings) * flags.count);
   const Picture picture = picture_of(flags, partings, walker);
@@ -117,7 +116,7 @@ int run_family(const FamilyFlags& flags, const Backend& backend) {
   PngText text = picture_text("family", flags.picture, model, chain);
   text["shared until"] = join(partings, ",");
   text["index"] = std::to_string(flags.index);
-  write_picture(flags.picture, picture, text);
+  write_picture(files, flags.picture, picture, text);
   NextCommand next(backend.program, "sample");
   add_model_flags(next, flags.picture.model);
   next.flag("--out", "samples")

@@ -15,8 +15,8 @@
 #include "ddpm/formats/picture_mark.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/report/image_grid.h"
+#include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/next_command.h"
-#include "ddpm/terminal/output.h"
 
 namespace ddpm {
 
@@ -133,19 +133,23 @@ Image picture(const ForwardFlags& flags, const Dataset& dataset, const Schedule&
 int run_forward(const ForwardFlags& flags, const std::string& program) {
   require_given("forward", "--data", flags.data.spec, kDataForms);
   require_given("forward", "--out", flags.out, "the PNG file to write");
-  check_output_file("forward", "--out", flags.out);
+  JobFiles files("forward");
+  add_data(files, "--data", flags.data.spec);
+  files.reads("--betas", flags.process.betas);
+  files.writes("--out", flags.out, Content::kPng);
+  files.check();
   DDPM_CHECK(flags.process.betas.empty() || flags.schedule == "list",
              "forward: --betas belong to --schedule list, got --schedule ", flags.schedule);
   const Schedule schedule =
       make_schedule(schedule_config("forward", flags.schedule, flags.process));
   const std::vector<int64_t> times = times_of(flags, schedule.steps());
-  std::cout << absolute_text(flags.out) << std::endl;
+  std::cout << files.shown("--out") << std::endl;
   const Dataset dataset = open_dataset_watched(data_options("forward", flags.data));
   DDPM_CHECK(flags.first_image <= dataset.size() - flags.images,
              "forward: --images: wanted images in [0, ", dataset.size(), "), got ",
              flags.first_image, " .. ", flags.first_image + flags.images - 1);
   std::cout << dataset.report().lines() << std::flush;
-  write_output_file(flags.out, encode_picture(picture(flags, dataset, schedule, times)));
+  files.write("--out", encode_picture(picture(flags, dataset, schedule, times)));
   std::cout << counted(flags.images, "image") << " at " << counted(std::ssize(times), "time")
             << " of the " << flags.schedule << " schedule, "
             << (flags.stepwise ? "step by step through q(x_t | x_{t-1})"

@@ -11,7 +11,6 @@
 #include "ddpm/cli/mask.h"
 #include "ddpm/cli/picture_job.h"
 #include "ddpm/sampling/repaint.h"
-#include "ddpm/terminal/output.h"
 #include "ddpm/terminal/signals.h"
 
 namespace ddpm {
@@ -50,12 +49,16 @@ std::shared_ptr<InpaintFlags> declare(Flags& flags) {
   return values;
 }
 
-void check_flags(const InpaintFlags& flags) {
-  check_picture_flags("inpaint", flags.picture);
+JobFiles checked_files(const InpaintFlags& flags) {
+  JobFiles files = picture_files("inpaint", flags.picture);
   require_given("inpaint", "--data", flags.data, kDataForms);
   DDPM_CHECK(flags.mask.empty() != flags.fill.empty(),
              "inpaint: wanted either --mask or --fill, got ",
              flags.mask.empty() ? "neither" : "both");
+  add_data(files, "--data", flags.data);
+  files.reads("--mask", flags.mask);
+  files.check();
+  return files;
 }
 
 Chain chain_of_inpaint(const InpaintFlags& flags, const Model& model) {
@@ -128,15 +131,14 @@ Picture picture_of(const InpaintFlags& flags, const std::vector<int64_t>& number
 }
 
 int run_inpaint(const InpaintFlags& flags, const Backend& backend) {
-  check_flags(flags);
+  const JobFiles files = checked_files(flags);
   const Model model = open_model("inpaint", flags.picture.model, backend);
   const UNetConfig& unet = model.config.unet;
   const Chain chain = chain_of_inpaint(flags, model);
   const std::vector<uint8_t> known =
       flags.mask.empty() ? mask_of_fill("inpaint: --fill", flags.fill, unet.height, unet.width)
                          : mask_of_file("inpaint: --mask", flags.mask, unet.height, unet.width);
-  std::cout << absolute_text(flags.picture.out) << '\n'
-            << describe(model, flags.picture.model) << std::endl;
+  std::cout << files.shown("--out") << '\n' << describe(model, flags.picture.model) << std::endl;
   catch_stop_signals();
   const std::vector<int64_t> numbers =
       flags.images.empty() ? std::vector<int64_t>{0} : flags.images;
@@ -149,7 +151,7 @@ int run_inpaint(const InpaintFlags& flags, const Backend& backend) {
   text["mask"] = flags.mask.empty() ? flags.fill : flags.mask;
   text["jump length"] = std::to_string(flags.repaint.jump_length);
   text["resamplings"] = std::to_string(flags.repaint.resamplings);
-  write_picture(flags.picture, picture_of(flags, numbers, x0, known, filled), text);
+  write_picture(files, flags.picture, picture_of(flags, numbers, x0, known, filled), text);
   NextCommand next(backend.program, "reconstruct");
   add_model_flags(next, flags.picture.model);
   next.flag("--data", flags.data)

@@ -8,9 +8,9 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
+#include "ddpm/cli/data_flags.h"
 #include "ddpm/cli/picture_job.h"
 #include "ddpm/sampling/interpolation.h"
-#include "ddpm/terminal/output.h"
 #include "ddpm/terminal/signals.h"
 
 namespace ddpm {
@@ -54,13 +54,13 @@ std::shared_ptr<InterpolateFlags> declare(Flags& flags) {
   return values;
 }
 
-void check_flags(const InterpolateFlags& flags) {
-  check_picture_flags("interpolate", flags.picture);
-  const bool files = !flags.from.empty() || !flags.to.empty();
-  DDPM_CHECK(files != !flags.data.empty(),
+JobFiles checked_files(const InterpolateFlags& flags) {
+  JobFiles files = picture_files("interpolate", flags.picture);
+  const bool named = !flags.from.empty() || !flags.to.empty();
+  DDPM_CHECK(named != !flags.data.empty(),
              "interpolate: wanted either --data or --from and --to, got ",
-             files ? "both" : "neither");
-  if (files) {
+             named ? "both" : "neither");
+  if (named) {
     DDPM_CHECK(!flags.from.empty() && !flags.to.empty(),
                "interpolate: --from and --to belong together, got one of them");
     DDPM_CHECK(flags.images.empty(), "interpolate: --images belongs to --data");
@@ -70,6 +70,11 @@ void check_flags(const InterpolateFlags& flags) {
              "interpolate: --images: wanted two different numbers, got ", join(images, ","));
   DDPM_CHECK(flags.encode == "q" || flags.noise == "independent",
              "interpolate: --noise shared belongs to --encode q");
+  add_data(files, "--data", flags.data);
+  files.reads("--from", flags.from);
+  files.reads("--to", flags.to);
+  files.check();
+  return files;
 }
 
 // The two images, and their numbers, which their noise is drawn by.
@@ -173,14 +178,13 @@ PngText text_of(const InterpolateFlags& flags, const Ends& ends, const Model& mo
 }
 
 int run_interpolate(const InterpolateFlags& flags, const Backend& backend) {
-  check_flags(flags);
+  const JobFiles files = checked_files(flags);
   const Model model = open_model("interpolate", flags.picture.model, backend);
   const int64_t T = model.config.schedule.T;
   const Chain chain = chain_of("interpolate", flags.picture.sampler, model.config);
   const std::vector<int64_t> at = flags.at.empty() ? default_times(T) : flags.at;
   check_noise_times("interpolate", "--at", at, 0, T);
-  std::cout << absolute_text(flags.picture.out) << '\n'
-            << describe(model, flags.picture.model) << std::endl;
+  std::cout << files.shown("--out") << '\n' << describe(model, flags.picture.model) << std::endl;
   catch_stop_signals();
   const Ends ends = read_ends(flags, model);
   const int64_t encoded = flags.encode == "ddim" ? 2 : 0;
@@ -188,7 +192,7 @@ int run_interpolate(const InterpolateFlags& flags, const Backend& backend) {
   Walker walker(model, chain, flags.picture.batch_size, rows * (flags.points + encoded));
   const Picture picture = picture_of(flags, ends, at, walker);
   walker.finish();
-  write_picture(flags.picture, picture, text_of(flags, ends, model, chain, at));
+  write_picture(files, flags.picture, picture, text_of(flags, ends, model, chain, at));
   std::cout << counted(flags.points, "point") << " at " << counted(std::ssize(at), "time") << ", "
             << flags.mix << " mix, "
             << (flags.encode == "q" ? flags.noise + " noise" : std::string("encoded by DDIM"))

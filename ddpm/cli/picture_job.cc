@@ -6,6 +6,8 @@
 #include <iostream>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
+#include "ddpm/base/text.h"
 #include "ddpm/cli/data_flags.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/transform.h"
@@ -14,7 +16,6 @@
 #include "ddpm/report/image_grid.h"
 #include "ddpm/sampling/interpolation.h"
 #include "ddpm/sampling/inversion.h"
-#include "ddpm/terminal/output.h"
 #include "ddpm/terminal/signals.h"
 
 namespace ddpm {
@@ -34,14 +35,51 @@ void declare_picture_rest(Flags& flags, PictureFlags& values, const std::string&
   flags.text("--single", values.single, "DIR", "each image of the picture as a file, too");
 }
 
-void check_picture_flags(const std::string& command, const PictureFlags& flags) {
+namespace {
+
+// "00-13.png", as cell_name writes it.
+bool is_cell_name(const std::string& name) {
+  const std::vector<std::string> parts = split(name.substr(0, name.find('.')), '-');
+  return name.ends_with(".png") && parts.size() == 2 &&
+         std::all_of(parts.begin(), parts.end(), [](const std::string& part) {
+           return part.size() >= 2 && part.find_first_not_of("0123456789") == std::string::npos;
+         });
+}
+
+bool is_cell(const fs::path& path) {
+  constexpr int64_t kMaxBytes = int64_t{1} << 30;
+  try {
+    const PngText text = read_png_text(as_bytes(read_file(path, kMaxBytes)), path.string());
+    return text.count("command") > 0 && text.count("row") > 0 && text.count("column") > 0;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// Nobody chose the names in --single, so nothing but cells of an earlier picture is replaced there.
+void check_single(const std::string& command, const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const fs::path path = entry->path();
+    DDPM_CHECK(!is_cell_name(path.filename().string()) || is_cell(path), command,
+               ": --single: ", path.string(),
+               ": expected an image of an earlier picture, got another file; ",
+               "choose another folder");
+  }
+}
+
+}  // namespace
+
+JobFiles picture_files(const std::string& command, const PictureFlags& flags) {
   require_given(command, "--checkpoint", flags.model.checkpoint, "a run or a checkpoint folder");
   require_given(command, "--out", flags.out, "the PNG file to write");
-  check_output_file(command, "--out", flags.out);
-  if (flags.single.empty()) return;
-  DDPM_CHECK(!fs::exists(flags.single) || fs::is_directory(flags.single), command,
-             ": --single: ", flags.single, " is a file, wanted a folder or a new name");
-  check_output_file(command, "--single", fs::path(flags.single) / "00-00.png");
+  JobFiles files(command);
+  files.reads("--checkpoint", flags.model.checkpoint);
+  files.writes("--out", flags.out, Content::kPng);
+  files.writes_into("--single", flags.single);
+  if (!flags.single.empty()) check_single(command, flags.single);
+  return files;
 }
 
 PngText picture_text(const std::string& command, const PictureFlags& flags, const Model& model,
@@ -172,23 +210,25 @@ Batch encoded_noise(Walker& walker, const std::string& encode, uint64_t seed,
   return eps;
 }
 
-void write_picture(const PictureFlags& flags, const Picture& picture, const PngText& text) {
+void write_picture(const JobFiles& files, const PictureFlags& flags, const Picture& picture,
+                   const PngText& text) {
   GridOptions options = grid_options_for(picture.cells[0]);
   options.columns = static_cast<int64_t>(picture.columns.size());
   options.column_labels = picture.columns;
   options.row_labels = picture.rows;
   if (!flags.single.empty()) {
+    real_files().make_folder(flags.single);
     for (size_t i = 0; i < picture.cells.size(); ++i) {
       const size_t row = i / picture.columns.size();
       const size_t column = i % picture.columns.size();
       PngText cell = text;
       cell["row"] = picture.rows[row];
       cell["column"] = picture.columns[column];
-      write_output_file(fs::path(flags.single) / cell_name(row, column),
-                        encode_png(picture.cells[i], cell));
+      write_file_whole(fs::path(flags.single) / cell_name(row, column),
+                       encode_png(picture.cells[i], cell));
     }
   }
-  write_output_file(flags.out, encode_picture(image_grid(picture.cells, options), text));
+  files.write("--out", encode_picture(image_grid(picture.cells, options), text));
 }
 
 }  // namespace ddpm

@@ -11,6 +11,7 @@
 
 #include "ddpm/cli/sampling_job.h"
 #include "ddpm/formats/image.h"
+#include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/progress.h"
 
 namespace ddpm {
@@ -29,8 +30,9 @@ void declare_picture_out(Flags& flags, PictureFlags& values, const std::string& 
 void declare_picture_rest(Flags& flags, PictureFlags& values,
                           const std::string& steps_help = kStepsHelp);
 
-// Throws InvalidArgument unless --checkpoint and --out are given and can be used.
-void check_picture_flags(const std::string& command, const PictureFlags& flags);
+// The files that all of these commands have. Throws InvalidArgument unless --checkpoint and --out
+// are given. The command adds its own inputs, then calls check().
+JobFiles picture_files(const std::string& command, const PictureFlags& flags);
 
 // The job as its PNG tells it, to which a command adds what is its own.
 PngText picture_text(const std::string& command, const PictureFlags& flags, const Model& model,
@@ -99,6 +101,7 @@ struct Picture {
 };
 
 // Writes --out and, if asked for, each cell as --single/row-column.png.
-void write_picture(const PictureFlags& flags, const Picture& picture, const PngText& text);
+void write_picture(const JobFiles& files, const PictureFlags& flags, const Picture& picture,
+                   const PngText& text);
 
 }  // namespace ddpm

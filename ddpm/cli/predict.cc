@@ -10,8 +10,8 @@
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/sampling_job.h"
 #include "ddpm/formats/npy.h"
+#include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/next_command.h"
-#include "ddpm/terminal/output.h"
 
 namespace ddpm {
 
@@ -43,7 +43,7 @@ std::shared_ptr<PredictFlags> declare(Flags& flags) {
 
 NpyArray read_npy(const std::string& flag, const std::string& path) {
   DDPM_CHECK(fs::exists(path), "predict: ", flag, ": ", path, " does not exist");
-  return decode_npy(read_file(path, kLargestInput), "predict: " + path);
+  return decode_npy(read_file(path, kLargestInput, Pipes::kTaken), "predict: " + path);
 }
 
 Batch input_batch(const NpyArray& array, const Model& model, const std::string& path) {
@@ -79,23 +79,27 @@ int run_predict(const PredictFlags& flags, const Backend& backend) {
   require_given("predict", "--input", flags.input, "float32 [N, C, H, W] as .npy");
   require_given("predict", "--timesteps", flags.timesteps, "int64 [N] as .npy");
   require_given("predict", "--output", flags.output, "the .npy file to write");
-  check_output_file("predict", "--output", flags.output);
+  JobFiles files("predict");
+  files.reads("--checkpoint", flags.model.checkpoint);
+  files.reads("--input", flags.input);
+  files.reads("--timesteps", flags.timesteps);
+  files.writes("--output", flags.output, Content::kNpy);
+  files.check();
   const NpyArray x_array = read_npy("--input", flags.input);
   const NpyArray t_array = read_npy("--timesteps", flags.timesteps);
   const Model model = open_model("predict", flags.model, backend);
   const Batch x = input_batch(x_array, model, flags.input);
   const auto timesteps = input_timesteps(t_array, model, x.images(), flags.timesteps);
 
-  std::cout << absolute_text(flags.output) << '\n' << describe(model, flags.model) << std::endl;
+  std::cout << files.shown("--output") << '\n' << describe(model, flags.model) << std::endl;
   BatchShape answer = x.shape();
   answer.channels = model.config.unet.output_channels();
   Batch y(answer);
   in_slices(model.network, kImagesAtOnce)(x, timesteps, y);
   const auto bytes = std::as_bytes(std::span<const float>(y.values()));
-  write_output_file(flags.output,
-                    encode_npy({"<f4",
-                                {answer.images, answer.channels, answer.height, answer.width},
-                                std::string(as_text(bytes))}));
+  files.write("--output", encode_npy({"<f4",
+                                      {answer.images, answer.channels, answer.height, answer.width},
+                                      std::string(as_text(bytes))}));
   std::cout << counted(x.images(), "image") << '\n'
             << NextCommand(backend.program, "info").word(flags.model.checkpoint).line()
             << std::endl;

@@ -8,7 +8,6 @@
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/picture_job.h"
-#include "ddpm/terminal/output.h"
 #include "ddpm/terminal/signals.h"
 
 namespace ddpm {
@@ -94,19 +93,20 @@ Picture picture_of(const ProgressiveFlags& flags, Walker& walker) {
 }
 
 int run_progressive(const ProgressiveFlags& flags, const Backend& backend) {
-  check_picture_flags("progressive", flags.picture);
+  JobFiles files = picture_files("progressive", flags.picture);
+  files.check();
   DDPM_CHECK(flags.every == 0 || flags.columns == 0,
              "progressive: --columns and --every exclude each other");
   DDPM_CHECK(flags.columns != 1, "progressive: --columns must be at least 2, got 1");
   const Model model = open_model("progressive", flags.picture.model, backend);
   const Chain chain = chain_of("progressive", flags.picture.sampler, model.config);
-  std::cout << absolute_text(flags.picture.out) << '\n'
-            << describe(model, flags.picture.model) << std::endl;
+  std::cout << files.shown("--out") << '\n' << describe(model, flags.picture.model) << std::endl;
   catch_stop_signals();
   Walker walker(model, chain, flags.picture.batch_size, flags.count);
   const Picture picture = picture_of(flags, walker);
   walker.finish();
-  write_picture(flags.picture, picture, picture_text("progressive", flags.picture, model, chain));
+  write_picture(files, flags.picture, picture,
+                picture_text("progressive", flags.picture, model, chain));
   NextCommand next(backend.program, "family");
   add_model_flags(next, flags.picture.model);
   next.flag("--out", "family.png").flag("--seed", flags.picture.seed);

@@ -12,7 +12,6 @@
 #include "ddpm/cli/picture_job.h"
 #include "ddpm/diffusion/process.h"
 #include "ddpm/report/image_difference.h"
-#include "ddpm/terminal/output.h"
 #include "ddpm/terminal/signals.h"
 
 namespace ddpm {
@@ -132,21 +131,24 @@ std::string next_command(const ReconstructFlags& flags, const std::vector<int64_
   return next.line();
 }
 
-void check_flags(const ReconstructFlags& flags) {
-  check_picture_flags("reconstruct", flags.picture);
+JobFiles checked_files(const ReconstructFlags& flags) {
+  JobFiles files = picture_files("reconstruct", flags.picture);
   require_given("reconstruct", "--data", flags.data, kDataForms);
-  if (!flags.csv.empty()) check_output_file("reconstruct", "--csv", flags.csv);
+  add_data(files, "--data", flags.data);
+  files.writes("--csv", flags.csv, Content::kCsv);
+  files.check();
+  return files;
 }
 
 int run_reconstruct(const ReconstructFlags& flags, const Backend& backend) {
-  check_flags(flags);
+  const JobFiles files = checked_files(flags);
   const Model model = open_model("reconstruct", flags.picture.model, backend);
   const int64_t T = model.config.schedule.T;
   const Chain chain = chain_of("reconstruct", flags.picture.sampler, model.config);
   const std::vector<int64_t> at = flags.at.empty() ? default_times(T) : flags.at;
   check_noise_times("reconstruct", "--at", at, 1, T);
-  std::cout << absolute_text(flags.picture.out) << '\n';
-  if (!flags.csv.empty()) std::cout << absolute_text(flags.csv) << '\n';
+  std::cout << files.shown("--out") << '\n';
+  if (!flags.csv.empty()) std::cout << files.shown("--csv") << '\n';
   std::cout << describe(model, flags.picture.model) << std::endl;
   catch_stop_signals();
   const std::vector<int64_t> numbers =
@@ -164,8 +166,8 @@ int run_reconstruct(const ReconstructFlags& flags, const Backend& backend) {
   text["encode"] = flags.encode;
   std::string csv;
   const std::string table = table_of(numbers, x0, journeys, csv);
-  write_picture(flags.picture, picture_of(numbers, x0, journeys), text);
-  if (!flags.csv.empty()) write_output_file(flags.csv, csv);
+  write_picture(files, flags.picture, picture_of(numbers, x0, journeys), text);
+  if (!flags.csv.empty()) files.write("--csv", csv);
   std::cout << table << next_command(flags, numbers, backend.program) << std::endl;
   return 0;
 }

@@ -15,7 +15,7 @@
 #include "ddpm/data/transform.h"
 #include "ddpm/formats/picture_mark.h"
 #include "ddpm/report/image_grid.h"
-#include "ddpm/terminal/output.h"
+#include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/progress.h"
 #include "ddpm/terminal/signals.h"
 
@@ -111,14 +111,14 @@ bool make_missing(const SampleFlags& flags, const Model& model, const Chain& cha
   return true;
 }
 
-void write_grid_and_npz(const SampleFlags& flags) {
+void write_grid_and_npz(const SampleFlags& flags, const JobFiles& files) {
   const int64_t shown = std::min(flags.count, kImagesInGrid);
   const auto first = read_images(flags.out, flags.first_index, shown);
   const Image grid = image_grid(first, grid_options_for(first[0]));
   write_file_whole(fs::path(flags.out) / "grid.png", encode_picture(grid));
   if (!flags.npz.empty()) {
     const auto all = read_images(flags.out, flags.first_index, flags.count);
-    write_output_file(flags.npz, images_as_npz(all));
+    files.write("--npz", images_as_npz(all));
   }
 }
 
@@ -141,14 +141,20 @@ std::string next_command(const SampleFlags& flags, const std::string& program,
 void check_sample_flags(const SampleFlags& flags) {
   require_given("sample", "--checkpoint", flags.model.checkpoint, "a run or a checkpoint folder");
   require_given("sample", "--out", flags.out, "the folder for the images");
-  DDPM_CHECK(!fs::exists(flags.out) || fs::is_directory(flags.out), "sample: --out: ", flags.out,
-             " is a file, wanted a folder or a new name");
-  if (!flags.npz.empty()) check_output_file("sample", "--npz", flags.npz);
   DDPM_CHECK(
       !draws_all_images_together(flags.rng) || flags.first_index == 0,
       "sample: --first-index does not go with --rng diffusers, whose one generator draws for "
       "all images from 0 on; got ",
       flags.first_index);
+}
+
+JobFiles checked_files(const SampleFlags& flags) {
+  JobFiles files("sample");
+  files.reads("--checkpoint", flags.model.checkpoint);
+  files.writes_into("--out", flags.out);
+  files.writes("--npz", flags.npz, Content::kNpz);
+  files.check();
+  return files;
 }
 
 // The model that is called for at most `most` images at a time, however many are made together.
@@ -162,6 +168,7 @@ Model in_slices(Model model, int64_t most) {
 
 int run_sample(const SampleFlags& flags, const Backend& backend) {
   check_sample_flags(flags);
+  const JobFiles files = checked_files(flags);
   const bool together = draws_all_images_together(flags.rng);
   if (flags.rng != SampleFlags().rng && !backend.torch_normal) throw NeedsTorch();
   Model model = open_model("sample", flags.model, backend);
@@ -171,7 +178,7 @@ int run_sample(const SampleFlags& flags, const Backend& backend) {
   auto missing = missing_images(flags.out, job, flags.first_index, flags.count);
   if (together && !missing.empty()) missing = numbers_from(0, flags.count);
 
-  std::cout << absolute_text(flags.out) << '\n'
+  std::cout << files.shown("--out") << '\n'
             << describe(model, flags.model) << '\n'
             << missing.size() << " of " << flags.count << " images to make, each in "
             << chain.times.size() - 1 << " steps" << std::endl;
@@ -182,7 +189,7 @@ int run_sample(const SampleFlags& flags, const Backend& backend) {
               << next_command(flags, backend.program, flags.first_index) << std::endl;
     return exit_code_of_stop();
   }
-  write_grid_and_npz(flags);
+  write_grid_and_npz(flags, files);
   // more images of one generator would be another job
   std::cout << (together ? NextCommand(backend.program, "info").word(flags.model.checkpoint).line()
                          : next_command(flags, backend.program, flags.first_index + flags.count))

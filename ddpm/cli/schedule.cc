@@ -17,8 +17,8 @@
 #include "ddpm/diffusion/bound.h"
 #include "ddpm/formats/picture_mark.h"
 #include "ddpm/report/line_plot.h"
+#include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/next_command.h"
-#include "ddpm/terminal/output.h"
 
 namespace ddpm {
 
@@ -183,19 +183,23 @@ std::string next_command(const ScheduleCommandFlags& flags, int64_t T, const std
 }
 
 int run_schedule(const ScheduleCommandFlags& flags, const std::string& program) {
+  JobFiles files("schedule");
+  files.reads("--checkpoint", flags.checkpoint);
+  files.reads("--betas", flags.process.betas);
+  files.writes("--csv", flags.csv, Content::kCsv);
+  files.writes("--out", flags.out, Content::kPng);
+  files.check();
   const std::vector<NamedSchedule> schedules = schedules_of(flags);
   for (const auto& [flag, path] : {std::pair("--csv", flags.csv), {"--out", flags.out}}) {
-    if (path.empty()) continue;
-    check_output_file("schedule", flag, path);
-    std::cout << absolute_text(path) << std::endl;
+    if (!path.empty()) std::cout << files.shown(flag) << std::endl;
   }
   std::vector<std::string> tables;
   for (const NamedSchedule& named : schedules) {
     tables.push_back(table_of(named, times_of(flags, named.schedule.steps())));
   }
   std::cout << join(tables, "\n");
-  if (!flags.csv.empty()) write_output_file(flags.csv, csv_of(schedules));
-  if (!flags.out.empty()) write_output_file(flags.out, encode_picture(picture_of(schedules)));
+  if (!flags.csv.empty()) files.write("--csv", csv_of(schedules));
+  if (!flags.out.empty()) files.write("--out", encode_picture(picture_of(schedules)));
   std::cout << next_command(flags, schedules[0].schedule.steps(), program) << std::endl;
   return 0;
 }

@@ -237,7 +237,7 @@ const std::vector<BadInput>& bad_inputs_of_models() {
       {"EvaluateOutIsAFile",
        evaluate_with("bpd", {"--out", "config.json"}),
        2,
-       {"config.json", "is a file"}},
+       {"config.json", "got a regular file"}},
       {"EvaluateImagesOfSixteenBits",
        {"evaluate", "bpd", "--checkpoint", "run", "--data", "deep", "--images", "2", "--out",
         "new"},

@@ -75,7 +75,7 @@ const std::vector<BadInput>& bad_inputs_of_pictures() {
       {"ProgressiveSingleIsAFile",
        picture_with("progressive", {"--single", "config.json"}),
        2,
-       {"--single", "config.json", "is a file"}},
+       {"--single", "config.json", "got a regular file"}},
       {"FamilyWithoutNoise",
        picture_with("family", {"--sampler", "ddim", "--steps", "5"}),
        2,
