@@ -1,4 +1,5 @@
-"""Writes the files of tests/hostile/formats/{bmp,gif,tiff,webp}, each of which breaks one rule.
+"""Writes the files of tests/hostile/formats/{bmp,gif,tiff,webp} and those of {jpeg,png} that are whole though their
+readers warn of them, or bombs; each of the others breaks one rule.
 
     python3 make_pictures.py        needs Pillow, for the WebP and GIF files that are then damaged
 
@@ -181,5 +182,43 @@ def make_webp():
     write("webp/another_signature", lossless.replace(b"\x2f", b"\x2e", 1))
 
 
-for make in (make_bmp, make_gif, make_tiff, make_webp):
+def make_jpeg():
+    gray = (HERE / "jpeg/whole_gray").read_bytes()  # of make_images.py
+    scan = gray.index(b"\xff\xda")
+    write("jpeg/whole_without_an_end", gray[:-2])
+    write("jpeg/whole_bytes_before_the_end", gray[:-2] + b"\x15" * 200 + gray[-2:])
+    write("jpeg/whole_bytes_before_a_scan", gray[:scan] + b"\x15" * 200 + gray[scan:])
+    write("jpeg/whole_scan_to_coefficient_0", gray[: scan + 8] + b"\0" + gray[scan + 9 :])
+    write("jpeg/whole_jfif_9", gray.replace(b"JFIF\0\1", b"JFIF\0\x09", 1))
+    frame = gray.index(b"\xff\xc0")
+    write("jpeg/bomb", gray[: frame + 5] + b"\x22\x22\x22\x22" + gray[frame + 9 :])
+    colour = (HERE / "jpeg/whole_progressive").read_bytes()
+    last = colour.rindex(b"\xff\xda")
+    write("jpeg/progressive_without_its_last_scan", colour[:last])
+
+
+def png_chunk(kind, data, crc=None):
+    crc = zlib.crc32(kind + data) if crc is None else crc
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc)
+
+
+def png(width, height, bits, colour, *chunks):
+    head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + png_chunk(b"IEND", b"")
+
+
+def make_png():
+    palette = png_chunk(b"PLTE", b"\1\2\3\4\5\6")
+    alpha = png_chunk(b"tRNS", b"\x80")
+    write("png/index_beyond_the_palette", png(1, 1, 8, 3, palette, png_chunk(b"IDAT", zlib.compress(b"\0\2"))))
+    rows = zlib.compress((b"\0" + bytes(1250)) * 10000, 9)
+    write("png/indices_of_785_megabytes", png(10000, 10000, 1, 3, palette, alpha, png_chunk(b"IDAT", rows)))
+    gray = png_chunk(b"IDAT", zlib.compress(b"\0\1\2", 9))
+    write("png/transparency_with_a_wrong_sum", png(2, 1, 8, 0, png_chunk(b"tRNS", b"\0\1", 1), gray))
+    write("png/whole_time_with_a_wrong_sum", png(2, 1, 8, 0, png_chunk(b"tIME", bytes(7), 1), gray))
+    write("png/whole_text_inflated_to_four_megabytes",
+          png(2, 1, 8, 0, png_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(4_000_000), 9)), gray))
+
+
+for make in (make_bmp, make_gif, make_tiff, make_webp, make_jpeg, make_png):
     make()
