@@ -37,8 +37,7 @@ std::shared_ptr<InterpolateFlags> declare(Flags& flags) {
                       "the picture to write: a row a time, lambda from 0 to 1");
   flags.text("--data", values->data, "SPEC", "where the two images are");
   flags.integers("--images", values->images, "the numbers of the two; none: 0 and 1");
-  flags.text("--from", values->from, "FILE",
-             "instead of --data: the first image, a file");
+  flags.text("--from", values->from, "FILE", "instead of --data: the first image, a file");
   flags.text("--to", values->to, "FILE", "and the second one");
   flags.integers(
       "--at", values->at,
