@@ -16,9 +16,9 @@ using Json = nlohmann::json;  // keys sorted
 inline constexpr int64_t kMaxJsonMemory = int64_t{128} << 20;
 
 // Parses one JSON value: strict UTF-8 without lone surrogates or a NUL, nothing after the value, no
-// key twice in an object, at most `max_depth` levels deep and kMaxJsonMemory bytes in memory. Throws
-// FormatError that starts with `who` and gives the reason and the byte, or what the text is instead
-// (foreign_file.h).
+// key twice in an object, at most `max_depth` levels deep and kMaxJsonMemory bytes in memory.
+// Throws FormatError that starts with `who` and gives the reason and the byte, or what the text is
+// instead (foreign_file.h).
 Json parse_json(std::string_view text, std::string_view who, int max_depth = 64);
 
 // As diffusers writes its files: two spaces a level, keys sorted, a newline at the end.
