@@ -103,12 +103,6 @@ void verify_checkpoint(const fs::path& checkpoint) {
   }
 }
 
-std::string checkpoint_hash(const fs::path& checkpoint, const WeightsChoice& choice) {
-  const fs::path manifest = checkpoint / kManifestName;
-  if (fs::exists(manifest)) return sha256_of_file(manifest);
-  return hash_of(find_weights(find_model_folder(checkpoint, choice.ema), choice));
-}
-
 bool has_training_state(const fs::path& checkpoint) { return fs::exists(checkpoint / kStateName); }
 
 TrainingState read_training_state(const fs::path& checkpoint) {

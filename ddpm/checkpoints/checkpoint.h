@@ -38,9 +38,11 @@ void write_checkpoint(const std::filesystem::path& path, const TrainingState& st
 // names the first file that is missing or damaged.
 void verify_checkpoint(const std::filesystem::path& checkpoint);
 
-// SHA-256 of the manifest, and so of all that is in the checkpoint. Of a folder without a manifest,
-// as other programs write them, that of the chosen weights: see hash_of. Throws what find_weights
-// throws.
+// What stands for a network and its process: the SHA-256 of the manifest if that names every file
+// that is read for them, and so of all that is in the checkpoint. Otherwise, as of the folders that
+// other programs write, that of the manifest_text of the files that are read: the chosen weights
+// and their index, config.json, scheduler_config.json and model_index.json. A change of any of them
+// is another hash. Throws what find_weights throws.
 std::string checkpoint_hash(const std::filesystem::path& checkpoint,
                             const WeightsChoice& choice = {});
 

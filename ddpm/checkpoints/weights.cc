@@ -7,7 +7,6 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/finite.h"
 #include "ddpm/base/json.h"
-#include "ddpm/base/sha256.h"
 #include "ddpm/checkpoints/attention_names.h"
 #include "ddpm/checkpoints/mismatch.h"
 #include "ddpm/checkpoints/shard_index.h"
@@ -173,17 +172,17 @@ std::vector<float> Weights::values(const std::string& name) const {
   return finite_floats(files_[place.file], place.name, told(place));
 }
 
-std::string hash_of(const WeightsFiles& files) {
+std::vector<fs::path> paths_of(const WeightsFiles& files) {
   if (files.index.empty()) {
     check_is_file(files.whole, "");
-    return sha256_of_file(files.whole);
+    return {files.whole};
   }
-  Sha256 sums;
-  for (const fs::path& path : shards_of(read_index(files.index), files.index.parent_path())) {
+  std::vector<fs::path> paths = shards_of(read_index(files.index), files.index.parent_path());
+  for (const fs::path& path : paths) {
     check_is_file(path, concat(" of ", files.index.filename().string()));
-    sums.add(as_bytes(sha256_of_file(path)));
   }
-  return sums.hex();
+  paths.push_back(files.index);
+  return paths;
 }
 
 }  // namespace ddpm

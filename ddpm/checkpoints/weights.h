@@ -61,8 +61,9 @@ class Weights {
   std::map<std::string, Place> tensors_;  // by today's names
 };
 
-// SHA-256 of a whole file; of several the sum of their sums, in order.
-std::string hash_of(const WeightsFiles& files);
+// Every file that is read for them: the whole one, or the index and its shards. Throws FormatError
+// for one that is no file.
+std::vector<std::filesystem::path> paths_of(const WeightsFiles& files);
 
 // The elements of one tensor as float32. Throws FormatError that starts with `who` for a dtype that
 // is not floating, and for elements that are not finite, with their number.

@@ -240,19 +240,5 @@ TEST_F(WeightsIn, OnlyPicklesAreRefusedWithTheConversion) {
   expect_contains(refusal(), "diffusion_pytorch_model.safetensors: missing");
 }
 
-TEST_F(WeightsIn, TheHashIsOfAllShards) {
-  write_shards(folder_, tensors_, 2);
-  const std::string hash = hash_of(find_weights_files(folder_, ""));
-  EXPECT_EQ(hash.size(), 64U);
-  write_text(folder_ / "notes.txt", "x");
-  EXPECT_EQ(hash_of(find_weights_files(folder_, "")), hash);
-  for (const int number : {1, 2}) {
-    const std::string bytes = read_file(shard(number), 1 << 20);
-    write_text(shard(number), bytes.substr(0, bytes.size() - 1) + "x");
-    EXPECT_NE(hash_of(find_weights_files(folder_, "")), hash);
-    write_text(shard(number), bytes);
-  }
-}
-
 }  // namespace
 }  // namespace ddpm
