@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/json.h"
 #include "ddpm/base/text.h"
 #include "ddpm/diffusion/bound.h"
 #include "ddpm/diffusion/reverse_variance.h"
@@ -135,6 +136,20 @@ TrainConfig check_resume(const TrainConfig& run, const TrainConfig& asked,
   }
   DDPM_CHECK(refused.empty(), "resume: a run keeps its settings, but ", join(refused, "; "));
   return config;
+}
+
+void check_same_run(const TrainConfig& trained, const TrainConfig& config, const std::string& who) {
+  std::vector<std::string> changed;
+  for (const ConfigField& field : train_config_fields()) {
+    const Json expected = field.get(trained);
+    const Json got = field.get(config);
+    if (expected == got || may_change(field, trained)) continue;
+    changed.push_back(
+        concat(field.key, ": expected ", json_shown(expected), ", got ", json_shown(got)));
+  }
+  DDPM_CHECK(changed.empty(), who,
+             ": the configuration is not the one that it was trained with: ", join(changed, "; "),
+             "; a run's config.json keeps what it began with");
 }
 
 std::vector<int64_t> multipliers_for(int64_t height, int64_t width) {

@@ -137,6 +137,11 @@ std::vector<std::string> differences(const TrainConfig& run, const TrainConfig& 
 TrainConfig check_resume(const TrainConfig& run, const TrainConfig& asked,
                          std::span<const std::string> given);
 
+// Throws InvalidArgument that starts with `who` and lists the differences unless a run of
+// configuration `config` is the one that the checkpoint with `trained` belongs to: all fields have
+// the same values but for those that check_resume lets change.
+void check_same_run(const TrainConfig& trained, const TrainConfig& config, const std::string& who);
+
 // The levels of a network for images of this size, where a configuration leaves them open: the
 // paper's six from 128 pixels on; else the paper's four, or as many of them as halve the size
 // without a rest and leave at least 4 pixels. Of a size that cannot be halved to 16 pixels or fewer

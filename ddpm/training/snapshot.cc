@@ -58,6 +58,7 @@ std::filesystem::path save_snapshot(Trainer& trainer, TrainingState state, Check
 TrainingState restore_snapshot(const std::filesystem::path& checkpoint, Trainer& trainer) {
   const TrainingState state = read_training_state(checkpoint);
   const UNetConfig& unet = trainer.network().config();
+  check_same_run(state.config, trainer.config(), "resume: " + checkpoint.string());
   DDPM_CHECK(state.unet == unet, "resume: the network of ", checkpoint.string(),
              " is not that of the run's configuration");
   restore_into(trainer.weights(), checkpoint, unet, ArraySet::kRaw);
