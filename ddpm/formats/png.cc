@@ -241,6 +241,32 @@ Image read_all(Reader& reader, std::span<const std::byte> bytes, const std::stri
   return image;
 }
 
+// The file up to its pixels, and of these an empty chunk, behind which nothing is read.
+std::string head_of(std::span<const std::byte> bytes, const std::string& who) {
+  if (!is_png(bytes)) throw FormatError(concat(who, ": not a PNG file"));
+  auto rest = bytes.subspan(kSignatureBytes);
+  while (rest.size() >= kChunkFrameBytes) {
+    const auto* at = reinterpret_cast<png_const_bytep>(rest.data());
+    if (std::memcmp(at + 4, "IDAT", 4) == 0) {
+      const std::string_view head(reinterpret_cast<const char*>(bytes.data()),
+                                  bytes.size() - rest.size());
+      return std::string(head) + std::string("\0\0\0\0IDAT\x35\xaf\x06\x1e", kChunkFrameBytes);
+    }
+    const size_t length = png_get_uint_32(at);
+    if (length > rest.size() - kChunkFrameBytes) break;
+    rest = rest.subspan(kChunkFrameBytes + length);
+  }
+  fail(who, "the file ends before its pixels");
+}
+
+PngText text_in(const Reader& reader) {
+  png_textp chunks = nullptr;
+  const int count = png_get_text(reader.png, reader.info, &chunks, nullptr);
+  PngText text;
+  for (int i = 0; i < count; ++i) text[chunks[i].key] = chunks[i].text;
+  return text;
+}
+
 int orientation_in(const Reader& reader) {
   png_bytep exif = nullptr;
   png_uint_32 size = 0;
@@ -335,11 +361,15 @@ Image decode_png(std::span<const std::byte> bytes, const std::string& who) {
 PngText read_png_text(std::span<const std::byte> bytes, const std::string& who) {
   Reader reader(Extras::kText);
   read_all(reader, bytes, who);
-  png_textp chunks = nullptr;
-  const int count = png_get_text(reader.png, reader.info, &chunks, nullptr);
-  PngText text;
-  for (int i = 0; i < count; ++i) text[chunks[i].key] = chunks[i].text;
-  return text;
+  return text_in(reader);
+}
+
+PngText read_png_head_text(std::span<const std::byte> bytes, const std::string& who) {
+  const std::string head = head_of(bytes, who);
+  Reader reader(Extras::kText);
+  reader.rest = std::as_bytes(std::span(head)).subspan(kSignatureBytes);
+  if (!read_header(reader)) fail(who, reader.message);
+  return text_in(reader);
 }
 
 std::string encode_png(const Image& image, const PngText& text) {

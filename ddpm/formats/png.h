@@ -24,6 +24,10 @@ Image decode_png(std::span<const std::byte> bytes, const std::string& who);
 // The text chunks, those after the image data too. Throws FormatError as decode_png does.
 PngText read_png_text(std::span<const std::byte> bytes, const std::string& who);
 
+// Those in front of the image data, which may be cut off or damaged. Throws FormatError if what is
+// in front of them is.
+PngText read_png_head_text(std::span<const std::byte> bytes, const std::string& who);
+
 // The file: 1 to 4 channels, 8 or 16 bits, with `text` as chunks. The same image and text give the
 // same bytes. Throws InvalidArgument if the image's extents and samples do not fit together.
 std::string encode_png(const Image& image, const PngText& text = {});

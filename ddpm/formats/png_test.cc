@@ -266,5 +266,22 @@ TEST(Png, RefusesToWriteWhatDoesNotFitTogether) {
   EXPECT_THROW(encode_png(ramp(2, 2, 1, 8), {{"", "no key"}}), InvalidArgument);
 }
 
+// An image that was cut off or spoiled still shows whose it is.
+TEST(Png, TextInFrontOfThePixelsIsReadWhateverBecameOfThem) {
+  const Image image = ramp(9, 7, 3, 8);
+  const PngText text = {{"chain", "0123"}, {"seed", "7"}};
+  const std::string whole = encode_png(image, text);
+  const size_t pixels = whole.find("IDAT") - 4;
+  for (size_t size = pixels + 12; size <= whole.size(); ++size) {
+    EXPECT_EQ(read_png_head_text(as_bytes(whole.substr(0, size)), "x"), text) << size;
+  }
+  std::string spoiled = whole;
+  spoiled[pixels + 12] = static_cast<char>(spoiled[pixels + 12] ^ 1);
+  EXPECT_EQ(read_png_head_text(as_bytes(spoiled), "x"), text);
+  for (size_t size = 0; size < pixels + 12; ++size) {
+    EXPECT_THROW(read_png_head_text(as_bytes(whole.substr(0, size)), "x"), FormatError) << size;
+  }
+}
+
 }  // namespace
 }  // namespace ddpm
