@@ -47,6 +47,7 @@ using NormalDraws = std::function<void(std::span<float> values)>;
 
 struct Backend {
   std::string program = "ddpm";  // as it was started, for the commands that are suggested
+  std::string libtorch_version = "none";
   std::function<int(const TrainRequest& request)> train;
   std::function<int(const TrainRequest& request)> plan;
   // Whether the device "auto" is a GPU.

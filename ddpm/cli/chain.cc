@@ -3,8 +3,6 @@
 #include <algorithm>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/text.h"
-#include "ddpm/base/version.h"
 #include "ddpm/diffusion/float32_schedule.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/sampling/diffusers_times.h"
@@ -17,20 +15,11 @@ namespace {
 constexpr int64_t kDefaultSteps = 50;
 constexpr const char* kKarras = "karras";
 
-bool has_churn(SamplerKind kind) {
-  return kind == SamplerKind::kEuler || kind == SamplerKind::kHeun;
-}
-
 bool ends_where_told(SamplerKind kind) { return !has_churn(kind) && kind != SamplerKind::kDpm2S; }
 
 bool has_sigmas(SamplerKind kind) {
   return kind == SamplerKind::kDpm1S || kind == SamplerKind::kDpm2M ||
          kind == SamplerKind::kDpm2MSde;
-}
-
-// Whether the times are those that the checkpoint names.
-bool takes_its_times(const SamplerFlags& flags) {
-  return flags.spacing == kOfCheckpoint && flags.respacing.empty() && flags.times.empty();
 }
 
 bool takes_its_sampler(const SamplerFlags& flags) { return flags.sampler == kOfCheckpoint; }
@@ -124,15 +113,6 @@ void choose_times(const SamplerFlags& flags, const ModelConfig& model, Chain& ch
   }
 }
 
-// What a PNG says of the times.
-std::string times_text(const SamplerFlags& flags, const SamplingConfig& sampling) {
-  if (!flags.times.empty()) return "times " + join(flags.times, ",");
-  if (!flags.respacing.empty()) return "respacing " + flags.respacing;
-  if (!takes_its_times(flags)) return flags.spacing;
-  const int64_t offset = sampling.steps_offset;
-  return concat(spacing_of(sampling), offset > 0 ? concat(", offset ", offset) : "");
-}
-
 // The rule of a step, but for the bounds of x_0 and the times.
 void choose_rule(const SamplerFlags& flags, const ModelConfig& model, Chain& chain) {
   SamplerOptions& options = chain.options;
@@ -160,27 +140,15 @@ void choose_end(const SamplerFlags& flags, const SamplingConfig& sampling, Chain
       sampling.euler_at_final || (sampling.lower_order_final && few);
 }
 
-void describe_chain(const SamplerFlags& flags, const ModelConfig& model, Chain& chain) {
-  const SamplerOptions& options = chain.options;
-  chain.text = {{"Software", concat("ddpm ", kVersion)},
-                {"sampler", to_string(options.kind)},
-                {"steps", std::to_string(chain.times.size() - 1)},
-                {"spacing", times_text(flags, model.sampling)},
-                {"clip", bound_text(options)}};
-  if (options.kind == SamplerKind::kAncestral) chain.text["variance"] = to_string(options.variance);
-  if (options.kind == SamplerKind::kDdim) chain.text["eta"] = shortest(options.eta);
-  if (has_churn(options.kind)) chain.text["churn"] = shortest(options.churn.amount);
-  if (options.ends_at_one) chain.text["end"] = "t = 1";
-  if (options.dpm.heun) chain.text["solver"] = "heun";
-  if (options.dpm.first_order_end) chain.text["last step"] = "first order";
-  ParitySwitches switches = switches_of(flags);
-  if (switches.eps == "raw") chain.text["eps"] = "raw";
-  switches.eps = "clipped";  // which has a line of its own
-  const std::string others = parity_text(switches);
-  if (!others.empty()) chain.text["parity"] = others;
+}  // namespace
+
+bool takes_its_times(const SamplerFlags& flags) {
+  return flags.spacing == kOfCheckpoint && flags.respacing.empty() && flags.times.empty();
 }
 
-}  // namespace
+bool has_churn(SamplerKind kind) {
+  return kind == SamplerKind::kEuler || kind == SamplerKind::kHeun;
+}
 
 Chain chain_of(const std::string& command, const SamplerFlags& flags, const ModelConfig& model) {
   Chain chain;
@@ -194,7 +162,7 @@ Chain chain_of(const std::string& command, const SamplerFlags& flags, const Mode
   }
   choose_end(flags, model.sampling, chain);
   apply_parity(command, flags, model, chain);
-  describe_chain(flags, model, chain);
+  chain.text = chain_text(flags, model.sampling, chain);
   return chain;
 }
 

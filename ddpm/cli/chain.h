@@ -26,6 +26,16 @@ std::string bound_text(const SamplerOptions& options);
 // The switches that --parity and the flags of their own give together.
 ParitySwitches switches_of(const SamplerFlags& flags);
 
+// Whether the times are those that the checkpoint names.
+bool takes_its_times(const SamplerFlags& flags);
+
+// Euler's and Heun's method.
+bool has_churn(SamplerKind kind);
+
+// Every setting of the chain by name, the same names for every chain: two chains of equal text make
+// the same images, bit for bit, of the same network and noise.
+PngText chain_text(const SamplerFlags& flags, const SamplingConfig& sampling, const Chain& chain);
+
 // Of the chain, whose kind, variance and times are known: what the switches change of the steps.
 // Throws InvalidArgument that starts with `command` for a switch that was given and has no meaning
 // for this sampler.

@@ -32,6 +32,13 @@ std::string choose_executor(const std::string& command, const ExecutorOptions& o
   return backend.has_gpu() ? kLibTorch : kEngine;
 }
 
+std::string device_kind(const std::string& executor, const std::string& device,
+                        const Backend& backend) {
+  if (executor == kEngine || device == "cpu") return "cpu";
+  if (device != "auto") return "cuda";
+  return backend.has_gpu && backend.has_gpu() ? "cuda" : "cpu";
+}
+
 Network open_network(const std::string& executor, const std::filesystem::path& checkpoint,
                      const ExecutorOptions& options, const Backend& backend) {
   if (executor == kEngine) {

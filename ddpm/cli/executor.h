@@ -22,6 +22,10 @@ struct NeedsTorch {};
 std::string choose_executor(const std::string& command, const ExecutorOptions& options,
                             const Backend& backend);
 
+// "cpu" or "cuda": where this executor runs the network. GPUs are not told apart.
+std::string device_kind(const std::string& executor, const std::string& device,
+                        const Backend& backend);
+
 // Opens the network with the one of that name. Throws NeedsTorch; what the executor throws.
 Network open_network(const std::string& executor, const std::filesystem::path& checkpoint,
                      const ExecutorOptions& options, const Backend& backend);

@@ -1,10 +1,15 @@
 #include "ddpm/cli/image_files.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <set>
+#include <system_error>
+#include <utility>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
+#include "ddpm/base/text.h"
 #include "ddpm/formats/npy.h"
 #include "ddpm/formats/npz.h"
 
@@ -16,24 +21,72 @@ namespace {
 
 constexpr int64_t kLargestFile = int64_t{1} << 30;
 
-// The text chunks of a complete PNG, or nothing: a file that was cut off is made again.
-std::optional<PngText> text_of_complete(const fs::path& path) {
-  try {
-    const std::string bytes = read_file(path, kLargestFile);
-    decode_png(as_bytes(bytes), path.string());
-    return read_png_text(as_bytes(bytes), path.string());
-  } catch (const FormatError&) {
-    return std::nullopt;
-  }
+constexpr const char* kIndex = "index";
+constexpr const char* kDigest = "chain";  // named last: words say more than a digest
+constexpr const char* kWayOut = "; choose another --out";
+
+enum class Found { kNothing, kThisJob, kCutOff };
+
+bool is_link(const fs::path& path) {
+  std::error_code error;
+  return fs::is_symlink(fs::symlink_status(path, error));
 }
 
-void check_same_job(const fs::path& path, const PngText& found, const PngText& job) {
-  for (const auto& [key, wanted] : job) {
-    const auto entry = found.find(key);
-    const std::string got = entry == found.end() ? "none" : entry->second;
-    DDPM_CHECK(got == wanted, "sample: ", path.string(), " is of another job: its ", key, " is ",
-               got, ", wanted ", wanted, "; choose another --out");
+// What is at a name of this job's. Throws InvalidArgument if it is not this job's.
+Found look_at(const fs::path& path, const PngText& job) {
+  std::error_code error;
+  const fs::file_type type = fs::status(path, error).type();
+  if (type == fs::file_type::not_found && !is_link(path)) return Found::kNothing;
+  DDPM_CHECK(type == fs::file_type::regular, path.string(),
+             ": expected an image of this job or nothing, got ",
+             type == fs::file_type::directory ? "a folder" : "something else", kWayOut);
+  const std::string bytes = read_file(path, kLargestFile);
+  PngText text;
+  try {
+    text = read_png_head_text(as_bytes(bytes), path.string());
+  } catch (const FormatError&) {
+    text.clear();
   }
+  DDPM_CHECK(text.count(kDigest) > 0, path.string(),
+             ": expected an image of this job or nothing, got a file that `ddpm sample` of this ",
+             "version did not make", kWayOut);
+  const std::string difference = difference_of_jobs(text, job);
+  DDPM_CHECK(difference.empty(), path.string(), " is of another job: ", difference, kWayOut);
+  try {
+    decode_png(as_bytes(bytes), path.string());
+  } catch (const FormatError&) {
+    return Found::kCutOff;
+  }
+  return Found::kThisJob;
+}
+
+PngText with_index(PngText job, int64_t index) {
+  job[kIndex] = std::to_string(index);
+  return job;
+}
+
+// The number that a name stands for, written as image_file writes it.
+std::optional<int64_t> index_of(const fs::path& path) {
+  const std::string stem = path.stem().string();
+  const auto index = parse_int(stem);
+  const bool known = index && *index >= 0 && path.filename() == image_file({}, *index);
+  return known ? index : std::nullopt;
+}
+
+// The numbers in [first, first + count) that have a file, rising. A folder is listed once: to ask
+// for each name would take as long as a job is large, however few files there are.
+std::vector<int64_t> numbers_there(const fs::path& folder, int64_t first, int64_t count) {
+  std::vector<int64_t> numbers;
+  std::error_code error;
+  fs::directory_iterator entry(folder, error);
+  if (error == std::errc::no_such_file_or_directory) return numbers;
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    const auto index = index_of(entry->path());
+    if (index && *index >= first && *index - first < count) numbers.push_back(*index);
+  }
+  if (error) throw IoError(concat("cannot list ", folder.string(), ": ", error.message()));
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
 }
 
 }  // namespace
@@ -45,31 +98,66 @@ fs::path image_file(const fs::path& folder, int64_t index) {
 }
 
 std::string encode_job_image(const Image& image, const PngText& job, int64_t index) {
-  PngText text = job;
-  text["index"] = std::to_string(index);
-  return encode_png(image, text);
+  return encode_png(image, with_index(job, index));
 }
 
-std::vector<int64_t> missing_images(const fs::path& folder, const PngText& job, int64_t first,
-                                    int64_t count) {
-  std::vector<int64_t> missing;
-  for (int64_t index = first; index < first + count; ++index) {
-    const fs::path path = image_file(folder, index);
-    const auto found = fs::exists(path) ? text_of_complete(path) : std::nullopt;
-    if (found) {
-      check_same_job(path, *found, job);
+std::string difference_of_jobs(const PngText& found, const PngText& job) {
+  std::set<std::string> keys;
+  for (const PngText* text : {&found, &job}) {
+    for (const auto& [key, value] : *text) keys.insert(key);
+  }
+  keys.erase(kDigest);
+  std::vector<std::string> order(keys.begin(), keys.end());
+  order.emplace_back(kDigest);
+  const auto shown = [](const PngText& text, const std::string& key) {
+    const auto entry = text.find(key);
+    return entry == text.end() ? std::string("missing") : escaped(entry->second);
+  };
+  for (const std::string& key : order) {
+    if (found.count(key) == job.count(key) && shown(found, key) == shown(job, key)) continue;
+    return concat("its ", key, " is ", shown(found, key), ", expected ", shown(job, key));
+  }
+  return "";
+}
+
+MissingImages::MissingImages(int64_t first, int64_t count, std::vector<int64_t> done)
+    : next_(first), end_(first + count), size_(count - std::ssize(done)), done_(std::move(done)) {}
+
+std::vector<int64_t> MissingImages::next(int64_t count) {
+  std::vector<int64_t> numbers;
+  for (; next_ < end_ && std::ssize(numbers) < count; ++next_) {
+    if (passed_ < done_.size() && done_[passed_] == next_) {
+      ++passed_;
     } else {
-      missing.push_back(index);
+      numbers.push_back(next_);
     }
   }
-  return missing;
+  return numbers;
 }
 
-std::vector<Image> read_images(const fs::path& folder, int64_t first, int64_t count) {
+MissingImages missing_images(const fs::path& folder, const PngText& job, int64_t first,
+                             int64_t count) {
+  std::vector<int64_t> done;
+  for (const int64_t index : numbers_there(folder, first, count)) {
+    const Found found = look_at(image_file(folder, index), with_index(job, index));
+    if (found == Found::kThisJob) done.push_back(index);
+  }
+  return {first, count, done};
+}
+
+void check_is_of_job(const fs::path& path, const PngText& job) { look_at(path, job); }
+
+std::vector<Image> read_images(const fs::path& folder, const PngText& job, int64_t first,
+                               int64_t count) {
   std::vector<Image> images;
   for (int64_t index = first; index < first + count; ++index) {
     const fs::path path = image_file(folder, index);
-    images.push_back(decode_png(as_bytes(read_file(path, kLargestFile)), path.string()));
+    const std::string bytes = read_file(path, kLargestFile);
+    images.push_back(decode_png(as_bytes(bytes), path.string()));
+    const PngText found = read_png_head_text(as_bytes(bytes), path.string());
+    const std::string difference = difference_of_jobs(found, with_index(job, index));
+    DDPM_CHECK(difference.empty(), path.string(), " became one of another job: ", difference,
+               kWayOut);
   }
   return images;
 }

@@ -9,9 +9,9 @@
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/executor.h"
 #include "ddpm/cli/image_files.h"
+#include "ddpm/cli/job_lock.h"
 #include "ddpm/cli/job_noise.h"
-#include "ddpm/cli/picture_job.h"
-#include "ddpm/cli/sampling_job.h"
+#include "ddpm/cli/sample_job.h"
 #include "ddpm/data/transform.h"
 #include "ddpm/formats/picture_mark.h"
 #include "ddpm/report/image_grid.h"
@@ -26,47 +26,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kImagesInGrid = 256;  // of a longer job the first ones
-
-struct SampleFlags {
-  ModelFlags model;
-  SamplerFlags sampler;
-  std::string out;
-  std::string npz;
-  int64_t count = 64;
-  int64_t seed = 0;
-  int64_t first_index = 0;
-  int64_t batch_size = 16;
-  std::string rng = "ddpm";
-};
-
-std::shared_ptr<SampleFlags> declare(Flags& flags) {
-  auto values = std::make_shared<SampleFlags>();
-  declare_model_flags(flags, values->model);
-  flags.text("--out", values->out, "DIR", "the folder for 000000.png, 000001.png, .. and grid.png");
-  flags.integer("--count", values->count, "how many images", 1, 100'000'000);
-  flags.integer("--seed", values->seed, "image k of a seed is the same whatever else is asked for",
-                0);
-  flags.integer("--first-index", values->first_index, "the number of the first image", 0);
-  declare_sampler_flags(flags, values->sampler);
-  flags.integer("--batch-size", values->batch_size, "images made together; changes speed only", 1,
-                100'000);
-  flags.choice("--rng", values->rng, rng_names(),
-               "whose random numbers: ours, those of a diffusers pipeline with one CPU generator, "
-               "or with a list of them, of seed + k for image k");
-  flags.text("--npz", values->npz, "FILE",
-             "the images as one uint8 array [N, H, W, C], arr_0, too");
-  return values;
-}
-
-PngText job_text(const SampleFlags& flags, const Model& model, const Chain& chain) {
-  PngText job = chain.text;
-  job["seed"] = std::to_string(flags.seed);
-  add_model_text(job, model, flags.model);
-  if (flags.rng != SampleFlags().rng) job["rng"] = flags.rng;
-  // which decides what each image is
-  if (draws_all_images_together(flags.rng)) job["images"] = std::to_string(flags.count);
-  return job;
-}
 
 // Makes the images of one batch and writes each. `first` images are done before.
 void make_images(const Model& model, const Chain& chain, const SampleFlags& flags,
@@ -95,15 +54,14 @@ void make_images(const Model& model, const Chain& chain, const SampleFlags& flag
 
 // False if a signal stopped it.
 bool make_missing(const SampleFlags& flags, const Model& model, const Chain& chain,
-                  const PngText& job, const Backend& backend, const std::vector<int64_t>& missing) {
-  Progress progress("sampling", "images", std::ssize(missing));
-  const size_t batch =
-      draws_all_images_together(flags.rng) ? missing.size() : static_cast<size_t>(flags.batch_size);
+                  const PngText& job, const Backend& backend, MissingImages missing) {
+  Progress progress("sampling", "images", missing.size());
+  const int64_t batch = draws_all_images_together(flags.rng) ? missing.size() : flags.batch_size;
   try {
-    for (size_t first = 0; first < missing.size(); first += batch) {
-      const size_t count = std::min(batch, missing.size() - first);
-      make_images(model, chain, flags, std::span(missing).subspan(first, count), job, backend,
-                  progress, first);
+    int64_t done = 0;
+    for (auto numbers = missing.next(batch); !numbers.empty(); numbers = missing.next(batch)) {
+      make_images(model, chain, flags, numbers, job, backend, progress, static_cast<size_t>(done));
+      done += std::ssize(numbers);
     }
   } catch (const Stopped&) {
     return false;
@@ -111,31 +69,25 @@ bool make_missing(const SampleFlags& flags, const Model& model, const Chain& cha
   return true;
 }
 
-void write_grid_and_npz(const SampleFlags& flags, const JobFiles& files) {
-  const int64_t shown = std::min(flags.count, kImagesInGrid);
-  const auto first = read_images(flags.out, flags.first_index, shown);
-  const Image grid = image_grid(first, grid_options_for(first[0]));
-  write_file_whole(fs::path(flags.out) / "grid.png", encode_picture(grid));
-  if (!flags.npz.empty()) {
-    const auto all = read_images(flags.out, flags.first_index, flags.count);
-    files.write("--npz", images_as_npz(all));
-  }
+fs::path grid_file(const SampleFlags& flags) { return fs::path(flags.out) / "grid.png"; }
+
+// What this job would overwrite has to be its own.
+MissingImages images_to_make(const SampleFlags& flags, const PngText& job) {
+  check_is_of_job(grid_file(flags), marked(job));
+  MissingImages missing = missing_images(flags.out, job, flags.first_index, flags.count);
+  const bool together = draws_all_images_together(flags.rng);
+  return together && missing.size() > 0 ? MissingImages(0, flags.count, {}) : missing;
 }
 
-// The same job from image `first_index` on.
-std::string next_command(const SampleFlags& flags, const std::string& program,
-                         int64_t first_index) {
-  const SampleFlags defaults;
-  NextCommand next(program, "sample");
-  add_model_flags(next, flags.model);
-  next.flag("--out", flags.out)
-      .flag("--seed", flags.seed)
-      .flag_unless(defaults.first_index, "--first-index", first_index)
-      .flag("--count", flags.count);
-  add_sampler_flags(next, flags.sampler);
-  next.flag_unless(defaults.batch_size, "--batch-size", flags.batch_size)
-      .flag_unless(defaults.rng, "--rng", flags.rng);
-  return next.line();
+void write_grid_and_npz(const SampleFlags& flags, const PngText& job, const JobFiles& files) {
+  const int64_t shown = std::min(flags.count, kImagesInGrid);
+  const auto first = read_images(flags.out, job, flags.first_index, shown);
+  const Image grid = image_grid(first, grid_options_for(first[0]));
+  write_file_whole(grid_file(flags), encode_picture(grid, job));
+  if (!flags.npz.empty()) {
+    const auto all = read_images(flags.out, job, flags.first_index, flags.count);
+    files.write("--npz", images_as_npz(all));
+  }
 }
 
 void check_sample_flags(const SampleFlags& flags) {
@@ -174,25 +126,26 @@ int run_sample(const SampleFlags& flags, const Backend& backend) {
   Model model = open_model("sample", flags.model, backend);
   if (together) model = in_slices(std::move(model), flags.batch_size);
   const Chain chain = chain_of("sample", flags.sampler, model.config);
-  const PngText job = job_text(flags, model, chain);
-  auto missing = missing_images(flags.out, job, flags.first_index, flags.count);
-  if (together && !missing.empty()) missing = numbers_from(0, flags.count);
+  const PngText job = sample_job(flags, model, chain);
+  images_to_make(flags, job);  // before anything is made or locked
+  const JobLock lock("sample", flags.out);
+  const MissingImages missing = images_to_make(flags, job);  // which nobody else changes from here
 
   std::cout << files.shown("--out") << '\n'
             << describe(model, flags.model) << '\n'
             << missing.size() << " of " << flags.count << " images to make, each in "
             << chain.times.size() - 1 << " steps" << std::endl;
-  fs::create_directories(flags.out);
   catch_stop_signals();
   if (!make_missing(flags, model, chain, job, backend, missing)) {
     std::cout << "stopped; what is complete is kept\n"
-              << next_command(flags, backend.program, flags.first_index) << std::endl;
+              << next_sample_command(flags, backend.program, flags.first_index) << std::endl;
     return exit_code_of_stop();
   }
-  write_grid_and_npz(flags, files);
+  write_grid_and_npz(flags, job, files);
   // more images of one generator would be another job
-  std::cout << (together ? NextCommand(backend.program, "info").word(flags.model.checkpoint).line()
-                         : next_command(flags, backend.program, flags.first_index + flags.count))
+  std::cout << (together
+                    ? NextCommand(backend.program, "info").word(flags.model.checkpoint).line()
+                    : next_sample_command(flags, backend.program, flags.first_index + flags.count))
             << std::endl;
   return 0;
 }
@@ -207,9 +160,9 @@ Command sample_command() {
               "--steps 50",
           .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
-            return [values = declare(flags)](const Backend& backend) {
-              return run_sample(*values, backend);
-            };
+            auto values = std::make_shared<SampleFlags>();
+            declare_sample_flags(flags, *values);
+            return [values](const Backend& backend) { return run_sample(*values, backend); };
           }};
 }
 

@@ -2,6 +2,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/randn.h>
+#include <torch/csrc/api/include/torch/version.h>
 
 #include <algorithm>
 
@@ -59,7 +60,8 @@ NormalDraws torch_normal_draws(uint64_t seed) {
 }
 
 Backend torch_backend() {
-  return {.train = train_with_torch,
+  return {.libtorch_version = TORCH_VERSION,
+          .train = train_with_torch,
           .plan = plan_with_torch,
           .has_gpu = [] { return open_device("ddpm", "auto").is_cuda(); },
           .open_network = open_network_with_torch,

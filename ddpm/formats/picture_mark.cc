@@ -24,9 +24,13 @@ size_t length_at(std::string_view bytes) {
 
 }  // namespace
 
-std::string encode_picture(const Image& image, PngText text) {
+PngText marked(PngText text) {
   text[kKey] = kValue;
-  return encode_png(image, text);
+  return text;
+}
+
+std::string encode_picture(const Image& image, PngText text) {
+  return encode_png(image, marked(std::move(text)));
 }
 
 bool is_drawn_picture(std::span<const std::byte> bytes) {

@@ -10,6 +10,9 @@
 
 namespace ddpm {
 
+// The text of a picture with the mark.
+PngText marked(PngText text);
+
 // encode_png with the mark, the text "ddpm: picture", added.
 std::string encode_picture(const Image& image, PngText text = {});
 

@@ -1,0 +1,30 @@
+#include "ddpm/cli/job_lock.h"
+
+#include <iostream>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
+
+namespace ddpm {
+
+namespace {
+
+constexpr const char* kLockName = ".ddpm-lock";
+
+std::filesystem::path lock_file(const std::filesystem::path& folder) {
+  real_files().make_folder(folder);
+  return folder / kLockName;
+}
+
+}  // namespace
+
+JobLock::JobLock(const std::string& command, const std::filesystem::path& folder) try
+    : lock_(lock_file(folder)) {
+  if (lock_.is_held()) return;
+  std::cerr << command << ": --out: " << folder.string()
+            << ": this file system has no locks; start no other job in this folder\n";
+} catch (const IoError& error) {
+  throw IoError(concat(command, ": --out: ", error.what()));
+}
+
+}  // namespace ddpm

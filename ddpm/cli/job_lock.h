@@ -1,0 +1,25 @@
+// The output folder of a job that can be continued: one process at a time writes into it.
+
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "ddpm/base/folder_lock.h"
+
+namespace ddpm {
+
+// Holds FOLDER/.ddpm-lock, which is removed at the end; one that a killed process left is taken
+// over.
+class JobLock {
+ public:
+  // Makes the folder if it is missing. Throws IoError "command: --out: .." if another process
+  // writes into it, and for anything at the lock's name that is none. On a file system without
+  // locks it prints a line on stderr and keeps nobody out.
+  JobLock(const std::string& command, const std::filesystem::path& folder);
+
+ private:
+  FolderLock lock_;
+};
+
+}  // namespace ddpm
