@@ -77,10 +77,6 @@ struct BoundJob {
   EvaluationImages images;
   BoundEvaluator evaluator;
   Json job;
-
-  fs::path terms_file(const BoundFlags& flags) const {
-    return fs::path(flags.common.out) / kTermsFile;
-  }
 };
 
 BoundOptions options_of(const std::string& command, const BoundFlags& flags, const Model& model) {
@@ -270,20 +266,27 @@ void write_rate_distortion(const BoundFlags& flags, const BoundJob& job,
 
 enum class Report { kBpd, kRateDistortion };
 
+std::vector<std::string> reports_of(Report report) {
+  if (report == Report::kBpd) return {"bound.csv", "bpd.json", "bpd.png"};
+  return {"bound.csv", "rate_distortion.json", "rate_distortion.png", "progressive.png"};
+}
+
 int run(const BoundFlags& flags, Report report, const Backend& backend) {
   const std::string kind = report == Report::kBpd ? "bpd" : "rate-distortion";
   const BoundJob job = open_job("evaluate " + kind, flags, backend);
-  const BoundEvaluator& evaluator = job.evaluator;
-  const BoundPlan& plan = evaluator.options().plan;
+  const BoundPlan& plan = job.evaluator.options().plan;
   DDPM_CHECK(report == Report::kBpd || !plan.is_sampled(),
              "evaluate rate-distortion: --times must be all or respaced:N, for every image has a "
              "distortion at every t; got ",
              flags.times);
-  ResultFile file(job.terms_file(flags), job.job, job.images.count * evaluator.terms_per_image(),
-                  kNumbersOfATerm);
+  const auto open_terms = [&job](const fs::path& path) {
+    return ResultFile(path, job.job, job.images.count * job.evaluator.terms_per_image(),
+                      kNumbersOfATerm);
+  };
+  LockedRows rows =
+      open_rows("evaluate " + kind, flags.common, kTermsFile, reports_of(report), open_terms);
   say_job(flags, job);
-  fs::create_directories(flags.common.out);
-  const auto summary = evaluate(flags, job, file);
+  const auto summary = evaluate(flags, job, rows.file);
   if (!summary) {
     std::cout << "stopped; what is done is kept\n"
               << next_command(flags, backend.program, kind) << std::endl;

@@ -213,10 +213,14 @@ void say_results(const OdeFlags& flags, const OdeJob& job, const OdeSummary& sum
 
 int run(const OdeFlags& flags, const Backend& backend) {
   const OdeJob job = open_job(flags, backend);
-  ResultFile file(fs::path(flags.common.out) / "flow.safetensors", job.job,
-                  job.images.count * job.flow.per_image(), kNumbersOfADensity);
+  LockedRows locked =
+      open_rows(kCommand, flags.common, "flow.safetensors", {"ode.csv", "ode.json"},
+                [&job](const fs::path& path) {
+                  return ResultFile(path, job.job, job.images.count * job.flow.per_image(),
+                                    kNumbersOfADensity);
+                });
+  ResultFile& file = locked.file;
   say_job(flags, job);
-  fs::create_directories(flags.common.out);
   const ReadImage read = job.images.reader();
   const int64_t before = job.images.first * job.flow.per_image();
   const auto compute = [&](int64_t first, std::span<double> rows) {

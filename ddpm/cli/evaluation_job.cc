@@ -1,11 +1,16 @@
 #include "ddpm/cli/evaluation_job.h"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/cores.h"
 #include "ddpm/base/text.h"
+#include "ddpm/base/version.h"
 #include "ddpm/cli/data_flags.h"
+#include "ddpm/cli/threads.h"
+#include "ddpm/kernels/cpu_path.h"
 #include "ddpm/terminal/output.h"
 #include "ddpm/terminal/progress.h"
 #include "ddpm/terminal/signals.h"
@@ -15,7 +20,6 @@ namespace ddpm {
 namespace {
 
 constexpr const char* kTestSuffix = ":test";
-constexpr int64_t kJobFormat = 1;  // to be raised when the same job would give other numbers
 
 // --data with --split: a name that ends in ":test" is the test part of what is before.
 std::string data_name(const std::string& command, const EvaluationFlags& flags) {
@@ -23,6 +27,10 @@ std::string data_name(const std::string& command, const EvaluationFlags& flags) 
   DDPM_CHECK(!is_test || flags.split != "train", command, ": --split train and --data ", flags.data,
              " exclude each other");
   return flags.split == "test" && !is_test ? flags.data + kTestSuffix : flags.data;
+}
+
+int64_t threads_of(const EvaluationFlags& flags) {
+  return libtorch_threads(flags.model.threads, usable_cores());
 }
 
 // Every image, before any work: a single one of 16 bits would end a job midway.
@@ -96,17 +104,22 @@ EvaluationImages open_images(const std::string& command, const EvaluationFlags& 
 }
 
 Json job_of(const EvaluationFlags& flags, const Model& model, const EvaluationImages& images) {
-  Json job = {{"format", kJobFormat},
+  const bool by_torch = model.executor == "libtorch";
+  Json job = {{"program", concat("ddpm ", kVersion)},
               {"checkpoint", model.hash},
               {"weights", flags.model.weights},
               {"precision", flags.model.precision},
               {"executor", model.executor},
+              {"device", model.device},
+              {"libtorch", by_torch ? Json(model.libtorch) : Json()},
+              {"cpu", model.device == "cpu" ? Json(name_of(choose_cpu_path())) : Json()},
+              {"threads", by_torch ? Json(threads_of(flags)) : Json()},
               {"data", images.dataset.fingerprint()},
               {"first_image", images.first},
               {"images", images.count},
               {"seed", flags.seed},
-              {"batch_size", flags.batch_size}};
-  if (flags.model.label) job["class"] = *flags.model.label;
+              {"batch_size", flags.batch_size},
+              {"class", flags.model.label ? Json(*flags.model.label) : Json()}};
   return job;
 }
 
@@ -116,6 +129,20 @@ std::string protocol_text(const EvaluationFlags& flags, const Model& model,
                 flags.model.precision,
                 flags.model.label ? concat(", class ", *flags.model.label) : "", ", ",
                 images.text(), ", seed ", flags.seed);
+}
+
+LockedRows open_rows(const std::string& command, const EvaluationFlags& flags,
+                     const std::string& name, const std::vector<std::string>& reports,
+                     const std::function<ResultFile(const std::filesystem::path& path)>& open) {
+  const std::filesystem::path folder = flags.out;
+  const std::filesystem::path rows = folder / name;
+  open(rows);  // throws for those of another job
+  for (const std::string& report : reports) {
+    DDPM_CHECK(std::filesystem::exists(rows) || !std::filesystem::exists(folder / report), command,
+               ": --out: ", (folder / report).string(), ": expected ", name, " of this job beside ",
+               "it, got none, so it is not this job's; choose another --out");
+  }
+  return {JobLock(command, folder), open(rows)};
 }
 
 bool complete_watched(ResultFile& file, int64_t width, const EvaluationFlags& flags,

@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "ddpm/base/json.h"
+#include "ddpm/cli/job_lock.h"
 #include "ddpm/cli/sampling_job.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/evaluation/bound_evaluator.h"
@@ -57,6 +59,20 @@ Json job_of(const EvaluationFlags& flags, const Model& model, const EvaluationIm
 // "averaged weights of checkpoint 0123456789abcdef in fp32, images 0 .. 15 of .., seed 0".
 std::string protocol_text(const EvaluationFlags& flags, const Model& model,
                           const EvaluationImages& images);
+
+// The rows of a job in its folder, and the lock on it.
+struct LockedRows {
+  JobLock lock;
+  ResultFile file;
+};
+
+// Makes the folder, locks it and opens its rows, `name`, after it was seen that the rows are this
+// job's and, where there are none, that no file is in the way of a report. Throws what ResultFile
+// and JobLock throw, and InvalidArgument that starts with `command` for such a file; nothing is
+// then written.
+LockedRows open_rows(const std::string& command, const EvaluationFlags& flags,
+                     const std::string& name, const std::vector<std::string>& reports,
+                     const std::function<ResultFile(const std::filesystem::path& path)>& open);
 
 // Completes the file with progress on the terminal; `unit` rows are counted. False if a signal
 // stopped it; what was done is then saved.

@@ -102,6 +102,8 @@ Model open_model(const std::string& command, const ModelFlags& flags, const Back
           checkpoint_hash(checkpoint, options.weights).substr(0, kHashDigits),
           config,
           executor,
+          device_kind(executor, options.device, backend),
+          backend.libtorch_version,
           network,
           NoisePredictor(network, make_schedule(config.schedule), config.prediction,
                          config.unet.learned_variance)};
@@ -111,8 +113,10 @@ void add_model_text(PngText& text, const Model& model, const ModelFlags& flags) 
   text["weights"] = flags.weights;
   text["precision"] = flags.precision;
   text["executor"] = model.executor;
+  text["device"] = model.device;
+  text["libtorch"] = model.executor == "libtorch" ? model.libtorch : "none";
   text["checkpoint"] = model.hash;
-  if (flags.label) text["class"] = std::to_string(*flags.label);
+  text["class"] = flags.label ? std::to_string(*flags.label) : "none";
 }
 
 std::string describe(const Model& model, const ModelFlags& flags) {

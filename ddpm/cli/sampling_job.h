@@ -69,6 +69,8 @@ struct Model {
   std::string hash;  // of the checkpoint, short
   ModelConfig config;
   std::string executor;  // which one runs the network, "engine" or "libtorch"
+  std::string device;    // "cpu" or "cuda", whatever its number
+  std::string libtorch;  // the version that this program has; "none"
   Network network;
   NoisePredictor predictor;
 
@@ -94,7 +96,8 @@ Model open_model(const std::string& command, const ModelFlags& flags, const Back
 
 Chain chain_of(const std::string& command, const SamplerFlags& flags, const ModelConfig& model);
 
-// What a PNG says of the model: weights, precision, checkpoint, class.
+// Everything that the network's output depends on, by name: the checkpoint's hash (over all files
+// that are read), weights, precision, executor, device, version of LibTorch, class.
 void add_model_text(PngText& text, const Model& model, const ModelFlags& flags);
 
 // "checkpoint 00003000 (ema weights, 1,112,801 parameters, 28x28, 1 channel)", and a line more for

@@ -4,10 +4,15 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/finite.h"
+#include "ddpm/base/format_version.h"
+#include "ddpm/base/sha256.h"
+#include "ddpm/base/text.h"
 #include "ddpm/formats/safetensors.h"
 
 namespace ddpm {
@@ -16,26 +21,70 @@ namespace {
 
 constexpr const char* kValues = "values";
 constexpr const char* kJob = "job";
+constexpr const char* kVersionKey = "version";
+constexpr const char* kSum = "sha256";
+constexpr int64_t kVersion = 2;          // 1 had neither a version nor a sum
 constexpr double kShareOfSaving = 0.02;  // of the time, at most
 
-Json job_of(const SafetensorsFile& file, const std::filesystem::path& path) {
-  const auto entry = file.metadata().find(kJob);
-  if (entry == file.metadata().end()) {
-    throw FormatError(concat(path.string(), " is no file of results: it names no job"));
+using Metadata = std::map<std::string, std::string>;
+
+const std::string& entry_of(const Metadata& metadata, const char* key,
+                            const std::filesystem::path& path) {
+  const auto entry = metadata.find(key);
+  if (entry == metadata.end()) {
+    throw FormatError(concat(path.string(), ": not a results file: metadata key '", key,
+                             "' is missing; choose another --out"));
   }
-  Json job = parse_json(entry->second, path.string());
+  return entry->second;
+}
+
+void check_version(const Metadata& metadata, const std::filesystem::path& path) {
+  const bool is_first = metadata.count(kJob) > 0 && metadata.count(kVersionKey) == 0;
+  DDPM_CHECK(!is_first, path.string(), ": expected a results file of version ", kVersion,
+             ", got one of version 1, whose rows have no checksum; choose another --out");
+  const std::string& text = entry_of(metadata, kVersionKey, path);
+  const auto version = parse_int(text);
+  check_format_version(version ? Json(*version) : Json(text), kVersion, path.string());
+}
+
+Json job_of(const Metadata& metadata, const std::filesystem::path& path) {
+  Json job = parse_json(entry_of(metadata, kJob, path), path.string());
   if (!job.is_object()) throw FormatError(path.string() + ": the job is no object");
   return job;
 }
 
-void check_same_job(const std::filesystem::path& path, const Json& found, const Json& wanted) {
-  for (const auto& [key, value] : wanted.items()) {
-    const std::string got = found.contains(key) ? json_shown(found[key]) : "none";
-    DDPM_CHECK(found.contains(key) && found[key] == value, path.string(),
-               " is of another job: its ", key, " is ", got, ", wanted ", json_shown(value),
-               "; choose another --out");
+void check_same_job(const std::filesystem::path& path, const Json& found, const Json& expected) {
+  std::set<std::string> keys;
+  for (const Json* job : {&found, &expected}) {
+    for (const auto& [key, value] : job->items()) keys.insert(key);
   }
-  DDPM_CHECK(found.size() == wanted.size(), path.string(), " is of another job");
+  const auto shown = [](const Json& job, const std::string& key) {
+    return job.contains(key) ? json_shown(job[key]) : "missing";
+  };
+  for (const std::string& key : keys) {
+    const bool same = found.contains(key) && expected.contains(key) && found[key] == expected[key];
+    DDPM_CHECK(same, path.string(), " is of another job: its ", key, " is ", shown(found, key),
+               ", expected ", shown(expected, key), "; choose another --out");
+  }
+}
+
+// Of the job and its rows together: neither may change without the other.
+std::string sum_of(const std::string& job, std::span<const double> values) {
+  Sha256 sum;
+  sum.add(as_bytes(job));
+  sum.add(as_bytes("\n"));
+  sum.add(std::as_bytes(values));
+  return sum.hex();
+}
+
+void check_sum(const Metadata& metadata, std::span<const double> values,
+               const std::filesystem::path& path) {
+  const std::string expected = entry_of(metadata, kSum, path);
+  const std::string got = sum_of(entry_of(metadata, kJob, path), values);
+  if (got != expected) {
+    throw FormatError(concat(path.string(), ": damaged: expected rows of SHA-256 ", expected,
+                             ", got ", got, "; remove it to begin again"));
+  }
 }
 
 std::vector<double> values_of(const SafetensorsFile& file, const std::filesystem::path& path,
@@ -45,7 +94,7 @@ std::vector<double> values_of(const SafetensorsFile& file, const std::filesystem
                      entry->second.shape.size() == 2 && entry->second.shape[0] <= total &&
                      entry->second.shape[1] == width;
   if (!right) {
-    throw FormatError(concat(path.string(), ": wanted \"", kValues, "\", float64 of at most ",
+    throw FormatError(concat(path.string(), ": expected \"", kValues, "\", float64 of at most ",
                              total, " x ", width));
   }
   std::vector<double> values(static_cast<size_t>(entry->second.count()));
@@ -65,8 +114,10 @@ ResultFile::ResultFile(std::filesystem::path path, const Json& job, int64_t tota
   DDPM_ASSERT(total > 0 && width > 0);
   if (!std::filesystem::exists(path_)) return;
   const SafetensorsFile file(path_);
-  check_same_job(path_, job_of(file, path_), job);
+  check_version(file.metadata(), path_);
+  check_same_job(path_, job_of(file.metadata(), path_), job);
   values_ = values_of(file, path_, total_, width_);
+  check_sum(file.metadata(), values_, path_);
 }
 
 void ResultFile::add(std::span<const double> rows) {
@@ -80,7 +131,9 @@ void ResultFile::save() const {
                              .dtype = DType::kF64,
                              .shape = {done(), width_},
                              .bytes = std::as_bytes(std::span(values_))};
-  write_file_whole(path_, encode_safetensors({tensor}, {{kJob, job_}}), files_);
+  const Metadata metadata = {
+      {kJob, job_}, {kVersionKey, std::to_string(kVersion)}, {kSum, sum_of(job_, values_)}};
+  write_file_whole(path_, encode_safetensors({tensor}, metadata), files_);
 }
 
 void complete(ResultFile& file, int64_t width, int64_t batch, const ComputeRows& compute,

@@ -1,9 +1,10 @@
 // The numbers of a long job in a file that grows, so that the job may be interrupted at any moment
 // and goes on from there.
 //
-// The file is a safetensors file with one tensor, "values", float64 [rows, width], and one entry of
-// metadata, "job": the JSON of all that the numbers depend on. docs/likelihood.md says what the
-// rows are. It is replaced whole each time, so a crash loses the rows since then and nothing else.
+// The file is a safetensors file with one tensor, "values", float64 [rows, width], and three
+// entries of metadata: "job", the JSON of all that the numbers depend on, "sha256" over that and
+// the rows, and "version". docs/likelihood.md describes the rows. It is replaced whole each time,
+// so a crash loses the rows since then and nothing else.
 
 #pragma once
 
@@ -25,8 +26,9 @@ class ResultFile {
   // written before save().
   //   job    a flat object: whatever changes a number
   //   total  rows of the whole job
-  // Throws InvalidArgument, naming the first difference, for the file of another job; FormatError
-  // for one that is damaged or holds a number that is not finite; IoError.
+  // Throws InvalidArgument for the file of another job, naming the first difference, and for one of
+  // version 1, which has no sum; NewerVersion; FormatError for one that is damaged, of another sum
+  // or holds a number that is not finite; IoError. The file is left as it is.
   ResultFile(std::filesystem::path path, const Json& job, int64_t total, int64_t width,
              FileLayer& files = real_files());
 

@@ -3,11 +3,15 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/complaint.h"
+#include "ddpm/base/format_version.h"
+#include "ddpm/formats/safetensors.h"
 #include "ddpm/random/stream.h"
 
 namespace ddpm {
@@ -25,6 +29,10 @@ class ResultFiles : public ::testing::Test {
 
   fs::path path() const { return folder_ / "x.safetensors"; }
   std::string bytes() const { return read_file(path(), 1 << 20); }
+
+  void write_flipped(const std::string& bytes) const {  // without syncing: thousands of times
+    std::ofstream(path(), std::ios::binary) << bytes;
+  }
 
   static Json job(int64_t seed = 0) { return {{"seed", seed}, {"clip", true}}; }
 
@@ -102,14 +110,62 @@ TEST_F(ResultFiles, RefusesTheFileOfAnotherJobAndLeavesIt) {
     ResultFile(path(), job(7), 3, 2);
     FAIL();
   } catch (const InvalidArgument& error) {
-    EXPECT_EQ(std::string(error.what()), path().string() +
-                                             " is of another job: its seed is 0, wanted 7; choose "
-                                             "another --out");
+    EXPECT_EQ(std::string(error.what()),
+              path().string() +
+                  " is of another job: its seed is 0, expected 7; choose "
+                  "another --out");
   }
+  // a setting that one of the two lacks is a difference, whichever it is
   Json less = job();
   less.erase("clip");
-  EXPECT_THROW(ResultFile(path(), less, 3, 2), InvalidArgument);
+  expect_contains(complaint<InvalidArgument>([&] { ResultFile(path(), less, 3, 2); }),
+                  "its clip is true, expected missing");
+  Json more = job();
+  more["cdf"] = "exact";
+  expect_contains(complaint<InvalidArgument>([&] { ResultFile(path(), more, 3, 2); }),
+                  "its cdf is missing, expected \"exact\"");
   EXPECT_EQ(bytes(), before);
+}
+
+// In each byte of the rows and of the job, and of whatever else the file has.
+TEST_F(ResultFiles, NoticesABitThatFlips) {
+  ResultFile file(path(), job(), 3, 2);
+  complete(file, 2, 4, compute, [](int64_t) {});
+  const std::string whole = bytes();
+  const size_t rows = whole.size() - 6 * sizeof(double);
+  for (size_t at = 8; at < whole.size(); ++at) {
+    std::string flipped = whole;
+    flipped[at] = static_cast<char>(flipped[at] ^ (1 << (at % 8)));
+    write_flipped(flipped);
+    const auto open = [this] { ResultFile(path(), job(), 3, 2); };
+    if (at >= rows) {
+      EXPECT_NE(complaint<FormatError>(open), "") << at;
+      continue;
+    }
+    // a space between the parts of the header may become a tab or another space
+    if (complaint<Error>(open).empty()) {
+      const ResultFile same(path(), job(), 3, 2);
+      EXPECT_EQ(std::vector<double>(same.values().begin(), same.values().end()),
+                std::vector<double>(file.values().begin(), file.values().end()));
+    }
+  }
+}
+
+TEST_F(ResultFiles, OfAnotherVersionAreRefusedAndLeft) {
+  const std::vector<double> values = {1.0, 2.0};
+  const TensorToWrite tensor{"values", DType::kF64, {1, 2}, std::as_bytes(std::span(values))};
+  const std::string text = json_line(job());
+  write_file_whole(path(), encode_safetensors({tensor}, {{"job", text}}));
+  const std::string first = bytes();
+  expect_contains(complaint<InvalidArgument>([&] { ResultFile(path(), job(), 3, 2); }),
+                  "expected a results file of version 2, got one of version 1, whose rows have no");
+  EXPECT_EQ(bytes(), first);
+  write_file_whole(path(), encode_safetensors({tensor}, {{"job", text}, {"version", "3"}}));
+  expect_contains(complaint<NewerVersion>([&] { ResultFile(path(), job(), 3, 2); }),
+                  "written by a newer version of ddpm; expected version 2, got 3");
+  write_file_whole(path(), encode_safetensors({tensor}, {{"job", text}, {"version", "2"}}));
+  expect_contains(complaint<FormatError>([&] { ResultFile(path(), job(), 3, 2); }),
+                  "metadata key 'sha256' is missing");
 }
 
 TEST_F(ResultFiles, RefusesWhatIsDamaged) {
