@@ -228,7 +228,7 @@ const std::vector<BadInput>& bad_inputs_of_models() {
       {"EvaluateIntoAnotherJob",
        evaluate_with("bpd", {"--out", "evaluated", "--seed", "2"}),
        2,
-       {"bound.safetensors", "its seed is 0, wanted 2", "another --out"}},
+       {"bound.safetensors", "its seed is 0, expected 2", "another --out"}},
       {"EvaluateOdeTooManySteps",
        evaluate_with("ode", {"--steps", "21"}),
        2,
