@@ -14,6 +14,8 @@
 #include "ddpm/checkpoints/train_config.h"
 #include "ddpm/checkpoints/warm_start.h"
 #include "ddpm/cli/commands.h"
+#include "ddpm/cli/data_flags.h"
+#include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/next_command.h"
 
 namespace ddpm {
@@ -169,6 +171,16 @@ TrainRequest request_of(const TrainFlags& flags) {
   return request;
 }
 
+// Of a new run; a plan writes nothing.
+void check_files(const TrainFlags& flags, const TrainConfig& config) {
+  JobFiles files(flags.command);
+  files.reads("--config", flags.config_file);
+  files.reads("--init-from", config.init_from);
+  add_data(files, "--data", config.data);
+  if (flags.command == "train") files.writes_into("--out", flags.out);
+  files.check();
+}
+
 // Whatever can be said before LibTorch is loaded is said here.
 TrainRequest checked_request(const TrainFlags& flags) {
   DDPM_CHECK(flags.resume.empty() || flags.out.empty(), flags.command,
@@ -205,6 +217,7 @@ TrainRequest checked_request(const TrainFlags& flags) {
   require_given(flags.command, "--data", request.config.data,
                 "fashion-mnist, a folder of images, an archive, an IDX file or a CIFAR-10 folder");
   check_train_config(request.config, flags.command);
+  check_files(flags, request.config);
   return request;
 }
 

@@ -229,7 +229,7 @@ std::vector<BadFolder> folders_with_bad_tensors() {
        with_bytes(kWhole, [](std::string& bytes) { bytes.resize(bytes.size() - 100); }),
        1,
        {kWhole, "incomplete download"}},
-      {"WeightsAreEmpty", with_text(kWhole, ""), 1, {kWhole, "at least 8 bytes"}},
+      {"WeightsAreEmpty", with_text(kWhole, ""), 1, {kWhole, "got an empty file"}},
       {"WeightsAreAPickle", with_text(kWhole, "\x80\x02}q\x01."), 1, {kWhole, "a pickle"}},
       {"WeightsAreAFolder",
        [](const fs::path& folder) {

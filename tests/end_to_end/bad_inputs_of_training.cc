@@ -129,7 +129,7 @@ const std::vector<BadInput>& bad_inputs_of_training() {
       {"OutBehindAFile",
        {"forward", "--data", "data", "--out", "x.npy/picture.png"},
        2,
-       {"--out", "x.npy", "is a file"}},
+       {"--out", "x.npy", "got a regular file"}},
       {"PlanOfAWrongTime",
        {"plan", "--preset", "tiny", "--data", "data", "--fit-time", "soon"},
        2,

@@ -77,7 +77,7 @@ std::vector<std::pair<Words, std::string>> all_writers() {
   return {
       {{"denoise", "--checkpoint", "run", "--steps", "2", "--out", kHere}, ".png"},
       {{"progressive", "--checkpoint", "run", "--steps", "2", "--out", kHere}, ".png"},
-      {{"family", "--checkpoint", "run", "--steps", "2", "--out", kHere}, ".png"},
+      {{"family", "--checkpoint", "run", "--sampler", "ddpm", "--out", kHere}, ".png"},
       {{"interpolate", "--checkpoint", "run", "--data", "data", "--steps", "2", "--out", kHere},
        ".png"},
       {{"reconstruct", "--checkpoint", "run", "--data", "data", "--steps", "2", "--out", kHere},
