@@ -140,6 +140,19 @@ void choose_end(const SamplerFlags& flags, const SamplingConfig& sampling, Chain
       sampling.euler_at_final || (sampling.lower_order_final && few);
 }
 
+// Throws InvalidArgument, before anything is sampled, unless every step has finite weights.
+void check_steps(const std::string& command, const ModelConfig& model, const Chain& chain) {
+  const SamplerOptions& options = chain.options;
+  const Schedule schedule = make_schedule(model.schedule);
+  Plan plan;
+  try {
+    plan = sampler_plan(options, schedule, chain.times);
+  } catch (const InvalidArgument& error) {
+    throw InvalidArgument(concat(command, ": ", error.what()));
+  }
+  check_plan(plan, model.prediction, schedule, has_unbounded_x0(options), command);
+}
+
 }  // namespace
 
 bool takes_its_times(const SamplerFlags& flags) {
@@ -162,6 +175,7 @@ Chain chain_of(const std::string& command, const SamplerFlags& flags, const Mode
   }
   choose_end(flags, model.sampling, chain);
   apply_parity(command, flags, model, chain);
+  check_steps(command, model, chain);
   chain.text = chain_text(flags, model.sampling, chain);
   return chain;
 }

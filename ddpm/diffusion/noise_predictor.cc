@@ -33,7 +33,9 @@ Pair float32_meaning_of(Prediction prediction, float output, float x_t, NoiseLev
   const auto sigma = static_cast<float>(level.sigma);
   const auto noise = sigma * output;
   if (prediction == Prediction::kEps) return {(x_t - noise) / signal, output};  // [DDPM] eq. 15
-  if (prediction == Prediction::kX0) return {output, (x_t - signal * output) / sigma};
+  if (prediction == Prediction::kX0) {
+    return {output, level.is_clean() ? 0.0F : (x_t - signal * output) / sigma};
+  }
   return {signal * x_t - noise, signal * output + sigma * x_t};  // [PD] section 4
 }
 
@@ -157,7 +159,7 @@ void NoisePredictor::estimate(ConstBatchView x_t, std::span<const int64_t> t,
       x0_i[j] = static_cast<float>(kept);
       if (kept == unbounded[j] || std::isnan(kept) || !options.rederive_eps) continue;
       eps_i[j] =
-          static_cast<float>(level.sigma > 0.0 ? (x[j] - level.signal * kept) / level.sigma : 0.0);
+          static_cast<float>(level.is_clean() ? 0.0 : (x[j] - level.signal * kept) / level.sigma);
     }
   }
 }

@@ -1,6 +1,7 @@
 #include "ddpm/diffusion/prediction.h"
 
 #include <array>
+#include <cmath>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/names.h"
@@ -8,6 +9,8 @@
 namespace ddpm {
 
 namespace {
+
+constexpr double kMaxWeight = 1e30;  // times images and rounding errors still below 3.4e38
 
 // What the rows below need to know of a time.
 struct Point {
@@ -21,7 +24,7 @@ Point point_at(const Schedule& schedule, int64_t t) {
 
 // The eps that goes with x_0: (x_t - signal x_0) / sigma.
 OutputWeights with_eps(double x0_xt, double x0_output, NoiseLevel level) {
-  if (level.sigma == 0.0) return {x0_xt, x0_output, 0.0, 0.0};
+  if (level.is_clean()) return {x0_xt, x0_output, 0.0, 0.0};
   return {.x0_xt = x0_xt,
           .x0_output = x0_output,
           .eps_xt = (1.0 - level.signal * x0_xt) / level.sigma,
@@ -68,7 +71,10 @@ TargetWeights v_target_weights(const Point& point) {
 // What has to be above 0 for x_0 to be known.
 double always(const Point&) { return 1.0; }
 double signal_left(const Point& point) { return point.level.signal; }
-double x0_in_the_mean(const Point& point) { return point.posterior.x0_weight; }
+// Less than kMaxWeight undoes is nothing: x_0 would not fit into float32.
+double x0_in_the_mean(const Point& point) {
+  return point.posterior.x0_weight * kMaxWeight > 1.0 ? point.posterior.x0_weight : 0.0;
+}
 
 // All that there is to know of a prediction; a new one is a line here.
 struct Row {
@@ -122,10 +128,27 @@ const std::vector<Prediction>& all_predictions() {
 }
 
 void check_prediction(Prediction prediction, const Schedule& schedule, const std::string& who) {
+  DDPM_CHECK(!schedule.level(schedule.steps()).is_clean(), who,
+             ": expected a schedule that adds noise, got one in which every beta is 0");
   for (int64_t t = 1; t <= schedule.steps(); ++t) {
     DDPM_CHECK(row_of(prediction).tells_x0(point_at(schedule, t)) > 0.0, who, ": at t = ", t,
                ", where alpha_bar is ", schedule.alpha_bar(t), " and beta ", schedule.beta(t), ", ",
                to_string(prediction), " does not tell what x_0 is; predict v or x0");
+  }
+}
+
+bool fits_unbounded(const OutputWeights& weights) {
+  return std::abs(weights.x0_xt) <= kMaxWeight && std::abs(weights.x0_output) <= kMaxWeight &&
+         std::abs(weights.eps_xt) <= kMaxWeight && std::abs(weights.eps_output) <= kMaxWeight;
+}
+
+void check_unbounded_prediction(Prediction prediction, const Schedule& schedule,
+                                const std::string& who) {
+  for (int64_t t = 1; t <= schedule.steps(); ++t) {
+    DDPM_CHECK(fits_unbounded(output_weights(prediction, schedule, t)), who,
+               ": expected a clipped x_0, because ", to_string(prediction),
+               " does not give one in float32 at t = ", t, ", where alpha_bar is ",
+               schedule.alpha_bar(t), "; clip x_0, or predict v or x0");
   }
 }
 

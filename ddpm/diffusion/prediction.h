@@ -28,9 +28,10 @@ std::string to_string(Prediction prediction);  // "eps", "x0", "mean", "v"
 Prediction prediction_from(std::string_view name);
 const std::vector<Prediction>& all_predictions();
 
-// Throws InvalidArgument that starts with `who` unless the prediction tells what x_0 is at every t
-// of the schedule: eps does not where nothing of the image is left (alpha_bar_t = 0), and the mean
-// does not where x_{t-1} has nothing of x_0 beside x_t.
+// Throws InvalidArgument that starts with `who` unless the prediction determines x_0 at every t of
+// the schedule: eps does not where nothing of the image is left (alpha_bar_t = 0), the mean does
+// not where x_{t-1} has nothing of x_0 beside x_t, and none does if x_T is the clean image, because
+// then no noise is added at all.
 void check_prediction(Prediction prediction, const Schedule& schedule, const std::string& who);
 
 // x_0 = x0_xt * x_t + x0_output * output and eps = eps_xt * x_t + eps_output * output.
@@ -48,6 +49,15 @@ OutputWeights output_weights(Prediction prediction, const Schedule& schedule, in
 // The same at a level that no time of a schedule has to have. Throws InvalidArgument for the mean,
 // which has a meaning between two times alone, and where x_0 stays unknown.
 OutputWeights output_weights(Prediction prediction, NoiseLevel level);
+
+// Whether float32 can hold the x_0 and the eps of any image without clipping: no weight is above
+// 1e30.
+bool fits_unbounded(const OutputWeights& weights);
+
+// Throws InvalidArgument that starts with `who` unless fits_unbounded at every t of the schedule,
+// as whatever does not clip x_0 needs.
+void check_unbounded_prediction(Prediction prediction, const Schedule& schedule,
+                                const std::string& who);
 
 // target = x0 * x_0 + eps * noise: what the network should have said.
 struct TargetWeights {

@@ -17,6 +17,12 @@ constexpr std::array<Named<Variance>, 4> kVariances = {
      {Variance::kLearned, "learned"},
      {Variance::kLearnedRange, "learned_range"}}};
 
+// The last time up to t whose own step is not idle; at least 1.
+int64_t last_change(const Schedule& schedule, int64_t t) {
+  while (t > 1 && is_idle_step(schedule.level(t), schedule.level(t - 1))) --t;
+  return t;
+}
+
 }  // namespace
 
 std::string to_string(Variance variance) { return name_of(kVariances, variance); }
@@ -41,18 +47,20 @@ LogVarianceRange log_variance_range(const Schedule& schedule, int64_t s, int64_t
   for (int64_t r = 2; r <= schedule.steps(); ++r) {
     const double beta_tilde = schedule.posterior(r).variance;
     const double lower = std::log(beta_tilde);
-    if (beta_tilde > 0.0) return {lower, std::isfinite(upper) ? upper : lower};
+    const bool is_idle = is_idle_step(schedule.level(r), schedule.level(r - 1));
+    if (beta_tilde > 0.0 && !is_idle) return {lower, std::isfinite(upper) ? upper : lower};
   }
   return {upper, upper};
 }
 
 LearnedLogVariance::LearnedLogVariance(Variance variance, const Schedule& schedule, int64_t s,
                                        int64_t t)
-    : variance_(variance),
-      step_(log_variance_range(schedule, s, t)),
-      one_(log_variance_range(schedule, t - 1, t)),
-      is_one_(s == t - 1) {
-  DDPM_CHECK(is_learned(variance), "variance: wanted a learned one, got ", to_string(variance));
+    : variance_(variance), step_(log_variance_range(schedule, s, t)) {
+  DDPM_CHECK(is_learned(variance), "variance: expected a learned one, got ", to_string(variance));
+  const int64_t change = s < t - 1 ? std::max(last_change(schedule, t), s + 1) : t;
+  one_ = log_variance_range(schedule, change - 1, change);
+  is_one_ =
+      s == change - 1 || (s > 0 && is_idle_step(schedule.level(change - 1), schedule.level(s)));
 }
 
 LearnedLogVariance::LearnedLogVariance(LogVarianceRange ends)
@@ -75,7 +83,7 @@ double LearnedLogVariance::at(double output) const {
 }
 
 double fixed_log_variance(Variance variance, const Schedule& schedule, int64_t t) {
-  DDPM_CHECK(!is_learned(variance), "variance: wanted a fixed one, got ", to_string(variance));
+  DDPM_CHECK(!is_learned(variance), "variance: expected a fixed one, got ", to_string(variance));
   const LogVarianceRange range = log_variance_range(schedule, t - 1, t);
   return variance == Variance::kFixedLarge && t > 1 ? range.upper : range.lower;
 }

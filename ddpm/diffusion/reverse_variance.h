@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -39,12 +40,13 @@ struct LogVarianceRange {
     const double f = 0.5 * (output + 1.0);
     return f * upper + (1.0 - f) * lower;
   }
+  bool is_finite() const { return std::isfinite(lower) && std::isfinite(upper); }
 };
 
 // Of the step from t to s; 0 <= s < t <= T. Where x_s has no noise, as at s = 0, beta_tilde is 0
 // and no noise is added; lower is then ln beta_tilde_2, as likelihoods are computed with: the first
-// that is not 0, and upper if there is none. Both are -infinity for a step between times above 0
-// in which nothing happens.
+// that is not 0 and of no idle step, and upper if there is none. Both are -infinity for a step
+// between times above 0 in which nothing happens.
 LogVarianceRange log_variance_range(const Schedule& schedule, int64_t s, int64_t t);
 
 // What the second half o of a network's output says of the step from t to s.
@@ -60,10 +62,14 @@ class LearnedLogVariance {
   LearnedLogVariance(Variance variance, const Schedule& schedule, int64_t s, int64_t t);
 
   // ln sigma^2; NaN if the output is. A learned_range is between the ends of this step, however
-  // long. A variance that was learned itself was learned for s = t - 1: to a longer step its place
-  // between the ends of that one is carried over, cut to lie between them, because e^o as it stands
-  // would be far too little noise. -infinity for a step in which nothing happens.
+  // long. A variance that was learned itself was learned for s = t - 1, or up to the last time
+  // before t at which the process changes: to a longer step its place between the ends of that one
+  // is carried over, cut to lie between them, because e^o as it stands would be far too little
+  // noise. -infinity for a step in which nothing happens.
   double at(double output) const;
+
+  // Whether it is finite for every finite output: not for a step in which nothing happens.
+  bool is_finite() const { return is_plain_ || step_.is_finite(); }
 
  private:
   Variance variance_ = Variance::kLearned;

@@ -8,6 +8,14 @@ namespace ddpm {
 
 double NoiseLevel::lambda() const { return std::log(signal) - std::log(sigma); }
 
+bool is_idle_step(NoiseLevel from, NoiseLevel to) {
+  // Below it the difference of two lambdas is rounding; a million steps are 1e-8 apart and more.
+  constexpr double kMinLambdaStep = 1e-12;
+  if (from.is_clean()) return true;
+  if (from.signal == 0.0) return to.signal == 0.0;
+  return !to.is_clean() && to.lambda() - from.lambda() < kMinLambdaStep;
+}
+
 Schedule::Schedule(const std::vector<double>& betas) {
   const auto T = std::ssize(betas);
   DDPM_CHECK(T >= 1 && T <= kMaxSteps, "schedule: T must be in [1, ", kMaxSteps, "], got ", T);
@@ -16,8 +24,9 @@ Schedule::Schedule(const std::vector<double>& betas) {
   variance_ = {0.0};
   bool erased = false;
   for (size_t t = 1; t <= betas.size(); ++t) {
-    const double beta = betas[t - 1];
-    DDPM_CHECK(beta >= 0.0 && beta <= 1.0, "schedule: beta_", t, " must be in [0, 1], got ", beta);
+    DDPM_CHECK(betas[t - 1] >= 0.0 && betas[t - 1] <= 1.0, "schedule: beta_", t,
+               " must be in [0, 1], got ", betas[t - 1]);
+    const double beta = std::isnormal(betas[t - 1]) ? betas[t - 1] : 0.0;
     beta_.push_back(beta);
     alpha_bar_.push_back((1.0 - beta) * alpha_bar_.back());
     // Not 1 - alpha_bar, which for small t has lost its last digits.

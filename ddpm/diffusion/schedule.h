@@ -20,7 +20,15 @@ struct NoiseLevel {
   // Half the log signal-to-noise ratio, ln(signal / sigma); +infinity where nothing is lost, as at
   // t = 0, and -infinity where nothing is left.
   double lambda() const;
+
+  // Whether x_t is x_0: sigma is 0, or below 1e-12, which no float32 image can show.
+  bool is_clean() const { return sigma < 1e-12; }
 };
+
+// Whether the reverse step between these levels leaves x as it is: x_t is the clean image already,
+// or both are pure noise, or they are one level (beta is 0 in between). No formula of a sampler has
+// a value there: each divides by the noise that is left, or by the distance in lambda.
+bool is_idle_step(NoiseLevel from, NoiseLevel to);
 
 // q(x_t | x_s) = N(signal * x_s, variance) for times s < t. Of one step it is [DDPM] eq. 2.
 struct Transition {
@@ -44,9 +52,9 @@ class Schedule {
   static constexpr int64_t kMaxSteps = 1'000'000;
 
   // betas[t - 1] is beta_t. In a step with beta_t = 0 nothing happens; one with beta_t = 1 leaves
-  // nothing of the image, and alpha_bar is 0 from there on. Throws InvalidArgument unless there are
-  // 1 to kMaxSteps, each in [0, 1], and alpha_bar_T is at least the smallest normal float64,
-  // 2.2e-308, or 0 because a beta is 1.
+  // nothing of the image, and alpha_bar is 0 from there on. A subnormal beta, below 2.2e-308,
+  // counts as 0. Throws InvalidArgument unless there are 1 to kMaxSteps, each in [0, 1], and
+  // alpha_bar_T is at least the smallest normal float64, 2.2e-308, or 0 because a beta is 1.
   explicit Schedule(const std::vector<double>& betas);
 
   int64_t steps() const { return static_cast<int64_t>(beta_.size()) - 1; }  // T

@@ -10,6 +10,8 @@ namespace ddpm {
 
 StepWeights ddim_step(NoiseLevel from, NoiseLevel to, double eta) {
   DDPM_CHECK(eta >= 0.0 && eta <= 1.0, "ddim: eta must be in [0, 1], got ", eta);
+  if (is_idle_step(from, to)) return {.x_weight = 1.0};
+  if (from.is_clean()) return {.x_weight = 1.0};
   const double sigma_t = eta * posterior_sigma(from, to);  // [DDIM] eq. 16
   const double eps_variance = to.sigma * to.sigma - sigma_t * sigma_t;
   return {.x_weight = 0.0,

@@ -43,7 +43,19 @@ int64_t middle_time(const Schedule& schedule, int64_t s, int64_t t) {
   const bool low_is_nearer =
       wanted - schedule.level(high).lambda() > schedule.level(low).lambda() - wanted;
   const int64_t nearest = low_is_nearer ? low : high;
-  return nearest > s && nearest < t ? nearest : 0;
+  const NoiseLevel level = schedule.level(nearest);
+  const bool divides = nearest > s && nearest < t && !is_idle_step(schedule.level(t), level) &&
+                       !is_idle_step(level, schedule.level(s));
+  return divides ? nearest : 0;
+}
+
+// The last entry before the i-th whose level is another one; i if there is none.
+size_t entry_before(const Schedule& schedule, std::span<const int64_t> times, size_t i) {
+  const NoiseLevel here = schedule.level(times[i]);
+  for (size_t k = i; k-- > 0;) {
+    if (!is_idle_step(schedule.level(times[k]), here)) return k;
+  }
+  return i;
 }
 
 Stage first_order_stage(const Schedule& schedule, int64_t t, int64_t s, int64_t step) {
@@ -53,6 +65,7 @@ Stage first_order_stage(const Schedule& schedule, int64_t t, int64_t s, int64_t 
 }  // namespace
 
 StepWeights dpm_first_order_step(NoiseLevel from, NoiseLevel to) {
+  if (is_idle_step(from, to)) return {.x_weight = 1.0};
   const Exponential weights = exponential_step(from, to, DpmNoise::kNone);
   return {.x_weight = weights.x_weight, .x0_weight = weights.x0_weight};
 }
@@ -63,6 +76,10 @@ Plan dpm_multistep_plan(const Schedule& schedule, std::span<const int64_t> times
   for (size_t i = 0; i + 1 < times.size(); ++i) {
     const NoiseLevel from = schedule.level(times[i]);
     const NoiseLevel to = times[i + 1] == 0 ? end : schedule.level(times[i + 1]);
+    if (is_idle_step(from, to)) {
+      plan.push_back(idle_stage(times[i], static_cast<int64_t>(i)));
+      continue;
+    }
     const Exponential weights = exponential_step(from, to, noise);
     Stage stage;
     stage.t = times[i];
@@ -72,8 +89,9 @@ Plan dpm_multistep_plan(const Schedule& schedule, std::span<const int64_t> times
     stage.noise_weight = weights.noise_weight;
     const double h = to.lambda() - from.lambda();
     const bool first_order_end = rule.first_order_end && i + 2 == times.size();
-    if (i > 0 && std::isfinite(h) && !first_order_end) {  // [DPM++] algorithm 2
-      const double h_before = from.lambda() - schedule.level(times[i - 1]).lambda();
+    const size_t before = entry_before(schedule, times, i);
+    if (before < i && std::isfinite(h) && !first_order_end) {  // [DPM++] algorithm 2
+      const double h_before = from.lambda() - schedule.level(times[before]).lambda();
       const double slope = slope_weight(to, h, weights, noise, rule) * (h / h_before);
       stage.x0_weights = {weights.x0_weight + slope, -slope};  // 0 behind pure noise
     }
@@ -88,6 +106,10 @@ Plan dpm_singlestep_plan(const Schedule& schedule, std::span<const int64_t> time
     const int64_t t = times[i];
     const int64_t s = times[i + 1];
     const auto step = static_cast<int64_t>(i);
+    if (is_idle_step(schedule.level(t), schedule.level(s))) {
+      plan.push_back(idle_stage(t, step));
+      continue;
+    }
     const int64_t middle = middle_time(schedule, s, t);
     if (middle == 0) {
       plan.push_back(first_order_stage(schedule, t, s, step));

@@ -23,7 +23,8 @@ class Builder {
   Builder(const Schedule& schedule, std::span<const int64_t> times, NoiseLevel end)
       : schedule_(schedule), times_(times), end_(end) {}
 
-  bool is_last(size_t i) const { return times_[i + 1] == 0; }
+  // Whether the step ends in the clean image, for which no network was trained.
+  bool is_last(size_t i) const { return times_[i + 1] == 0 || level(times_[i + 1]).is_clean(); }
 
   // Four calls, of which the first is kept for the steps that follow.
   void runge_kutta_step(size_t i) {
@@ -37,6 +38,15 @@ class Builder {
     add(i, middle, s, {1.0}, true);
     add(i, s, s, {1.0 / 6.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 6.0}, true);
     plan_.back().ends_step = true;
+  }
+
+  void idle_step(size_t i) {
+    plan_.push_back(idle_stage(times_[i], static_cast<int64_t>(i)));
+    ++idle_;
+  }
+
+  bool is_idle(size_t i) const {
+    return is_idle_step(schedule_.level(times_[i]), level(times_[i + 1]));
   }
 
   // By this eps alone, which the steps that follow do not look back at.
@@ -70,7 +80,7 @@ class Builder {
   Plan plan() const { return plan_; }
 
  private:
-  int64_t calls() const { return std::ssize(plan_); }
+  int64_t calls() const { return std::ssize(plan_) - idle_; }  // that are remembered
 
   NoiseLevel level(int64_t t) const { return t == 0 ? end_ : schedule_.level(t); }
 
@@ -96,6 +106,7 @@ class Builder {
   NoiseLevel end_;
   Plan plan_;
   std::vector<int64_t> starts_;
+  int64_t idle_ = 0;
 };
 
 }  // namespace
@@ -106,7 +117,11 @@ Plan pndm_plan(const Schedule& schedule, std::span<const int64_t> times, PndmSta
   Builder builder(schedule, times, end);
   size_t done = 0;  // steps of the method itself
   for (size_t i = 0; i + 1 < times.size(); ++i) {
-    const bool last = builder.is_last(i);  // at whose end, time 0, no network can be called
+    const bool last = builder.is_last(i);
+    if (builder.is_idle(i)) {
+      builder.idle_step(i);
+      continue;
+    }
     if (is_nearly_noise(schedule.level(times[i]))) {
       builder.first_order_step(i);
       continue;

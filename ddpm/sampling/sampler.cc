@@ -43,9 +43,12 @@ Plan ancestral(const SamplerOptions& options, const Schedule& schedule, Times ti
   });
   if (!is_learned(options.variance)) return plan;
   for (size_t i = 0; i < plan.size(); ++i) {
+    const int64_t t = times[i];
     const int64_t s = options.ends_at_one ? std::max<int64_t>(times[i + 1], 1) : times[i + 1];
-    if (s > 0 && s < times[i])
-      plan[i].learned_variance.emplace(options.variance, schedule, s, times[i]);
+    const bool is_noisy = !schedule.level(s).is_clean();
+    if (s < t && is_noisy && !is_idle_step(schedule.level(t), schedule.level(s))) {
+      plan[i].learned_variance.emplace(options.variance, schedule, s, t);
+    }
   }
   return plan;
 }
@@ -195,19 +198,22 @@ class Walk {
     if (std::any_of(plan.begin(), plan.end(), learned)) variance_ = Batch(x.shape());
   }
 
-  ConstBatchView x0() { return history_.x0(0); }
+  // The newest prediction.
+  ConstBatchView x0() { return *shown_; }
 
   void take(const Stage& stage, int64_t t, int64_t next_t) {
     if (stage.lift_noise > 0.0 || stage.lift_signal != 1.0) lift(stage);
     if (stage.keeps_base) {
       std::copy(x_.values().begin(), x_.values().end(), base_.values().begin());
     }
+    if (!stage.is_remembered) return predict_aside(stage);
     history_.begin_call();
     const std::vector<int64_t> times(indices_.size(), stage.t);
     std::optional<BatchView> variance;
     if (stage.learned_variance) variance = variance_.view();
     estimate_.level = stage.level;
     predictor_.estimate(x_, times, estimate_, history_.x0(0), history_.eps(0), variance);
+    shown_ = &history_.x0(0);
     for (int64_t image = 0; image < x_.images(); ++image) {
       combine(stage, image);
       check_finite(x_.image(image), t, next_t, indices_[static_cast<size_t>(image)]);
@@ -215,6 +221,18 @@ class Walk {
   }
 
  private:
+  // For who watches: x stays.
+  void predict_aside(const Stage& stage) {
+    if (aside_x0_.images() != x_.images()) {
+      aside_x0_ = Batch(x_.shape());
+      aside_eps_ = Batch(x_.shape());
+    }
+    const std::vector<int64_t> times(indices_.size(), stage.t);
+    estimate_.level = stage.level;
+    predictor_.estimate(x_, times, estimate_, aside_x0_, aside_eps_);
+    shown_ = &aside_x0_;
+  }
+
   void lift(const Stage& stage) {
     for (int64_t image = 0; image < x_.images(); ++image) {
       const std::span<float> x = x_.image(image);
@@ -262,6 +280,9 @@ class Walk {
   Batch base_;
   Batch variance_;  // the network's word on it, of plans that ask for it
   History history_;
+  Batch aside_x0_;  // of calls that are not remembered
+  Batch aside_eps_;
+  const Batch* shown_ = nullptr;
   std::vector<float> z_;
   std::vector<double> sum_;
 };
@@ -283,6 +304,10 @@ const std::vector<SamplerKind>& all_sampler_kinds() {
     return kinds;
   }();
   return all;
+}
+
+bool has_unbounded_x0(const SamplerOptions& options) {
+  return !options.clip_x0 && options.threshold_quantile == 0.0;
 }
 
 Plan sampler_plan(const SamplerOptions& options, const Schedule& schedule,
@@ -331,6 +356,8 @@ void run_plan(const NoisePredictor& predictor, const Plan& plan, std::span<const
                  predictor.learned_variance(),
              "sampling: the variance ", to_string(options.variance),
              " wants a network that has learned it; fixed_large and fixed_small are there without");
+  check_plan(plan, predictor.prediction(), predictor.schedule(), has_unbounded_x0(options),
+             "sampling");
   Walk walk(predictor, options, noise, indices, plan, x);
   for (const Stage& stage : plan) {
     const auto step = static_cast<size_t>(stage.step);

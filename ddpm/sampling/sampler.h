@@ -61,6 +61,9 @@ struct SamplerOptions {
   Parity parity = {};  // what another program does otherwise
 };
 
+// Whether x_0 stays as it was predicted, however large.
+bool has_unbounded_x0(const SamplerOptions& options);
+
 // Which calls to make for a list of times, as check_times wants it, and what to make of them.
 // Throws InvalidArgument for times or options out of their range.
 Plan sampler_plan(const SamplerOptions& options, const Schedule& schedule,
@@ -93,8 +96,8 @@ NoiseSource step_noise(uint64_t seed);
 //   indices  [N], the images' own numbers, each at least 0: their noise depends on nothing else
 //   x        float32 [N, C, H, W]; at the end x_0
 // Noise is asked for only in steps that add some. Throws InvalidArgument, before the first step,
-// for bad times, indices or options, and NotFinite, naming times and image, if x becomes infinite
-// or not a number; x is then as that step left it.
+// for bad times, indices or options and as check_plan does, and NotFinite, naming times and image,
+// if x becomes infinite or not a number; x is then as that step left it.
 void run_sampler(const NoisePredictor& predictor, std::span<const int64_t> times,
                  const SamplerOptions& options, uint64_t seed, std::span<const int64_t> indices,
                  BatchView x, const StepObserver& observer = {});

@@ -62,13 +62,18 @@ Plan plan_of(const Schedule& schedule, std::span<const int64_t> times, const Chu
   const auto steps = std::ssize(times) - 1;
   for (size_t i = 0; i + 1 < times.size(); ++i) {
     const int64_t s = times[i + 1];
-    Stage stage = lifted_stage(schedule, times[i], steps, churn);
-    stage.step = static_cast<int64_t>(i);
-    const NoiseLevel from = schedule.level(stage.t);
+    const auto step = static_cast<int64_t>(i);
     const NoiseLevel to = schedule.level(s);
+    if (is_idle_step(schedule.level(times[i]), to)) {
+      plan.push_back(idle_stage(times[i], step));
+      continue;
+    }
+    Stage stage = lifted_stage(schedule, times[i], steps, churn);
+    stage.step = step;
+    const NoiseLevel from = schedule.level(stage.t);
     // the same to the clean image, whose value is then exactly the predicted one
-    add(stage, s == 0 ? StepWeights{.x0_weight = 1.0} : euler_step(from, to));
-    const bool twice = corrected && s > 0 && !is_nearly_noise(from);
+    add(stage, to.is_clean() ? StepWeights{.x0_weight = 1.0} : euler_step(from, to));
+    const bool twice = corrected && !to.is_clean() && !is_nearly_noise(from);
     stage.keeps_base = twice;
     stage.ends_step = !twice;
     plan.push_back(stage);

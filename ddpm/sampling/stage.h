@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "ddpm/diffusion/prediction.h"
 #include "ddpm/diffusion/reverse_variance.h"
 #include "ddpm/diffusion/schedule.h"
 #include "ddpm/sampling/step_weights.h"
@@ -34,6 +36,8 @@ struct Stage {
   // sigma between times.
   std::optional<NoiseLevel> level;
   bool keeps_base = false;  // before the call, behind the lift: base <- x
+  // Whether the predictions of this call count among those that later stages look back at.
+  bool is_remembered = true;
 
   double x_weight = 0.0;
   double base_weight = 0.0;
@@ -49,5 +53,15 @@ using Plan = std::vector<Stage>;
 
 // The only stage of step `step`, which leaves time t.
 Stage single_stage(int64_t t, int64_t step, const StepWeights& weights);
+
+// The only stage of a step that is_idle_step: x stays to the bit, and no later stage looks back at
+// what was predicted here.
+Stage idle_stage(int64_t t, int64_t step);
+
+// Throws InvalidArgument unless every weight of the plan is finite, and with it what the network's
+// output means at each call. It starts with `who` and names the step.
+//   unbounded  x_0 is neither clipped nor thresholded: it has to fit into float32 as predicted
+void check_plan(const Plan& plan, Prediction prediction, const Schedule& schedule, bool unbounded,
+                const std::string& who);
 
 }  // namespace ddpm

@@ -81,8 +81,9 @@ int64_t time_of_log_u(const Schedule& schedule, double wanted) {
     const int64_t middle = low + (high - low) / 2;
     (log_u(middle) <= wanted ? low : high) = middle;
   }
-  if (high == low) return low;
-  const double share = (wanted - log_u(low)) / (log_u(high) - log_u(low));
+  const double apart = log_u(high) - log_u(low);
+  if (!(apart > 0.0)) return low;  // one time, or two of one level
+  const double share = (wanted - log_u(low)) / apart;
   return low + static_cast<int64_t>(std::nearbyint(std::clamp(share, 0.0, 1.0)));
 }
 
