@@ -31,9 +31,19 @@ std::vector<int64_t> attention_for(int64_t height, int64_t levels) {
   return {};
 }
 
+// Every weight is a float32.
+void check_weights(const TrainConfig& config, const Schedule& schedule) {
+  const LossWeightOptions options = loss_weight_options_of(config);
+  if (options.kind == LossWeight::kVariational && is_learned(options.variance)) return;
+  for (int64_t t = 1; t <= schedule.steps(); ++t) {
+    loss_weight(options, prediction_of(config), schedule, t);
+  }
+}
+
 // The loss, its weights and the variance belong together.
 void check_objective(const TrainConfig& config, const Schedule& schedule) {
   if (config.loss != "simple") check_bound(schedule, "loss");
+  if (config.loss != "bound") check_weights(config, schedule);
   const bool learned = is_learned(variance_from(config.variance));
   DDPM_CHECK(!learned || config.loss != "simple",
              "variance: the loss simple does not train one that is ", config.variance,
@@ -69,6 +79,14 @@ bool may_change(const ConfigField& field, const TrainConfig& run) {
 }
 
 }  // namespace
+
+LossWeightOptions loss_weight_options_of(const TrainConfig& config) {
+  return {.kind = loss_weight_from(config.loss_weight),
+          .variance = variance_from(config.variance),
+          .min_snr_gamma = config.min_snr_gamma,
+          .p2_gamma = config.p2_gamma,
+          .p2_k = config.p2_k};
+}
 
 Json train_config_to_json(const TrainConfig& config) {
   Json json = Json::object();

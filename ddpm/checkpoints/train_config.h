@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "ddpm/base/json.h"
+#include "ddpm/diffusion/loss_weight.h"
 #include "ddpm/diffusion/prediction.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/formats/unet_config.h"
@@ -155,6 +156,7 @@ UNetConfig unet_config_of(const TrainConfig& config, int64_t channels, int64_t h
 TrainConfig with_network_of(TrainConfig config, const UNetConfig& unet);
 ScheduleConfig schedule_config_of(const TrainConfig& config);
 Prediction prediction_of(const TrainConfig& config);
+LossWeightOptions loss_weight_options_of(const TrainConfig& config);
 
 // What is made small, for a person: "simple", "simple, weight min_snr", "hybrid, error huber".
 std::string loss_text(const TrainConfig& config);

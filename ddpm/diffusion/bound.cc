@@ -23,17 +23,23 @@ double log_variance_at(const ReverseStep& model, size_t i) {
 }  // namespace
 
 void check_bound(const Schedule& schedule, const std::string& who) {
+  DDPM_CHECK(!schedule.level(schedule.steps()).is_clean(), who,
+             ": expected a schedule that adds noise, got one in which every beta is 0: L_T is "
+             "infinite");
   for (int64_t t = 2; t <= schedule.steps(); ++t) {
-    DDPM_CHECK(schedule.alpha_bar(t - 1) < 1.0 || schedule.beta(t) == 0.0, who,
+    DDPM_CHECK(!schedule.level(t - 1).is_clean() || schedule.level(t).is_clean(), who,
                ": the bound is infinite at t = ", t,
-               ", whose x_{t-1} has no noise; wanted a first beta above 0");
+               ", whose x_{t-1} has no noise; expected a first beta above 0");
   }
 }
 
 double prior_term_at(const Schedule& schedule, int64_t t, double power) {
   const double kept = schedule.alpha_bar(t);
+  // where 1 - kept has lost its digits
+  const double log_variance =
+      kept < 0.5 ? std::log1p(-kept) : 2.0 * std::log(schedule.level(t).sigma);
   // KL(N(sqrt(kept) x, 1 - kept) || N(0, 1)), where -1 and 1 - kept have cancelled each other
-  return 0.5 * (kept * power - (std::log1p(-kept) + kept));
+  return 0.5 * (kept * power - (log_variance + kept));
 }
 
 double prior_term(const Schedule& schedule, std::span<const float> x0) {

@@ -26,8 +26,9 @@ double prior_term_at(const Schedule& schedule, int64_t t, double power);
 // L_T: prior_term_at T. Depends on the image and the schedule alone.
 double prior_term(const Schedule& schedule, std::span<const float> x0);
 
-// Throws InvalidArgument that starts with `who` where a term is infinite whatever the model says:
-// at a t >= 2 whose x_{t-1} has no noise but whose x_t has some.
+// Throws InvalidArgument that starts with `who` if a term is infinite whatever the model predicts:
+// L_T if no beta adds noise, and L_{t-1} for a t >= 2 whose x_{t-1} has no noise, as after a first
+// beta of 0.
 void check_bound(const Schedule& schedule, const std::string& who);
 
 // What the model says of the step from t to t - 1, value by value.

@@ -47,10 +47,18 @@ double eps_weight(const LossWeightOptions& options, double inverse_snr) {
   }
 }
 
+// The limit of x0_weight for an SNR without bound; 0 where there is none, because an image that is
+// known already needs no training.
+double clean_x0_weight(const LossWeightOptions& options) {
+  if (options.kind == LossWeight::kMinSnr) return options.min_snr_gamma;
+  return options.kind == LossWeight::kP2 && options.p2_gamma == 1.0 ? 1.0 : 0.0;
+}
+
 double variational_weight(const LossWeightOptions& options, const OutputWeights& output,
                           const Schedule& schedule, int64_t t) {
   const double error = schedule.posterior(t).x0_weight * output.x0_output;  // of the mean
-  if (error == 0.0 || schedule.beta(t) == 0.0) return 0.0;  // a step in which nothing happens
+  // a step in which nothing happens, or an image that is known already
+  if (error == 0.0 || schedule.beta(t) == 0.0 || schedule.level(t).is_clean()) return 0.0;
   const double log_variance = fixed_log_variance(options.variance, schedule, t);
   return 0.5 * error * error * std::exp(-log_variance);  // [DDPM] eq. 12
 }
@@ -72,8 +80,10 @@ const std::vector<LossWeight>& all_loss_weights() {
   return all;
 }
 
-double loss_weight(const LossWeightOptions& options, Prediction prediction,
-                   const Schedule& schedule, int64_t t) {
+namespace {
+
+double unchecked_loss_weight(const LossWeightOptions& options, Prediction prediction,
+                             const Schedule& schedule, int64_t t) {
   DDPM_CHECK(options.min_snr_gamma > 0.0 && options.p2_gamma >= 0.0 && options.p2_k > 0.0,
              "loss weight: wanted min_snr_gamma and p2_k above 0 and p2_gamma at least 0, got ",
              options.min_snr_gamma, ", ", options.p2_k, " and ", options.p2_gamma);
@@ -87,8 +97,20 @@ double loss_weight(const LossWeightOptions& options, Prediction prediction,
     const double root = level.signal / level.sigma;
     return x0_weight(options, root * root) * output.x0_output * output.x0_output;
   }
+  if (level.is_clean() && output.x0_output == 1.0) return clean_x0_weight(options);
   const double root = level.sigma / level.signal;
   return eps_weight(options, root * root) * output.eps_output * output.eps_output;
+}
+
+}  // namespace
+
+double loss_weight(const LossWeightOptions& options, Prediction prediction,
+                   const Schedule& schedule, int64_t t) {
+  const double weight = unchecked_loss_weight(options, prediction, schedule, t);
+  DDPM_CHECK(std::isfinite(static_cast<float>(weight)), "loss weight: expected one that float32 ",
+             "can hold, got ", weight, " of ", to_string(options.kind), " at t = ", t,
+             ", where beta is ", schedule.beta(t));
+  return weight;
 }
 
 }  // namespace ddpm

@@ -41,7 +41,9 @@ struct LossWeightOptions {
 
 // The weight of the mean squared error of a network's output at t, in [1, T]. kVariational gives
 // nats per dimension, the squared part of L_{t-1}, and at t = 1 that of L_0 as the density has it.
-// Throws InvalidArgument as output_weights does.
+// Where x_t is the clean image the weight is its limit for an SNR without bound, and 0 if that is
+// infinite.
+// Throws InvalidArgument as output_weights does, and if float32 cannot hold the weight.
 double loss_weight(const LossWeightOptions& options, Prediction prediction,
                    const Schedule& schedule, int64_t t);
 

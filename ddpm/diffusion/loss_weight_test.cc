@@ -129,6 +129,9 @@ TEST(LossWeight, IsFiniteWhereAllOrNothingIsLeft) {
     }
   }
   EXPECT_EQ(loss_weight({.kind = LossWeight::kTruncatedSnr}, Prediction::kX0, schedule, 3), 1.0);
+  // the limits of min(SNR, 5) and SNR / (1 + SNR)
+  EXPECT_EQ(loss_weight({.kind = LossWeight::kMinSnr}, Prediction::kX0, schedule, 1), 5.0);
+  EXPECT_EQ(loss_weight({.kind = LossWeight::kP2}, Prediction::kX0, schedule, 1), 1.0);
 }
 
 TEST(LossWeight, NamesGoThereAndBackAndBadOptionsAreRefused) {

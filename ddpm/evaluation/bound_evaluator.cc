@@ -45,7 +45,11 @@ BoundEvaluator::BoundEvaluator(NoisePredictor predictor, BoundOptions options)
       options_(std::move(options)),
       chain_(chain_schedule(predictor_.schedule(), options_.plan.times)) {
   check_times(options_.plan.times, predictor_.schedule().steps());
+  check_prediction(predictor_.prediction(), predictor_.schedule(), "bound");
   check_bound(chain_, "bound");
+  if (!options_.clip_x0) {
+    check_unbounded_prediction(predictor_.prediction(), predictor_.schedule(), "bound");
+  }
   DDPM_CHECK(options_.draws >= 1, "bound: wanted at least one draw, got ", options_.draws);
   DDPM_CHECK(!is_learned(options_.variance) || predictor_.learned_variance(),
              "bound: the variance ", to_string(options_.variance),

@@ -83,6 +83,7 @@ FlowLikelihood::FlowLikelihood(NetworkVjp network, Schedule schedule, Prediction
       options_(std::move(options)) {
   check_times(options_.times, schedule_.steps());
   check_prediction(prediction_, schedule_, "flow");
+  check_unbounded_prediction(prediction_, schedule_, "flow");
   DDPM_CHECK(options_.times.front() == schedule_.steps(),
              "flow: wanted times from T down, for x is standard normal there; T is ",
              schedule_.steps(), ", got ", options_.times.front());
@@ -148,7 +149,7 @@ void FlowLikelihood::slopes(const Flow& flow, const std::vector<double>& x, int6
                             std::vector<double>& v, std::vector<double>& divergence) const {
   v.assign(x.size(), 0.0);
   divergence.assign(flow.images.size(), 0.0);
-  if (t == 0) return;
+  if (schedule_.level(t).is_clean()) return;
   const Answer answer = ask(flow, x, t);
   const VelocityWeights w = velocity_weights(prediction_, schedule_, t);
   const auto size = static_cast<size_t>(flow.shape.image_size());

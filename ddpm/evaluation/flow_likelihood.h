@@ -6,8 +6,8 @@
 // sampling/sigma_steps.h, dy / du = eps with y = x / signal and u = sigma / signal, in a variable
 // in which neither end is singular. The density changes by the divergence of v,
 //   ln p(x_0) = ln N(x_T; 0, 1) + integral over phi of tr(dv / dx),
-// whose trace is estimated by Hutchinson's product p^T (dv / dx) p with random p. At t = 0 nothing
-// is known to be added, E(eps | x_0) = 0, so v is 0 there.
+// whose trace is estimated by Hutchinson's product p^T (dv / dx) p with random p. At t = 0, and
+// wherever x_t is still the clean image, nothing is known to be added, E(eps | x_0) = 0, so v is 0.
 //
 // The x_0 that the network predicts is not clipped: the flow is the network's own. It says the same
 // of an image as the chain only where the network is perfect, and it is another model.

@@ -10,17 +10,9 @@ namespace ddpm {
 
 namespace {
 
-LossWeightOptions weight_options(const TrainConfig& config) {
-  return {.kind = loss_weight_from(config.loss_weight),
-          .variance = variance_from(config.variance),
-          .min_snr_gamma = config.min_snr_gamma,
-          .p2_gamma = config.p2_gamma,
-          .p2_k = config.p2_k};
-}
-
 std::vector<double> weights_of(const TrainConfig& config, Prediction prediction,
                                const Schedule& schedule) {
-  const LossWeightOptions options = weight_options(config);
+  const LossWeightOptions options = loss_weight_options_of(config);
   if (config.loss == "bound" || options.kind == LossWeight::kNone) return {};
   std::vector<double> weights = {0.0};
   for (int64_t t = 1; t <= schedule.steps(); ++t) {
