@@ -36,7 +36,7 @@ struct OdeFlags {
   int64_t probes = 1;
   std::string probe = "rademacher";
   int64_t steps = 0;
-  std::string spacing = "karras";
+  std::string spacing = "angle";
 };
 
 std::shared_ptr<OdeFlags> declare(Flags& flags) {
@@ -47,9 +47,16 @@ std::shared_ptr<OdeFlags> declare(Flags& flags) {
   flags.integer("--probes", values->probes, "of the trace, for each draw", 1, 1'000'000);
   flags.choice("--probe", values->probe, {"rademacher", "gaussian"}, "what probes are made of");
   flags.integer("--steps", values->steps, "of Heun's method; 0: 250, or T if that is less", 0);
-  flags.choice("--spacing", values->spacing, {"karras", "trailing"},
-               "of the times: dense where little noise is, or even");
+  flags.choice("--spacing", values->spacing, {"angle", "karras", "lambda", "trailing"},
+               "of the times: by the angle atan(sigma / signal), sigma / signal, lambda or t");
   return values;
+}
+
+std::vector<int64_t> times_of(const std::string& spacing, const Schedule& schedule, int64_t steps) {
+  if (spacing == "karras") return karras_times(schedule, steps);
+  if (spacing == "lambda") return lambda_times(schedule, steps);
+  if (spacing == "trailing") return times_for(Spacing::kTrailing, schedule.steps(), steps);
+  return angle_times(schedule, steps);
 }
 
 FlowOptions options_of(const OdeFlags& flags, const Schedule& schedule) {
@@ -59,8 +66,7 @@ FlowOptions options_of(const OdeFlags& flags, const Schedule& schedule) {
   const int64_t steps = flags.steps > 0 ? flags.steps : std::min(kDefaultSteps, T);
   FlowOptions options;
   try {
-    options.times = flags.spacing == "karras" ? karras_times(schedule, steps)
-                                              : times_for(Spacing::kTrailing, T, steps);
+    options.times = times_of(flags.spacing, schedule, steps);
   } catch (const InvalidArgument& error) {
     throw InvalidArgument(concat(kCommand, ": --spacing ", flags.spacing, ": ", error.what()));
   }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <string>
 
@@ -85,6 +86,47 @@ TEST(FlowLikelihood, ConvergesToTheGaussianDensityAtSecondOrder) {
         before = error;
       }
       EXPECT_LT(std::abs(before), 2e-4);
+    }
+  }
+}
+
+// The bits of data from nearly a point to a wide normal distribution, by a list of times.
+std::vector<double> bits_by(const Schedule& schedule, const std::vector<int64_t>& times) {
+  std::vector<double> bits;
+  for (const double s : {0.003, 0.01, 0.03, 0.1, 0.3, 1.0}) {
+    const GaussianImages images{.m = 0.1, .s = s};
+    const FlowLikelihood flow(vjp_of(images, schedule, Prediction::kV), schedule, Prediction::kV,
+                              false, options_of(times));
+    bits.push_back(bits_of_density(density_of(flow, images.reader(), 3).nats));
+  }
+  return bits;
+}
+
+// The table of docs/likelihood.md: what few times cost against all times, in the mean over the
+// data.
+TEST(FlowLikelihood, AngleTimesCostLessThanOthersOnEverySchedule) {
+  for (const ScheduleKind kind : {ScheduleKind::kLinear, ScheduleKind::kQuadratic,
+                                  ScheduleKind::kCosine, ScheduleKind::kSigmoid}) {
+    const Schedule schedule = make_schedule({.kind = kind});
+    const auto exact = bits_by(schedule, times_for(Spacing::kTrailing, 1000, 1000));
+    const auto cost = [&](const std::vector<int64_t>& times) {
+      const auto bits = bits_by(schedule, times);
+      double sum = 0.0;
+      for (size_t i = 0; i < bits.size(); ++i) sum += std::abs(bits[i] - exact[i]);
+      return sum / static_cast<double>(bits.size());
+    };
+    for (const int64_t steps : {20, 50, 100, 200}) {
+      SCOPED_TRACE(to_string(kind) + " " + std::to_string(steps));
+      const double angle = cost(angle_times(schedule, steps));
+      const double lambda = cost(lambda_times(schedule, steps));
+      const double karras = cost(karras_times(schedule, steps));
+      const double even = cost(times_for(Spacing::kTrailing, 1000, steps));
+      std::printf("| %s | %lld | %.4f | %.4f | %.4f | %.4f |\n", to_string(kind).c_str(),
+                  static_cast<long long>(steps), angle, lambda, karras, even);
+      EXPECT_LT(angle, lambda);
+      EXPECT_LT(angle, karras);
+      EXPECT_LT(angle, even);
+      EXPECT_LT(angle, 30.0 / static_cast<double>(steps * steps));  // second order
     }
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/names.h"
@@ -72,19 +73,56 @@ std::vector<int64_t> strided_times(int64_t steps, int64_t T) {
       concat("times: ddim", steps, ": no whole stride visits ", steps, " of ", T, " times"));
 }
 
-// How the u of a time and a half is to be read: ln u is linear between neighbours.
-int64_t time_of_log_u(const Schedule& schedule, double wanted) {
-  const auto log_u = [&](int64_t t) { return -schedule.level(t).lambda(); };
-  int64_t low = 1;
+// Rises with the time where noise is added.
+using Coordinate = double (*)(NoiseLevel level);
+
+double log_u(NoiseLevel level) { return -level.lambda(); }  // u = sigma / signal
+double log_angle(NoiseLevel level) { return std::log(std::atan2(level.sigma, level.signal)); }
+
+// The time from `first` on whose coordinate is `wanted`, which is linear between neighbours.
+int64_t time_where(const Schedule& schedule, int64_t first, Coordinate coordinate, double wanted) {
+  const auto at = [&](int64_t t) { return coordinate(schedule.level(t)); };
+  int64_t low = first;
   int64_t high = schedule.steps();
   while (high - low > 1) {
     const int64_t middle = low + (high - low) / 2;
-    (log_u(middle) <= wanted ? low : high) = middle;
+    (at(middle) <= wanted ? low : high) = middle;
   }
-  const double apart = log_u(high) - log_u(low);
+  const double apart = at(high) - at(low);
   if (!(apart > 0.0)) return low;  // one time, or two of one level
-  const double share = (wanted - log_u(low)) / apart;
+  const double share = (wanted - at(low)) / apart;
   return low + static_cast<int64_t>(std::nearbyint(std::clamp(share, 0.0, 1.0)));
+}
+
+// N times whose e^coordinate has equal steps of its rho-th root, from `first` to T; for rho = 0 the
+// steps of the coordinate itself are equal.
+std::vector<int64_t> rooted_times(const Schedule& schedule, int64_t first, int64_t steps,
+                                  Coordinate coordinate, double rho) {
+  const double least = coordinate(schedule.level(first));
+  const double most = coordinate(schedule.level(schedule.steps()));
+  std::vector<int64_t> times;
+  for (int64_t i = 0; i < steps; ++i) {
+    const double share = steps == 1 ? 1.0 : static_cast<double>(i) / static_cast<double>(steps - 1);
+    const double a = std::pow(std::exp(least), 1.0 / rho);
+    const double b = std::pow(std::exp(most), 1.0 / rho);
+    const double wanted = rho > 0.0 ? rho * std::log(a + share * (b - a))  // [EDM] eq. 5
+                                    : least + share * (most - least);
+    times.push_back(time_where(schedule, first, coordinate, wanted));
+  }
+  return times;
+}
+
+void check_steps(int64_t steps, int64_t T) {
+  DDPM_CHECK(steps >= 1 && steps <= T, "times: steps must be in [1, ", T, "], got ", steps);
+}
+
+// Throws InvalidArgument unless u is above 0 at the first time and finite at the last.
+void check_u(const Schedule& schedule, const char* spacing) {
+  const double least = std::exp(log_u(schedule.level(1)));
+  const double most = std::exp(log_u(schedule.level(schedule.steps())));
+  DDPM_CHECK(least > 0.0 && std::isfinite(most), "times: ", spacing,
+             " spacing wants sigma / signal above 0 at t = 1 and finite at T, got ", least, " and ",
+             most);
 }
 
 }  // namespace
@@ -157,22 +195,27 @@ std::vector<int64_t> respaced_times(std::string_view sections, int64_t T) {
 }
 
 std::vector<int64_t> karras_times(const Schedule& schedule, int64_t steps, double rho) {
-  const int64_t T = schedule.steps();
-  DDPM_CHECK(steps >= 1 && steps <= T, "times: steps must be in [1, ", T, "], got ", steps);
+  check_steps(steps, schedule.steps());
   DDPM_CHECK(rho > 0.0, "times: rho must be above 0, got ", rho);
-  const double least = std::exp(-schedule.level(1).lambda());
-  const double most = std::exp(-schedule.level(T).lambda());
-  DDPM_CHECK(least > 0.0 && std::isfinite(most),
-             "times: Karras spacing wants sigma / signal above 0 at t = 1 and finite at T, got ",
-             least, " and ", most);
-  std::vector<int64_t> times;
-  for (int64_t i = 0; i < steps; ++i) {
-    const double share = steps == 1 ? 1.0 : static_cast<double>(i) / static_cast<double>(steps - 1);
-    const double a = std::pow(least, 1.0 / rho);
-    const double b = std::pow(most, 1.0 / rho);
-    times.push_back(time_of_log_u(schedule, rho * std::log(a + share * (b - a))));  // [EDM] eq. 5
-  }
-  return falling(times, T);
+  check_u(schedule, "Karras");
+  return falling(rooted_times(schedule, 1, steps, log_u, rho), schedule.steps());
+}
+
+std::vector<int64_t> lambda_times(const Schedule& schedule, int64_t steps) {
+  check_steps(steps, schedule.steps());
+  check_u(schedule, "lambda");
+  return falling(rooted_times(schedule, 1, steps, log_u, 0.0), schedule.steps());
+}
+
+std::vector<int64_t> angle_times(const Schedule& schedule, int64_t steps) {
+  constexpr double kRho = 7.0;  // of [EDM]; docs/likelihood.md has others
+  const int64_t T = schedule.steps();
+  check_steps(steps, T);
+  int64_t first = 1;
+  while (first < T && schedule.level(first).is_clean()) ++first;
+  std::vector<int64_t> times = rooted_times(schedule, first, steps, log_angle, kRho);
+  times.back() = T;
+  return falling(std::move(times), T);
 }
 
 void check_times(std::span<const int64_t> times, int64_t T) {

@@ -68,6 +68,15 @@ std::vector<int64_t> respaced_times(std::string_view sections, int64_t T);
 // finite.
 std::vector<int64_t> karras_times(const Schedule& schedule, int64_t steps, double rho = 7.0);
 
+// N times from T to time 1 with equal steps of lambda. Throws as karras_times does.
+std::vector<int64_t> lambda_times(const Schedule& schedule, int64_t steps);
+
+// N times spaced as [EDM] eq. 5 spaces sigma / signal, with rho = 7, but of the angle
+// atan(sigma / signal): as dense as karras_times where little noise is, and not where nearly all is
+// noise, for the angle ends at pi / 2. From T to the first time with noise, for any schedule.
+// Throws InvalidArgument unless N is in [1, T].
+std::vector<int64_t> angle_times(const Schedule& schedule, int64_t steps);
+
 // Throws InvalidArgument unless `times` is such a list: at least two entries, strictly falling, the
 // first at most T and the last 0.
 void check_times(std::span<const int64_t> times, int64_t T);

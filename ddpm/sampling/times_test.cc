@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "ddpm/base/check.h"
@@ -163,6 +164,56 @@ TEST(KarrasTimes, AnyNumberOfStepsIsAListThatCanBeWalked) {
   EXPECT_THROW(karras_times(make_schedule({.kind = ScheduleKind::kJsd}), 10), InvalidArgument);
   EXPECT_THROW(karras_times(schedule, 0), InvalidArgument);
   EXPECT_THROW(karras_times(schedule, 10, 0.0), InvalidArgument);
+}
+
+TEST(AngleTimes, AnyNumberOfStepsOfAnyScheduleIsAListThatCanBeWalked) {
+  std::vector<Schedule> schedules = {
+      Schedule({0.0, 0.0, 0.3, 0.0, 1.0, 0.5, 1.0}), Schedule({0.0, 1.0}), Schedule({0.0, 0.0}),
+      make_schedule({.kind = ScheduleKind::kLinear, .zero_terminal_snr = true})};
+  for (const ScheduleKind kind : all_schedule_kinds()) {
+    schedules.push_back(make_schedule({.kind = kind, .T = 100}));
+  }
+  for (const Schedule& schedule : schedules) {
+    for (int64_t steps = 1; steps <= schedule.steps(); ++steps) {
+      const List times = angle_times(schedule, steps);
+      ASSERT_EQ(std::ssize(times), steps + 1);
+      ASSERT_NO_THROW(check_times(times, schedule.steps())) << steps;
+      ASSERT_EQ(times.front(), schedule.steps());
+    }
+  }
+  EXPECT_THROW(angle_times(schedules[0], 0), InvalidArgument);
+  EXPECT_THROW(angle_times(schedules[0], 8), InvalidArgument);
+}
+
+// By hand: angles of 0.1, 0.2, .. 0.9 and rho = 7, from 0.1^(1/7) = 0.720 to 0.9^(1/7) = 0.985. The
+// middle one of three is ((0.720 + 0.985) / 2)^7 = 0.327, between 0.3 and 0.4 and nearer to 0.3.
+TEST(AngleTimes, HaveEqualStepsOfTheSeventhRootOfTheAngle) {
+  std::vector<double> betas;
+  double before = 1.0;
+  for (int64_t t = 1; t <= 9; ++t) {
+    const double signal = std::cos(0.1 * static_cast<double>(t));
+    betas.push_back(1.0 - signal * signal / before);
+    before = signal * signal;
+  }
+  EXPECT_EQ(angle_times(Schedule(betas), 3), (List{9, 3, 1, 0}));
+}
+
+TEST(LambdaTimes, HaveEqualStepsOfLambda) {
+  const Schedule schedule = linear_schedule(1000);
+  const List times = lambda_times(schedule, 5);
+  const double first = schedule.level(1).lambda();
+  const double last = schedule.level(1000).lambda();
+  for (int64_t i = 0; i < 5; ++i) {
+    const double lambda = schedule.level(times[static_cast<size_t>(i)]).lambda();
+    EXPECT_NEAR(lambda, last + (first - last) * static_cast<double>(i) / 4.0, 0.02);
+  }
+  EXPECT_THROW(lambda_times(make_schedule({.kind = ScheduleKind::kJsd}), 10), InvalidArgument);
+}
+
+// One level twice at the end was 0 / 0, and its time any number.
+TEST(KarrasTimes, EndWithALevelThatIsThereTwice) {
+  const List times = karras_times(Schedule({0.1, 0.2, 0.3, 0.0}), 3);
+  EXPECT_NO_THROW(check_times(times, 4));
 }
 
 TEST(TimesFor, NearlyAllTimesLeaveOutTheMiddleOne) {

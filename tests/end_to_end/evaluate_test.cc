@@ -130,7 +130,7 @@ TEST_F(Evaluate, TheFlowStandsBesideTheBoundAndGoesOnAsWell) {
   evaluate("bpd", "out", few);
   const Outcome outcome = evaluate("ode", "out", few);
   EXPECT_NE(outcome.out.find("bound of evaluate bpd"), std::string::npos) << outcome.out;
-  EXPECT_NE(outcome.out.find("20 karras steps and in half as many"), std::string::npos);
+  EXPECT_NE(outcome.out.find("20 angle steps and in half as many"), std::string::npos);
   const Json report = json("out/ode.json");
   EXPECT_TRUE(report["result"]["noise_error"].is_number());
   const auto rows = lines_of(bytes("out/ode.csv"));
