@@ -25,7 +25,7 @@ struct EngineOptions {
   // Transformed kernels of all 3x3 convolutions are kept if they take at most so many bytes;
   // otherwise they are made at each call, which takes less memory and longer for few pixels.
   int64_t most_transformed = int64_t{384} << 20;
-  CpuPath path = choose_cpu_path();
+  CpuPath path = choose_cpu_path();  // one that this CPU has
 };
 
 // What one operation took: see CompiledUNet::profile.

@@ -1,5 +1,6 @@
 #include "ddpm/kernels/cpu_path.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "ddpm/base/check.h"
@@ -18,8 +19,9 @@ bool is_available(CpuPath path) {
     case CpuPath::kAvx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     case CpuPath::kAvx512:
-      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+      return is_available(CpuPath::kAvx2) && __builtin_cpu_supports("avx512f") &&
+             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512vl");
     case CpuPath::kAvx512Bf16:
       return is_available(CpuPath::kAvx512) && __builtin_cpu_supports("avx512bf16");
   }
@@ -59,13 +61,20 @@ std::vector<CpuPath> available_cpu_paths() {
   return paths;
 }
 
+void check_cpu_path(CpuPath path, std::span<const CpuPath> available) {
+  if (std::find(available.begin(), available.end(), path) != available.end()) return;
+  throw InvalidArgument(concat("kernels: expected a path that this CPU has, ",
+                               join(names_of({available.begin(), available.end()}), ", "), ", got ",
+                               name_of(path)));
+}
+
 CpuPath choose_cpu_path(const std::string& wanted) {
   const std::vector<CpuPath> paths = available_cpu_paths();
   if (wanted.empty()) return paths.back();
   for (const CpuPath path : paths) {
     if (wanted == name_of(path)) return path;
   }
-  throw InvalidArgument(concat("DDPM_CPU: wanted one of ", join(names_of(paths), ", "),
+  throw InvalidArgument(concat("DDPM_CPU: expected one of ", join(names_of(paths), ", "),
                                ", which this machine has, got '", wanted, "'"));
 }
 

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,7 @@ namespace ddpm {
 // Each needs what the ones before it need, and more.
 enum class CpuPath {
   kPortable,    // what every CPU has that this program was compiled for
-  kAvx2,        // AVX2, FMA and F16C
+  kAvx2,        // AVX2 and FMA
   kAvx512,      // AVX-512 F, BW, DQ and VL
   kAvx512Bf16,  // and the products of bfloat16 pairs
 };
@@ -22,6 +23,10 @@ const char* name_of(CpuPath path);  // "avx512_bf16"
 
 // What this machine and this build have, the slowest first; never empty.
 std::vector<CpuPath> available_cpu_paths();
+
+// Throws InvalidArgument unless `path` is one of `available`: its instructions would end the
+// process.
+void check_cpu_path(CpuPath path, std::span<const CpuPath> available);
 
 // The fastest of them, or the one that the environment variable DDPM_CPU names. Throws
 // InvalidArgument for a name that is none, and for a path that is not available here.

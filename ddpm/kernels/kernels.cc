@@ -5,6 +5,7 @@
 namespace ddpm {
 
 const Kernels& kernels_of(CpuPath path) {
+  check_cpu_path(path, available_cpu_paths());
 #ifdef DDPM_KERNELS_X86
   switch (path) {
     case CpuPath::kAvx2:

@@ -31,7 +31,7 @@ struct Kernels {
   void (*to_bf16)(const float* x, int64_t values, uint16_t* result);  // likewise
 };
 
-// `path` must be one of available_cpu_paths().
+// Throws InvalidArgument unless `path` is one of available_cpu_paths().
 const Kernels& kernels_of(CpuPath path);
 
 }  // namespace ddpm
