@@ -42,7 +42,7 @@ ModelConfig read_process(const ModelFolder& folder, const UNetConfig& unet) {
   const Json json = scheduler_value(text, who);
   const Json name = json.is_object() ? json.value("_class_name", Json()) : Json();
   if (!folder.scheduler_class.empty() && name != folder.scheduler_class) {
-    throw FormatError(concat(who, ": _class_name: wanted ", folder.scheduler_class, ", as ",
+    throw FormatError(concat(who, ": _class_name: expected ", folder.scheduler_class, ", as ",
                              kDiffusersIndexName, " says, got ", json_shown(name)));
   }
   return parse_scheduler(text, who);

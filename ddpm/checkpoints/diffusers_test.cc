@@ -171,6 +171,15 @@ TEST(Diffusers, WhatCannotBeHonouredIsRefusedByName) {
       {"beta_schedule", "exp"},
       {"trained_betas", {0.1, "0.2"}},
       {"trained_betas", 0.1},
+      {"trained_betas", Json::array()},
+      {"trained_betas", Json::object()},
+      {"trained_betas", ""},
+      {"trained_betas", false},
+      {"trained_betas", {0.1}},
+      {"trained_betas", std::vector<double>(251, 0.01)},
+      {"trained_betas", std::vector<double>(250, 1.5)},
+      {"trained_betas", std::vector<double>(250, -1e-9)},
+      {"num_train_timesteps", uint64_t{18446744073709551615U}},
       {"variance_type", "learnt"},
       {"prediction_type", "flow"},
       {"clip_sample", 1},
@@ -192,9 +201,13 @@ TEST(Diffusers, WhatCannotBeHonouredIsRefusedByName) {
     const std::string said = complaint_about(scratch.path(), key, value);
     EXPECT_NE(said.find(kScheduler), std::string::npos) << key << ": '" << said << "'";
     const bool by_range = key.rfind("beta_e", 0) == 0 || value == 0;  // the schedule's own words
-    EXPECT_TRUE(by_range || said.find(key + ": wanted ") != std::string::npos) << said;
+    EXPECT_TRUE(by_range || said.find(key + ": expected ") != std::string::npos) << said;
   }
   EXPECT_EQ(complaint_about(scratch.path(), "beta_end", 0.03), "");
+  EXPECT_EQ(complaint_about(scratch.path(), "trained_betas", std::vector<double>(250, 0.01)), "");
+  const std::string idle =
+      complaint_about(scratch.path(), "trained_betas", std::vector<double>(250, 0.0));
+  EXPECT_NE(idle.find("every beta is 0"), std::string::npos) << idle;
 }
 
 TEST(Diffusers, AVarianceThatTheNetworkDoesNotSayIsRefused) {

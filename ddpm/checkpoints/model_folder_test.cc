@@ -157,7 +157,7 @@ TEST(ModelFolder, TheSchedulersClassIsThatOfTheIndex) {
                  "scheduler": ["diffusers", "DDIMScheduler"]})");
   expect_contains(
       complaint<FormatError>([&] { read_model_config(scratch.path()); }),
-      "_class_name: wanted DDIMScheduler, as model_index.json says, got \"DDPMScheduler\"");
+      "_class_name: expected DDIMScheduler, as model_index.json says, got \"DDPMScheduler\"");
 }
 
 std::string index_with(const std::string& pipeline, const std::string& rest) {

@@ -52,7 +52,7 @@ ScheduleConfig read_schedule(const SchedulerFields& fields) {
       .T = fields.integer("num_train_timesteps"),
       .beta_1 = fields.number("beta_start"),
       .beta_T = fields.number("beta_end"),
-      .betas = fields.numbers("trained_betas"),
+      .betas = fields.betas("trained_betas", fields.integer("num_train_timesteps")),
       .zero_terminal_snr = fields.has(rescale) && fields.boolean(rescale)};
   if (!schedule.betas.empty()) schedule.kind = ScheduleKind::kList;
   return schedule;

@@ -127,7 +127,7 @@ TEST(SchedulerConfig, WhatIsNotDoneIsRefusedWithItsValue) {
       ADD_FAILURE() << text;
     } catch (const FormatError& error) {
       const std::string said = error.what();
-      EXPECT_EQ(said.rfind(std::string("file.json: ") + one.key + ": wanted ", 0), 0u) << said;
+      EXPECT_EQ(said.rfind(std::string("file.json: ") + one.key + ": expected ", 0), 0u) << said;
       EXPECT_NE(said.find(one.wanted), std::string::npos) << said;
       const std::string value = one.value;
       EXPECT_NE(said.find(value.substr(value.find_first_not_of('"'), 3)), std::string::npos)

@@ -1,4 +1,5 @@
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "ddpm/base/check.h"
@@ -154,7 +155,10 @@ double SchedulerFields::positive(const std::string& key) const {
 }
 
 int64_t SchedulerFields::integer(const std::string& key) const {
-  if (!value(key).is_number_integer()) fail(key, "a whole number");
+  constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+  const bool fits = value(key).is_number_integer() &&
+                    (!value(key).is_number_unsigned() || value(key).get<uint64_t>() <= kMax);
+  if (!fits) fail(key, "a whole number");
   return value(key).get<int64_t>();
 }
 
@@ -163,12 +167,16 @@ bool SchedulerFields::boolean(const std::string& key) const {
   return value(key).get<bool>();
 }
 
-std::vector<double> SchedulerFields::numbers(const std::string& key) const {
+std::vector<double> SchedulerFields::betas(const std::string& key, int64_t count) const {
   std::vector<double> values;
   if (value(key).is_null()) return values;
-  if (!value(key).is_array()) fail(key, "null or an array of numbers");
+  const std::string wanted =
+      concat("null or an array of num_train_timesteps numbers in [0, 1], ", count);
+  if (!value(key).is_array()) fail(key, wanted);
+  if (std::ssize(value(key)) != count) fail(key, wanted, concat(value(key).size(), " of them"));
   for (const Json& one : value(key)) {
-    if (!one.is_number()) fail(key, "null or an array of numbers");
+    const bool fits = one.is_number() && one.get<double>() >= 0.0 && one.get<double>() <= 1.0;
+    if (!fits) fail(key, wanted, concat(json_shown(one), " at index ", values.size()));
     values.push_back(one.get<double>());
   }
   return values;
@@ -200,7 +208,12 @@ Variance SchedulerFields::variance() const {
 }
 
 void SchedulerFields::fail(const std::string& key, const std::string& wanted) const {
-  throw FormatError(concat(who_, ": ", key, ": wanted ", wanted, ", got ", json_shown(value(key))));
+  fail(key, wanted, json_shown(value(key)));
+}
+
+void SchedulerFields::fail(const std::string& key, const std::string& wanted,
+                           const std::string& got) const {
+  throw FormatError(concat(who_, ": ", key, ": expected ", wanted, ", got ", got));
 }
 
 }  // namespace ddpm

@@ -26,7 +26,7 @@ SchedulerClass scheduler_class_of(const Json& json, const std::string& who);
 // All fields of a class with diffusers' defaults.
 const Json& scheduler_defaults(SchedulerClass scheduler);
 
-// Each fails with a FormatError "who: key: wanted .., got ..".
+// Each fails with a FormatError "who: key: expected .., got ..".
 class SchedulerFields {
  public:
   // Throws FormatError for an unknown class or key.
@@ -44,13 +44,16 @@ class SchedulerFields {
   double positive(const std::string& key) const;
   int64_t integer(const std::string& key) const;
   bool boolean(const std::string& key) const;
-  std::vector<double> numbers(const std::string& key) const;  // an array of numbers; null for none
+  // None for null; otherwise `count` numbers in [0, 1].
+  std::vector<double> betas(const std::string& key, int64_t count) const;
   // One of diffusers' words, as ours.
   std::string word(const std::string& key, const std::vector<SchedulerWord>& words) const;
   // variance_type, of this class or passed over; fixed_small where there is none.
   Variance variance() const;
 
   [[noreturn]] void fail(const std::string& key, const std::string& wanted) const;
+  [[noreturn]] void fail(const std::string& key, const std::string& wanted,
+                         const std::string& got) const;
 
  private:
   const Json& value(const std::string& key) const;

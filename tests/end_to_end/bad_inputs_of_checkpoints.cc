@@ -130,7 +130,7 @@ std::vector<BadFolder> folders_with_bad_descriptions() {
       {"SchedulerOfAnotherClass",
        with_key(kScheduler, "_class_name", "DDIMScheduler"),
        1,
-       {"scheduler_config.json", "wanted DDPMScheduler", "DDIMScheduler"}},
+       {"scheduler_config.json", "expected DDPMScheduler", "DDIMScheduler"}},
       {"ConfigIsNoJson", with_text(kConfig, "sample_size: 8"), 1, {"unet/config.json"}},
       {"ConfigIsAList", with_text(kConfig, "[]"), 1, {"unet/config.json", "wanted a JSON object"}},
       {"ConfigHasAKeyTwice",
