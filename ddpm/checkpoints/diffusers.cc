@@ -37,6 +37,7 @@ std::string scheduler_text_of(const ModelFolder& folder, const UNetConfig& unet)
 }
 
 ModelConfig read_process(const ModelFolder& folder, const UNetConfig& unet) {
+  if (!folder.scheduler_error.empty()) throw FormatError(folder.scheduler_error);
   const std::string who = who_of_scheduler(folder);
   const std::string text = scheduler_text_of(folder, unet);
   const Json json = scheduler_value(text, who);
@@ -75,9 +76,13 @@ std::map<std::string, std::string> diffusers_texts(const ModelConfig& model) {
           {kDiffusersSchedulerName, json_text(scheduler_json(model, version))}};
 }
 
-ModelConfig read_model_config(const ModelFolder& folder) {
+UNetConfig read_network_config(const ModelFolder& folder) {
   const fs::path config = folder.network / kConfigName;
-  const UNetConfig unet = unet_config_from_json(read_json(config), config.string());
+  return unet_config_from_json(read_json(config), config.string());
+}
+
+ModelConfig read_model_config(const ModelFolder& folder) {
+  const UNetConfig unet = read_network_config(folder);
   ModelConfig model = read_process(folder, unet);
   model.unet = unet;
   if (model.unet.learned_variance != is_learned(model.variance)) {

@@ -42,6 +42,9 @@ std::map<std::string, std::string> diffusers_texts(const ModelConfig& model);
 ModelConfig read_model_config(const ModelFolder& folder);
 ModelConfig read_model_config(const std::filesystem::path& folder);
 
+// The network alone, whatever the folder's scheduler is; also of a folder without one.
+UNetConfig read_network_config(const ModelFolder& folder);
+
 // The two descriptions of a folder with every field written out, as diffusers itself would save
 // them; of a folder without a scheduler_config.json the one that read_model_config takes for it.
 //   unet       the folder's own network

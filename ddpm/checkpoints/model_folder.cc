@@ -46,7 +46,8 @@ ModelFolder pipeline_folder(const fs::path& root) {
           .network = folder_of(root, "unet"),
           .scheduler = folder_of(root, "scheduler") / kSchedulerName,
           .pipeline = index.pipeline,
-          .scheduler_class = index.scheduler};
+          .scheduler_class = index.scheduler,
+          .scheduler_error = index.scheduler_error};
 }
 
 // Without model_index.json nothing says that there is a scheduler.
@@ -79,7 +80,13 @@ ModelIndex parse_model_index(std::string_view text, const std::string& who) {
   if (network != "UNet2DModel") {
     throw FormatError(concat(who, ": unet: wanted UNet2DModel, got ", json_shown(Json(network))));
   }
-  return {name.get<std::string>(), component_class(json, "scheduler", who)};
+  ModelIndex index{.pipeline = name.get<std::string>(), .scheduler = ""};
+  try {
+    index.scheduler = component_class(json, "scheduler", who);
+  } catch (const FormatError& error) {
+    index.scheduler_error = error.what();
+  }
+  return index;
 }
 
 bool is_model_folder(const fs::path& folder) {

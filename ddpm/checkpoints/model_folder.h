@@ -31,20 +31,23 @@ struct WeightsChoice {
 struct ModelFolder {
   FolderKind kind;
   std::filesystem::path root;
-  std::filesystem::path network;    // the folder with config.json and the weights
-  std::filesystem::path scheduler;  // scheduler_config.json; empty: DDPMScheduler's defaults
-  std::string pipeline;             // what model_index.json says; else ""
-  std::string scheduler_class;      // the same
+  std::filesystem::path network;     // the folder with config.json and the weights
+  std::filesystem::path scheduler;   // scheduler_config.json; empty: DDPMScheduler's defaults
+  std::string pipeline;              // what model_index.json says; else ""
+  std::string scheduler_class;       // the same
+  std::string scheduler_error = {};  // why the process cannot be read; the network can
 };
 
 // What model_index.json says of a DDPM.
 struct ModelIndex {
-  std::string pipeline;   // DDPMPipeline, DDIMPipeline or PNDMPipeline
-  std::string scheduler;  // a class of diffusers'
+  std::string pipeline;              // DDPMPipeline, DDIMPipeline or PNDMPipeline
+  std::string scheduler;             // a class of diffusers'; "" if it names none
+  std::string scheduler_error = {};  // why it names none
 };
 
 // Throws FormatError that starts with `who` for another pipeline, and for any component that is
-// neither a UNet2DModel called unet nor a scheduler.
+// neither a UNet2DModel called unet nor a scheduler. What is wrong with the scheduler is no error
+// here: the bare network needs none.
 ModelIndex parse_model_index(std::string_view text, const std::string& who);
 
 // False for a folder that has nothing of these.

@@ -39,11 +39,11 @@ std::string name_of(const std::filesystem::path& folder) {
 }
 
 // "ema weights"; of a folder that does not say which they are, "weights".
-std::string weights_text(const Model& model, const ModelFlags& flags) {
-  std::string which = has_training_state(model.checkpoint) ? flags.weights + " " : "";
-  if (model.folder.kind == FolderKind::kTraining) which = name_of(model.folder.network) + " ";
+std::string weights_text(const BareNetwork& network, const ModelFlags& flags) {
+  std::string which = has_training_state(network.checkpoint) ? flags.weights + " " : "";
+  if (network.folder.kind == FolderKind::kTraining) which = name_of(network.folder.network) + " ";
   return concat(which, "weights",
-                model.weights.variant.empty() ? "" : " of variant " + model.weights.variant);
+                network.weights.variant.empty() ? "" : " of variant " + network.weights.variant);
 }
 
 std::string process_text(const ModelConfig& model) {
@@ -83,6 +83,21 @@ ExecutorOptions executor_options(const ModelFlags& flags) {
           .label = flags.label.value_or(kNoLabel)};
 }
 
+BareNetwork open_bare_network(const std::string& command, const ModelFlags& flags,
+                              const Backend& backend) {
+  DDPM_CHECK(std::filesystem::exists(flags.checkpoint), command,
+             ": --checkpoint: ", flags.checkpoint, " does not exist");
+  const auto checkpoint = require_checkpoint(command, "--checkpoint", flags.checkpoint);
+  const ExecutorOptions options = executor_options(flags);
+  const ModelFolder folder = find_model_folder(checkpoint, options.weights.ema);
+  const WeightsFiles weights = find_weights(folder, options.weights);
+  const UNetConfig unet = read_network_config(folder);
+  check_class(command, flags, unet);
+  const std::string executor = choose_executor(command, options, backend);
+  return {checkpoint, folder,   weights,
+          unet,       executor, open_network(executor, checkpoint, options, backend)};
+}
+
 Model open_model(const std::string& command, const ModelFlags& flags, const Backend& backend) {
   DDPM_CHECK(std::filesystem::exists(flags.checkpoint), command,
              ": --checkpoint: ", flags.checkpoint, " does not exist");
@@ -119,19 +134,26 @@ void add_model_text(PngText& text, const Model& model, const ModelFlags& flags) 
   text["class"] = flags.label ? std::to_string(*flags.label) : "none";
 }
 
-std::string describe(const Model& model, const ModelFlags& flags) {
-  const UNetConfig& unet = model.config.unet;
+std::string describe(const BareNetwork& network, const ModelFlags& flags) {
+  const UNetConfig& unet = network.unet;
   std::string text =
-      concat("checkpoint ", name_of(model.checkpoint), " (", weights_text(model, flags), ", ",
+      concat("checkpoint ", name_of(network.checkpoint), " (", weights_text(network, flags), ", ",
              with_thousands(count_parameters(unet)), " parameters, ", unet.height, "x", unet.width,
              ", ", unet.image_channels, unet.image_channels == 1 ? " channel" : " channels",
              flags.label ? concat(", class ", *flags.label) : "", ")");
+  if (network.weights.only_variant) {
+    text += concat("\nonly the weights of the variant ", network.weights.variant, " are there");
+  }
+  return text;
+}
+
+std::string describe(const Model& model, const ModelFlags& flags) {
+  std::string text = describe(BareNetwork{model.checkpoint, model.folder, model.weights,
+                                          model.config.unet, model.executor, model.network},
+                              flags);
   if (model.folder.scheduler.empty()) {
     text += "\nno scheduler_config.json: the process is a DDPMScheduler's with nothing said: " +
             process_text(model.config);
-  }
-  if (model.weights.only_variant) {
-    text += concat("\nonly the weights of the variant ", model.weights.variant, " are there");
   }
   return text;
 }

@@ -61,6 +61,16 @@ inline constexpr const char* kStepsHelp = "reverse steps; 0: all T by ddpm, 50 b
 void declare_sampler_flags(Flags& flags, SamplerFlags& values,
                            const std::string& steps_help = kStepsHelp);
 
+// The network of a checkpoint, which needs no scheduler that can be read.
+struct BareNetwork {
+  std::filesystem::path checkpoint;
+  ModelFolder folder;
+  WeightsFiles weights;
+  UNetConfig unet;
+  std::string executor;  // which one runs the network, "engine" or "libtorch"
+  Network network;
+};
+
 // A checkpoint whose network can be called.
 struct Model {
   std::filesystem::path checkpoint;
@@ -94,6 +104,10 @@ ExecutorOptions executor_options(const ModelFlags& flags);
 // have, FormatError for a checkpoint that cannot be used, NeedsTorch.
 Model open_model(const std::string& command, const ModelFlags& flags, const Backend& backend);
 
+// The network alone. Throws as open_model does, but for what is wrong with the process.
+BareNetwork open_bare_network(const std::string& command, const ModelFlags& flags,
+                              const Backend& backend);
+
 Chain chain_of(const std::string& command, const SamplerFlags& flags, const ModelConfig& model);
 
 // Everything that the network's output depends on, by name: the checkpoint's hash (over all files
@@ -103,6 +117,7 @@ void add_model_text(PngText& text, const Model& model, const ModelFlags& flags);
 // "checkpoint 00003000 (ema weights, 1,112,801 parameters, 28x28, 1 channel)", and a line more for
 // each thing that nothing said: the process of a folder without a scheduler, the only variant.
 std::string describe(const Model& model, const ModelFlags& flags);
+std::string describe(const BareNetwork& network, const ModelFlags& flags);
 
 // The flags that differ from their defaults, put behind a command that is suggested.
 void add_model_flags(NextCommand& next, const ModelFlags& flags);

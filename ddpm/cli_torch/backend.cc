@@ -26,7 +26,7 @@ Opened open(const std::filesystem::path& checkpoint, const ExecutorOptions& opti
   set_threads(options.threads);
   const at::Device device = open_device("ddpm", options.device);
   const ModelFolder folder = find_model_folder(checkpoint, options.weights.ema);
-  const UNetConfig config = read_model_config(folder).unet;
+  const UNetConfig config = read_network_config(folder);
   const Weights weights(find_weights(folder, options.weights));
   weights.check(config);  // before memory is taken for them
   auto network = std::make_shared<UNet>(config);

@@ -42,15 +42,24 @@ class EngineNetwork {
   std::vector<int64_t> labels_;
 };
 
-CompiledUNet compile(const ModelFolder& folder, const ModelConfig& model,
+// T of the process; as many as most processes have where the folder describes none.
+int64_t times_to_keep(const ModelFolder& folder) {
+  try {
+    return std::min(read_model_config(folder).schedule.T, kMostKeptTimes);
+  } catch (const Error&) {
+    return EngineOptions().kept_times;
+  }
+}
+
+CompiledUNet compile(const ModelFolder& folder, const UNetConfig& unet,
                      const EngineNetworkOptions& options) {
   const Weights weights(find_weights(folder, options.weights));
-  weights.check(model.unet);  // before memory is taken for them
-  return CompiledUNet(model.unet, [&](const std::string& name) { return weights.values(name); },
+  weights.check(unet);  // before memory is taken for them
+  return CompiledUNet(unet, [&](const std::string& name) { return weights.values(name); },
                       {.at_once = options.at_once,
                        .threads = options.threads,
                        .precision = options.precision,
-                       .kept_times = std::min(model.schedule.T, kMostKeptTimes)});
+                       .kept_times = times_to_keep(folder)});
 }
 
 }  // namespace
@@ -58,15 +67,15 @@ CompiledUNet compile(const ModelFolder& folder, const ModelConfig& model,
 CompiledUNet open_engine(const std::filesystem::path& checkpoint,
                          const EngineNetworkOptions& options) {
   const ModelFolder folder = find_model_folder(checkpoint, options.weights.ema);
-  return compile(folder, read_model_config(folder), options);
+  return compile(folder, read_network_config(folder), options);
 }
 
 Network open_engine_network(const std::filesystem::path& checkpoint,
                             const EngineNetworkOptions& options) {
   const ModelFolder folder = find_model_folder(checkpoint, options.weights.ema);
-  const ModelConfig model = read_model_config(folder);
-  check_label(model.unet, options.label);
-  auto network = std::make_shared<EngineNetwork>(compile(folder, model, options), options.label);
+  const UNetConfig unet = read_network_config(folder);
+  check_label(unet, options.label);
+  auto network = std::make_shared<EngineNetwork>(compile(folder, unet, options), options.label);
   return [network](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
     (*network)(x, timesteps, output);
   };

@@ -157,7 +157,7 @@ const std::vector<BadInput>& bad_inputs_of_models() {
        {"predict", "--checkpoint", "run", "--input", "x.npy", "--timesteps", "late.npy", "--output",
         "new"},
        2,
-       {"1000"}},
+       {"[0, 999999]", "got 1000000"}},
       {"PredictNotAnArray",
        {"predict", "--checkpoint", "run", "--input", "config.json", "--timesteps", "t.npy",
         "--output", "new"},

@@ -81,7 +81,7 @@ class BadInputs : public EndToEnd {
     write_file_whole(folder_ / "x.npy", npy_of_floats({1, 1, 8, 8}));
     write_file_whole(folder_ / "small.npy", npy_of_floats({1, 1, 4, 4}));
     write_file_whole(folder_ / "t.npy", npy_of_integer(10));
-    write_file_whole(folder_ / "late.npy", npy_of_integer(1000));
+    write_file_whole(folder_ / "late.npy", npy_of_integer(1000000));
     write_blobs(folder_ / "mixed", 4, 8, 8, 1);
     write_file_whole(folder_ / "mixed" / "large.png", encode_png(blob_image(16, 16, 1, 8, 1)));
     write_blobs(folder_ / "odd", 4, 25, 25, 1);
