@@ -16,6 +16,10 @@ namespace ddpm {
 namespace {
 
 constexpr int64_t kMostExtent = 8192;  // pixels
+// Numbers that float32 can square, add to a root and divide by. A gradient whose square underflows,
+// one below 4e-23, moves no weight by more than the learning rate if Adam adds at least as much.
+constexpr double kMinPositive = 1e-20;
+constexpr double kMaxNumber = 1e15;
 constexpr size_t kLongestList = 16;
 constexpr size_t kMostNumbers = 100'000;  // of a file; as many as T may be
 
@@ -151,7 +155,7 @@ std::optional<double> parse_seconds(std::string text) {
     text.pop_back();
   }
   const std::optional<double> value = parse_double(text);
-  if (!value || !(*value >= 0.0) || !std::isfinite(*value * unit)) return std::nullopt;
+  if (!value || !(*value >= 0.0) || !(*value * unit <= kMaxNumber)) return std::nullopt;
   return *value * unit;
 }
 
@@ -327,19 +331,22 @@ Form<double> below_one() {
 }
 
 Form<double> between_0_1() {
-  return numbers("in (0, 1)", [](double value) { return value > 0.0 && value < 1.0; });
+  return numbers("in [1e-20, 1)",
+                 [](double value) { return value >= kMinPositive && value < 1.0; });
 }
 
 Form<double> above_0_to_1() {
-  return numbers("in (0, 1]", [](double value) { return value > 0.0 && value <= 1.0; });
+  return numbers("in [1e-20, 1]",
+                 [](double value) { return value >= kMinPositive && value <= 1.0; });
 }
 
 Form<double> at_least_zero() {
-  return numbers("of at least 0", [](double value) { return value >= 0.0; });
+  return numbers("in [0, 1e15]", [](double value) { return value >= 0.0 && value <= kMaxNumber; });
 }
 
 Form<double> above_zero() {
-  return numbers("above 0", [](double value) { return value > 0.0; });
+  return numbers("in [1e-20, 1e15]",
+                 [](double value) { return value >= kMinPositive && value <= kMaxNumber; });
 }
 
 Form<double> duration() {

@@ -31,6 +31,8 @@ Form<std::string> one_of(const std::vector<std::string>& choices);
 Form<std::string> device_name();  // auto, cpu, cuda or cuda:N
 Form<bool> yes_or_no();
 
+inline constexpr int64_t kMaxCount = 1'000'000'000'000;  // times a batch it is still an int64
+
 Form<int64_t> whole(int64_t least);
 Form<int64_t> whole(int64_t least, int64_t most);
 Form<std::optional<int64_t>> auto_or_whole(int64_t least);
@@ -54,10 +56,10 @@ Form<std::optional<UNetConfig>> network_or_file();
 
 Form<double> share();          // in [0, 1]
 Form<double> below_one();      // in [0, 1)
-Form<double> between_0_1();    // in (0, 1)
-Form<double> above_0_to_1();   // in (0, 1]
-Form<double> at_least_zero();  // finite
-Form<double> above_zero();     // finite
+Form<double> between_0_1();    // in [1e-20, 1)
+Form<double> above_0_to_1();   // in [1e-20, 1]
+Form<double> at_least_zero();  // in [0, 1e15]
+Form<double> above_zero();     // in [1e-20, 1e15]
 Form<double> duration();       // seconds; also "90s", "6m", "2h"
 
 }  // namespace ddpm

@@ -193,11 +193,12 @@ std::vector<ConfigField> loss_fields() {
 
 std::vector<ConfigField> optimisation_fields() {
   return {
-      field("steps", &TrainConfig::steps, whole(1), "updates of the weights in the whole run"),
+      field("steps", &TrainConfig::steps, whole(1, kMaxCount),
+            "updates of the weights in the whole run"),
       field("batch_size", &TrainConfig::batch_size, whole(1, 65536), "images in an update"),
       field("learning_rate", &TrainConfig::learning_rate, above_0_to_1(),
             "Adam's step size after the warm-up"),
-      field("warmup", &TrainConfig::warmup, whole(0),
+      field("warmup", &TrainConfig::warmup, whole(0, kMaxCount),
             "updates over which the learning rate rises from 0"),
       field("learning_rate_decay", &TrainConfig::learning_rate_decay,
             one_of({"constant", "cosine"}), "after the warm-up; cosine falls to 0 at `steps`"),
@@ -217,20 +218,22 @@ std::vector<ConfigField> optimisation_fields() {
       field("threads", &TrainConfig::threads, whole(0, 4096),
             "0: one for each core that the process may use, within its CPU quota"),
       field(
-          "max_bad_steps", &TrainConfig::max_bad_steps, whole(1),
+          "max_bad_steps", &TrainConfig::max_bad_steps, whole(1, kMaxCount),
           "skipped updates in a row, for loss or gradients that are not finite, that end the run"),
   };
 }
 
 std::vector<ConfigField> output_fields() {
   return {
-      field("save_every", &TrainConfig::save_every, whole(0),
+      field("save_every", &TrainConfig::save_every, whole(0, kMaxCount),
             "steps between checkpoints; 0: only at the end"),
-      field("sample_every", &TrainConfig::sample_every, whole(0),
+      field("sample_every", &TrainConfig::sample_every, whole(0, kMaxCount),
             "steps between previews, and one more at the end; 0: none"),
-      field("log_every", &TrainConfig::log_every, whole(1), "steps a line of the log sums up"),
-      field("keep_last", &TrainConfig::keep_last, whole(0), "newest checkpoints to keep; 0: all"),
-      field("keep_every", &TrainConfig::keep_every, whole(0),
+      field("log_every", &TrainConfig::log_every, whole(1, kMaxCount),
+            "steps a line of the log sums up"),
+      field("keep_last", &TrainConfig::keep_last, whole(0, kMaxCount),
+            "newest checkpoints to keep; 0: all"),
+      field("keep_every", &TrainConfig::keep_every, whole(0, kMaxCount),
             "keep also the checkpoints whose step is a multiple of this; 0: none"),
       field("time_limit", &TrainConfig::time_limit, duration(),
             "end with a checkpoint after so long, counted from the start of the process; 0: no "

@@ -271,7 +271,7 @@ TEST(TrainConfig, FieldsThatDoNotFitTogetherAreRefused) {
   TrainConfig range;
   range.steps = -3;
   expect_contains(complaint<InvalidArgument>([&] { check_train_config(range, "train"); }),
-                  "train: steps must be a whole number of at least 1, got -3");
+                  "train: steps must be a whole number in [1, 1000000000000], got -3");
   TrainConfig nan;
   nan.dropout = std::nan("");
   expect_contains(complaint<InvalidArgument>([&] { check_train_config(nan, "train"); }),

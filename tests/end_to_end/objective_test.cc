@@ -101,7 +101,7 @@ TEST_F(Objectives, WhatDoesNotGoTogetherIsOneLineAndNothingIsWritten) {
       {{"--loss", "vlb"}, "one of simple, bound, hybrid"},
       {{"--loss", "bound", "--schedule", "linear", "--beta-1", "0"},
        "the bound is infinite at t = 2"},
-      {{"--min-snr-gamma", "0"}, "a number above 0"}};
+      {{"--min-snr-gamma", "0"}, "a number in [1e-20, 1e15]"}};
   for (const auto& [flags, said] : wrong) {
     const Outcome outcome = train_small("run", flags);
     EXPECT_EQ(outcome.exit_code, 2) << said;
