@@ -127,6 +127,23 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
+std::string csv_line(std::span<const std::string> fields) {
+  std::string line;
+  for (size_t i = 0; i < fields.size(); ++i) {
+    const std::string& field = fields[i];
+    if (i > 0) line += ',';
+    const bool has_end_space = !field.empty() && (field.front() == ' ' || field.back() == ' ');
+    if (!has_end_space && field.find_first_of(",\"\r\n") == std::string::npos) {
+      line += field;
+      continue;
+    }
+    line += '"';
+    for (const char c : field) line += c == '"' ? std::string(2, c) : std::string(1, c);
+    line += '"';
+  }
+  return line + "\n";
+}
+
 std::string lower_case(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) {
@@ -182,9 +199,10 @@ std::string with_thousands(int64_t value) {
 }
 
 std::string with_decimals(double value, int digits) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%.*f", digits, value);
-  return text.data();
+  std::array<char, 400> text{};  // 309 digits and as many decimals as anybody reads; no locale
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value,
+                                 std::chars_format::fixed, std::min(digits, 80));
+  return {text.data(), end.ptr};
 }
 
 std::string counted(int64_t count, std::string_view noun) {

@@ -23,7 +23,10 @@ std::string join(std::span<const std::string> parts, std::string_view separator)
 std::string join(std::span<const int64_t> numbers, std::string_view separator);
 std::string shape_text(std::span<const int64_t> extents);               // "[2, 3, 32, 32]"
 std::vector<std::string> split(std::string_view text, char separator);  // "a,b" -> a b; "" -> none
-std::string lower_case(std::string_view text);                          // ASCII letters only
+// A line of CSV, RFC 4180 but for its end, "\n": a field with a comma, a quote, a line break or a
+// space at one of its ends is put in quotes, and a quote in it is doubled.
+std::string csv_line(std::span<const std::string> fields);
+std::string lower_case(std::string_view text);  // ASCII letters only
 
 // `word` as a POSIX shell reads it back: itself where that is safe, else in single quotes.
 std::string shell_word(const std::string& word);

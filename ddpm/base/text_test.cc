@@ -5,6 +5,22 @@
 #include <limits>
 
 namespace ddpm {
+
+// RFC 4180: split by rule, a line gives its fields back.
+TEST(CsvLine, QuotesWhatWouldNotBeReadBack) {
+  EXPECT_EQ(csv_line(std::vector<std::string>{"plain", "", "1.5"}), "plain,,1.5\n");
+  EXPECT_EQ(csv_line(std::vector<std::string>{"a,b", "say \"x\"", "two\nlines", "cr\r"}),
+            "\"a,b\",\"say \"\"x\"\"\",\"two\nlines\",\"cr\r\"\n");
+  EXPECT_EQ(csv_line(std::vector<std::string>{" a", "b ", "c d"}), "\" a\",\"b \",c d\n");
+  EXPECT_EQ(csv_line({}), "\n");
+}
+
+TEST(WithDecimals, HoldsAnyNumber) {
+  EXPECT_EQ(with_decimals(2.5, 2), "2.50");
+  EXPECT_EQ(with_decimals(-0.125, 2), "-0.12");  // to the even one
+  EXPECT_EQ(with_decimals(1e300, 1).size(), 303U);
+  EXPECT_EQ(with_decimals(std::numeric_limits<double>::infinity(), 1), "inf");
+}
 namespace {
 
 const std::vector<std::string> kWords = {"batch-size", "learning-rate", "steps"};

@@ -6,7 +6,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
@@ -130,14 +129,14 @@ struct OdeSummary {
 std::string ode_csv(const OdeFlags& flags, const OdeJob& job, const ResultFile& file) {
   const auto bits = bits_of(file, flags.probes, 0);
   const auto halved = bits_of(file, flags.probes, 1);
-  std::ostringstream text;
-  text << "image,draw,bits,halved_bits\n";
+  std::string text = "image,draw,bits,halved_bits\n";
   for (size_t i = 0; i < bits.size(); ++i) {
     const auto number = static_cast<int64_t>(i);
-    text << job.images.first + number / flags.draws << ',' << number % flags.draws << ','
-         << shortest(bits[i]) << ',' << shortest(halved[i]) << '\n';
+    text += csv_line(std::vector<std::string>{
+        std::to_string(job.images.first + number / flags.draws),
+        std::to_string(number % flags.draws), shortest(bits[i]), shortest(halved[i])});
   }
-  return text.str();
+  return text;
 }
 
 OdeSummary summarise(const OdeFlags& flags, const ResultFile& file) {

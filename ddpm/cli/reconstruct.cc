@@ -94,7 +94,12 @@ std::vector<Image> images_of(ConstBatchView x) {
   return images;
 }
 
-// A line a time over all images; the CSV has each image, too.
+std::string csv_of(int64_t t, const std::string& image, double rms) {
+  return csv_line(
+      std::vector<std::string>{std::to_string(t), image, shortest(rms), shortest(psnr_of(rms))});
+}
+
+// A line per time over all images; the CSV has each image, too.
 std::string table_of(const std::vector<int64_t>& numbers, ConstBatchView x0,
                      const std::vector<Journey>& journeys, std::string& csv) {
   const std::vector<Image> originals = images_of(x0);
@@ -104,11 +109,10 @@ std::string table_of(const std::vector<int64_t>& numbers, ConstBatchView x0,
     const std::vector<Image> back = images_of(journey.back);
     for (size_t i = 0; i < back.size(); ++i) {
       const double rms = rms_difference({&originals[i], 1}, {&back[i], 1});
-      csv +=
-          concat(journey.t, ",", numbers[i], ",", shortest(rms), ",", shortest(psnr_of(rms)), "\n");
+      csv += csv_of(journey.t, std::to_string(numbers[i]), rms);
     }
     const double rms = rms_difference(originals, back);
-    csv += concat(journey.t, ",all,", shortest(rms), ",", shortest(psnr_of(rms)), "\n");
+    csv += csv_of(journey.t, "all", rms);
     table += concat("from t = ", journey.t, ": RMSE ", with_decimals(rms, 2), " of 255, PSNR ",
                     with_decimals(psnr_of(rms), 2), " dB\n");
   }

@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <iostream>
 #include <memory>
-#include <sstream>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
@@ -128,19 +127,19 @@ std::string table_of(const NamedSchedule& named, const std::vector<int64_t>& tim
 }
 
 std::string csv_of(const std::vector<NamedSchedule>& schedules) {
-  std::ostringstream text;
-  text << "schedule,t";
-  for (const Quantity& quantity : kQuantities) text << ',' << quantity.column;
+  std::vector<std::string> fields = {"schedule", "t"};
+  for (const Quantity& quantity : kQuantities) fields.emplace_back(quantity.column);
+  std::string text = csv_line(fields);
   for (const NamedSchedule& named : schedules) {
     for (int64_t t = 1; t <= named.schedule.steps(); ++t) {
-      text << '\n' << named.name << ',' << t;
+      fields = {named.name, std::to_string(t)};
       for (const Quantity& quantity : kQuantities) {
-        text << ',' << shortest(quantity.at(named.schedule, t));
+        fields.push_back(shortest(quantity.at(named.schedule, t)));
       }
+      text += csv_line(fields);
     }
   }
-  text << '\n';
-  return text.str();
+  return text;
 }
 
 Image picture_of(const std::vector<NamedSchedule>& schedules) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "ddpm/base/text.h"
 
@@ -24,9 +23,10 @@ std::string cell(const std::optional<double>& value) {
   return value ? shortest(*value) : std::string();
 }
 
-std::string cells(const Estimate& estimate) {
-  return shortest(estimate.mean) + "," + cell(estimate.images_error) + "," +
-         cell(estimate.noise_error);
+void add_cells(const Estimate& estimate, std::vector<std::string>& cells) {
+  cells.push_back(shortest(estimate.mean));
+  cells.push_back(cell(estimate.images_error));
+  cells.push_back(cell(estimate.noise_error));
 }
 
 // A line over the rows.
@@ -69,15 +69,18 @@ std::string bound_text(const BoundSummary& summary) {
 }
 
 std::string bound_csv(const BoundSummary& summary) {
-  std::ostringstream text;
-  text << "t,s,steps,term_bits,term_error,term_noise_error,mse,mse_error,mse_noise_error,"
-          "rate_bits,rate_error,rate_noise_error,distortion,distortion_error\n";
+  std::string text =
+      "t,s,steps,term_bits,term_error,term_noise_error,mse,mse_error,mse_noise_error,"
+      "rate_bits,rate_error,rate_noise_error,distortion,distortion_error\n";
   for (const BoundRow& row : summary.rows) {
-    text << row.t << ',' << row.s << ',' << row.steps << ',' << cells(row.term) << ','
-         << cells(row.squared) << ',' << cells(row.rate) << ',' << shortest(row.distortion()) << ','
-         << cell(row.distortion_error()) << '\n';
+    std::vector<std::string> cells = {std::to_string(row.t), std::to_string(row.s),
+                                      std::to_string(row.steps)};
+    for (const Estimate& estimate : {row.term, row.squared, row.rate}) add_cells(estimate, cells);
+    cells.push_back(shortest(row.distortion()));
+    cells.push_back(cell(row.distortion_error()));
+    text += csv_line(cells);
   }
-  return text.str();
+  return text;
 }
 
 Json bound_json(const BoundSummary& summary) {
