@@ -279,9 +279,9 @@ int run(const BoundFlags& flags, Report report, const Backend& backend) {
              "evaluate rate-distortion: --times must be all or respaced:N, for every image has a "
              "distortion at every t; got ",
              flags.times);
-  const auto open_terms = [&job](const fs::path& path) {
-    return ResultFile(path, job.job, job.images.count * job.evaluator.terms_per_image(),
-                      kNumbersOfATerm);
+  const int64_t total = rows_of("evaluate " + kind, job.images, job.evaluator.terms_per_image());
+  const auto open_terms = [&job, total](const fs::path& path) {
+    return ResultFile(path, job.job, total, kNumbersOfATerm);
   };
   LockedRows rows =
       open_rows("evaluate " + kind, flags.common, kTermsFile, reports_of(report), open_terms);

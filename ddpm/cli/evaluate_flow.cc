@@ -218,12 +218,11 @@ void say_results(const OdeFlags& flags, const OdeJob& job, const OdeSummary& sum
 
 int run(const OdeFlags& flags, const Backend& backend) {
   const OdeJob job = open_job(flags, backend);
-  LockedRows locked =
-      open_rows(kCommand, flags.common, "flow.safetensors", {"ode.csv", "ode.json"},
-                [&job](const fs::path& path) {
-                  return ResultFile(path, job.job, job.images.count * job.flow.per_image(),
-                                    kNumbersOfADensity);
-                });
+  const int64_t total = rows_of(kCommand, job.images, job.flow.per_image());
+  LockedRows locked = open_rows(kCommand, flags.common, "flow.safetensors", {"ode.csv", "ode.json"},
+                                [&job, total](const fs::path& path) {
+                                  return ResultFile(path, job.job, total, kNumbersOfADensity);
+                                });
   ResultFile& file = locked.file;
   say_job(flags, job);
   const ReadImage read = job.images.reader();

@@ -103,6 +103,17 @@ EvaluationImages open_images(const std::string& command, const EvaluationFlags& 
   return images;
 }
 
+int64_t rows_of(const std::string& command, const EvaluationImages& images, int64_t per_image) {
+  constexpr int64_t kMaxRows = 1'000'000'000'000;
+  int64_t end = 0;
+  const bool fits = !__builtin_mul_overflow(images.first + images.count, per_image, &end) &&
+                    images.count * per_image <= kMaxRows;
+  DDPM_CHECK(fits, command, ": expected at most ", with_thousands(kMaxRows), " rows, got ",
+             with_thousands(images.count), " images times ", with_thousands(per_image),
+             "; evaluate fewer images, draws or probes");
+  return images.count * per_image;
+}
+
 Json job_of(const EvaluationFlags& flags, const Model& model, const EvaluationImages& images) {
   const bool by_torch = model.executor == "libtorch";
   Json job = {{"program", concat("ddpm ", kVersion)},

@@ -53,6 +53,10 @@ struct EvaluationImages {
 EvaluationImages open_images(const std::string& command, const EvaluationFlags& flags,
                              const Model& model);
 
+// The rows of a result: `per_image` of each. Throws InvalidArgument if even their numbers would
+// not fit, as for a million draws of a million probes.
+int64_t rows_of(const std::string& command, const EvaluationImages& images, int64_t per_image);
+
 // What every number depends on: the beginning of a job.
 Json job_of(const EvaluationFlags& flags, const Model& model, const EvaluationImages& images);
 

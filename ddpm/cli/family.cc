@@ -10,6 +10,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
+#include "ddpm/cli/image_files.h"
 #include "ddpm/cli/picture_job.h"
 #include "ddpm/terminal/signals.h"
 
@@ -33,7 +34,8 @@ std::shared_ptr<FamilyFlags> declare(Flags& flags) {
                  "the times at which a family parts, in [1, T]; none: T, 3T/4, T/2 and T/4");
   flags.integer("--count", values->count, "how many members", 2, 100);
   flags.integer("--index", values->index,
-                "whose noise is shared: the first member is this image of the seed", 0);
+                "whose noise is shared: the first member is this image of the seed", 0,
+                kMaxImageNumber);
   declare_picture_rest(flags, values->picture);
   return values;
 }

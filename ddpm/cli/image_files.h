@@ -16,6 +16,9 @@
 
 namespace ddpm {
 
+// The largest number that an image may be given: any count may be added to it.
+inline constexpr int64_t kMaxImageNumber = 1'000'000'000'000'000;
+
 // DIR/000007.png for image 7; more digits where six are not enough.
 std::filesystem::path image_file(const std::filesystem::path& folder, int64_t index);
 

@@ -143,9 +143,10 @@ int run_sample(const SampleFlags& flags, const Backend& backend) {
   }
   write_grid_and_npz(flags, job, files);
   // more images of one generator would be another job
-  std::cout << (together
-                    ? NextCommand(backend.program, "info").word(flags.model.checkpoint).line()
-                    : next_sample_command(flags, backend.program, flags.first_index + flags.count))
+  const int64_t next = flags.first_index + flags.count;
+  const bool is_last = together || next > kMaxImageNumber;
+  std::cout << (is_last ? NextCommand(backend.program, "info").word(flags.model.checkpoint).line()
+                        : next_sample_command(flags, backend.program, next))
             << std::endl;
   return 0;
 }

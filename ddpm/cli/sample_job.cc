@@ -1,5 +1,6 @@
 #include "ddpm/cli/sample_job.h"
 
+#include "ddpm/cli/image_files.h"
 #include "ddpm/cli/job_noise.h"
 #include "ddpm/terminal/next_command.h"
 
@@ -11,7 +12,8 @@ void declare_sample_flags(Flags& flags, SampleFlags& values) {
   flags.integer("--count", values.count, "how many images", 1, 100'000'000);
   flags.integer("--seed", values.seed, "image k of a seed is the same whatever else is asked for",
                 0);
-  flags.integer("--first-index", values.first_index, "the number of the first image", 0);
+  flags.integer("--first-index", values.first_index, "the number of the first image", 0,
+                kMaxImageNumber);
   declare_sampler_flags(flags, values.sampler);
   flags.integer("--batch-size", values.batch_size, "images made together; changes speed only", 1,
                 100'000);
