@@ -119,7 +119,7 @@ Json job_of(const EvaluationFlags& flags, const Model& model, const EvaluationIm
   Json job = {{"program", concat("ddpm ", kVersion)},
               {"checkpoint", model.hash},
               {"weights", flags.model.weights},
-              {"precision", flags.model.precision},
+              {"precision", precision_used(model.executor, flags.model)},
               {"executor", model.executor},
               {"device", model.device},
               {"libtorch", by_torch ? Json(model.libtorch) : Json()},
@@ -137,7 +137,7 @@ Json job_of(const EvaluationFlags& flags, const Model& model, const EvaluationIm
 std::string protocol_text(const EvaluationFlags& flags, const Model& model,
                           const EvaluationImages& images) {
   return concat(flags.model.weights, " weights of checkpoint ", model.hash, " in ",
-                flags.model.precision,
+                precision_used(model.executor, flags.model),
                 flags.model.label ? concat(", class ", *flags.model.label) : "", ", ",
                 images.text(), ", seed ", flags.seed);
 }

@@ -9,7 +9,6 @@ namespace ddpm {
 
 namespace {
 
-constexpr const char* kEngine = "engine";
 constexpr const char* kLibTorch = "libtorch";
 
 // Whether the driver of a GPU that LibTorch could use has made its device.
@@ -22,26 +21,26 @@ bool may_have_gpu() {
 std::string choose_executor(const std::string& command, const ExecutorOptions& options,
                             const Backend& backend) {
   const bool on_cpu = options.device == "cpu" || options.device == "auto";
-  DDPM_CHECK(options.executor != kEngine || on_cpu, command,
+  DDPM_CHECK(options.executor != kEngineName || on_cpu, command,
              ": --executor engine runs on the CPU, wanted --device cpu or auto, got ",
              options.device);
   if (options.executor != "auto") return options.executor;
   if (!on_cpu) return kLibTorch;
-  if (options.device == "cpu" || !may_have_gpu()) return kEngine;
+  if (options.device == "cpu" || !may_have_gpu()) return kEngineName;
   if (!backend.has_gpu) throw NeedsTorch();
-  return backend.has_gpu() ? kLibTorch : kEngine;
+  return backend.has_gpu() ? kLibTorch : kEngineName;
 }
 
 std::string device_kind(const std::string& executor, const std::string& device,
                         const Backend& backend) {
-  if (executor == kEngine || device == "cpu") return "cpu";
+  if (executor == kEngineName || device == "cpu") return "cpu";
   if (device != "auto") return "cuda";
   return backend.has_gpu && backend.has_gpu() ? "cuda" : "cpu";
 }
 
 Network open_network(const std::string& executor, const std::filesystem::path& checkpoint,
                      const ExecutorOptions& options, const Backend& backend) {
-  if (executor == kEngine) {
+  if (executor == kEngineName) {
     return open_engine_network(checkpoint,
                                {.weights = options.weights,
                                 .precision = options.precision,

@@ -12,6 +12,8 @@
 
 namespace ddpm {
 
+inline constexpr const char* kEngineName = "engine";
+
 // Thrown by a command of a program without LibTorch before it has done anything: `ddpm-torch` has
 // to do it all.
 struct NeedsTorch {};

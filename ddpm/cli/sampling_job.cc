@@ -6,6 +6,7 @@
 #include "ddpm/cli/executor.h"
 #include "ddpm/cli/threads.h"
 #include "ddpm/diffusion/schedule_kinds.h"
+#include "ddpm/engine/engine_network.h"
 
 namespace ddpm {
 
@@ -74,6 +75,12 @@ void declare_model_flags(Flags& flags, ModelFlags& values) {
                 "0: one for each core that the process may use, within its CPU quota", 0, 4096);
 }
 
+std::string precision_used(const std::string& executor, const ModelFlags& flags) {
+  if (executor != kEngineName) return flags.precision;
+  const Precision asked = value_named(kPrecisions, "--precision", flags.precision);
+  return name_of(kPrecisions, precision_in_use(asked));
+}
+
 ExecutorOptions executor_options(const ModelFlags& flags) {
   return {.weights = {.ema = flags.weights == "ema", .variant = flags.variant},
           .executor = flags.executor,
@@ -126,7 +133,7 @@ Model open_model(const std::string& command, const ModelFlags& flags, const Back
 
 void add_model_text(PngText& text, const Model& model, const ModelFlags& flags) {
   text["weights"] = flags.weights;
-  text["precision"] = flags.precision;
+  text["precision"] = precision_used(model.executor, flags);
   text["executor"] = model.executor;
   text["device"] = model.device;
   text["libtorch"] = model.executor == "libtorch" ? model.libtorch : "none";
@@ -143,6 +150,12 @@ std::string describe(const BareNetwork& network, const ModelFlags& flags) {
              flags.label ? concat(", class ", *flags.label) : "", ")");
   if (network.weights.only_variant) {
     text += concat("\nonly the weights of the variant ", network.weights.variant, " are there");
+  }
+  const std::string precision = precision_used(network.executor, flags);
+  if (precision != flags.precision) {
+    text += concat("\ncomputed in ", precision, ": without instructions for ", flags.precision,
+                   ", which the kernels ", name_of(choose_cpu_path()),
+                   " lack, it would be slower and less exact");
   }
   return text;
 }

@@ -97,6 +97,10 @@ struct Chain {
   PngText text;                            // what a PNG says of it: sampler, steps, eta, ..
 };
 
+// The precision that the network is run in: the one asked for, but on a CPU without instructions
+// for bfloat16 the engine computes in float32.
+std::string precision_used(const std::string& executor, const ModelFlags& flags);
+
 // How the network is to be run.
 ExecutorOptions executor_options(const ModelFlags& flags);
 
@@ -115,7 +119,8 @@ Chain chain_of(const std::string& command, const SamplerFlags& flags, const Mode
 void add_model_text(PngText& text, const Model& model, const ModelFlags& flags);
 
 // "checkpoint 00003000 (ema weights, 1,112,801 parameters, 28x28, 1 channel)", and a line more for
-// each thing that nothing said: the process of a folder without a scheduler, the only variant.
+// each thing that nothing said: the process of a folder without a scheduler, the only variant, a
+// precision that is not the one asked for.
 std::string describe(const Model& model, const ModelFlags& flags);
 std::string describe(const BareNetwork& network, const ModelFlags& flags);
 

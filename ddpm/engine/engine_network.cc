@@ -58,11 +58,15 @@ CompiledUNet compile(const ModelFolder& folder, const UNetConfig& unet,
   return CompiledUNet(unet, [&](const std::string& name) { return weights.values(name); },
                       {.at_once = options.at_once,
                        .threads = options.threads,
-                       .precision = options.precision,
+                       .precision = precision_in_use(options.precision),
                        .kept_times = times_to_keep(folder)});
 }
 
 }  // namespace
+
+Precision precision_in_use(Precision asked, CpuPath path) {
+  return path == CpuPath::kAvx512Bf16 ? asked : Precision::kFloat32;
+}
 
 CompiledUNet open_engine(const std::filesystem::path& checkpoint,
                          const EngineNetworkOptions& options) {

@@ -104,7 +104,19 @@ TEST_F(EngineNetwork, ACheckpointIsItsTensorsInTheEngine) {
             engine_answer(config, images));
   const auto narrow = Precision::kBFloat16;
   EXPECT_EQ(answer(open_engine_network(folder_, {.precision = narrow}), config, images),
-            engine_answer(config, images, narrow));
+            engine_answer(config, images, precision_in_use(narrow)));
+}
+
+// Without the instructions bfloat16 is no faster way to a worse result.
+TEST_F(EngineNetwork, BFloat16IsComputedWhereTheCpuHasInstructionsForIt) {
+  for (const CpuPath path : kAllCpuPaths) {
+    EXPECT_EQ(precision_in_use(Precision::kFloat32, path), Precision::kFloat32);
+    EXPECT_EQ(precision_in_use(Precision::kBFloat16, path),
+              path == CpuPath::kAvx512Bf16 ? Precision::kBFloat16 : Precision::kFloat32);
+  }
+  const CompiledUNet engine =
+      open_engine(made(config_with(0)), {.precision = Precision::kBFloat16});
+  EXPECT_EQ(engine.options().precision, precision_in_use(Precision::kBFloat16));
 }
 
 TEST_F(EngineNetwork, MoreImagesThanTheEngineTakesHaveTheSameBits) {
