@@ -95,10 +95,13 @@ ConfigField switch_field(const std::string& key, bool TrainConfig::*member,
 std::vector<ConfigField> data_fields() {
   return {
       field("data", &TrainConfig::data, any_text(),
-            "what to learn from: fashion-mnist, or a folder, archive, IDX file or CIFAR-10 folder"),
+            "what to learn from: fashion-mnist, or a folder, archive, IDX file, MNIST or CIFAR-10 "
+            "folder"),
       image_size(),
-      field("channels", &TrainConfig::channels, channel_count(),
-            "1 gray, 3 colour, 4 colour with transparency; auto: as the data has them"),
+      field(
+          "channels", &TrainConfig::channels, channel_count(),
+          "1 gray, 3 colour, 4 colour with transparency; auto: 4 below 99 % mean opacity, 1 if all "
+          "pixels are gray, else 3"),
       field("fit", &TrainConfig::fit, one_of({"none", "crop", "pad", "stretch"}),
             "how images of another size are made to fit; none refuses them"),
       switch_field("flip", &TrainConfig::flip,
