@@ -69,9 +69,9 @@ foreach(line IN LISTS ddpm_lines)
       else()
         ddpm_precompiled(${layer}_tests ddpm_pch_tests)
       endif()
-      if(layer STREQUAL "training")
-        # networks of a few hundred weights, which several threads make slower
-        ddpm_add_test(training training_tests 4 OMP_NUM_THREADS=1)
+      if(needs_torch)
+        # small networks, which several threads make slower; the end-to-end tests train with all cores
+        ddpm_add_test(${layer} ${layer}_tests 4 OMP_NUM_THREADS=1)
       else()
         ddpm_add_test(${layer} ${layer}_tests 1)
       endif()
