@@ -50,8 +50,9 @@ class FaultyFiles : public FileLayer {
   // A new file is a named one from the start, as on a file system without files that have no name.
   std::unique_ptr<NewFile> create(const std::filesystem::path& target) override {
     const std::filesystem::path path = normal(target);
+    const std::string number = std::to_string(created_++);
     const std::filesystem::path temporary =
-        path.parent_path() / (".tmp-faulty-" + std::to_string(created_++));
+        path.parent_path() / (".tmp-" + std::string(16 - number.size(), '0') + number);
     put(temporary, {}, false);
     return std::make_unique<FaultyNewFile>(*this, temporary, path);
   }

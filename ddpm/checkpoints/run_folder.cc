@@ -2,16 +2,20 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/json.h"
+#include "ddpm/base/text.h"
 
 namespace ddpm {
 
@@ -21,56 +25,203 @@ namespace {
 
 constexpr int64_t kMaxConfigBytes = 1 << 20;
 
-// The process id that a lock file holds, or "unknown".
+constexpr size_t kMaxLockBytes = 40;
+
+// What a lock file holds: a process id and the name of the program; of an earlier version the id
+// alone.
+std::string content_of(int file) {
+  char text[kMaxLockBytes + 1];
+  const ssize_t size = ::pread(file, text, sizeof(text), 0);
+  return {text, size > 0 ? static_cast<size_t>(size) : 0};
+}
+
+size_t digits_at_start(const std::string& text) {
+  return std::min(text.find_first_not_of("0123456789"), text.size());
+}
+
+std::string signature(const std::string& process) { return process + " ddpm\n"; }
+
+bool is_signed(const std::string& content) {
+  return content == signature(content.substr(0, digits_at_start(content)));
+}
+
+bool is_lock(const std::string& content) {
+  return content.empty() || is_signed(content) ||
+         content == content.substr(0, digits_at_start(content)) + "\n";
+}
+
 std::string holder_of(int file) {
-  char text[24] = {};
-  const ssize_t size = ::pread(file, text, sizeof(text) - 1, 0);
-  const std::string holder(text, size > 0 ? static_cast<size_t>(size) : 0);
-  const size_t end = holder.find_first_not_of("0123456789");
-  return end == 0 || holder.empty() ? "unknown" : holder.substr(0, end);
+  const std::string content = content_of(file);
+  const size_t end = digits_at_start(content);
+  return end == 0 ? "unknown" : content.substr(0, end);
+}
+
+bool all_of_digits(const std::string& text, const char* digits) {
+  return !text.empty() && text.find_first_not_of(digits) == std::string::npos;
+}
+
+// The names of what a run has in its folders: config.json, loss.png, 00000030, 00000030-raw.png.
+bool is_name_of_a_run(const std::string& name) {
+  if (name == "config.json" || name == "loss.png") return true;
+  const std::string rest = name.substr(digits_at_start(name));
+  return digits_at_start(name) >= 8 && (rest.empty() || rest == ".png" || rest == "-raw.png");
+}
+
+bool is_signed_lock(const fs::path& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (file < 0) return false;
+  const bool found = is_signed(content_of(file));
+  ::close(file);
+  return found;
 }
 
 void remove_leftovers(const fs::path& folder, FileLayer& files) {
   std::vector<fs::path> leftovers;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().filename().string().rfind(".tmp-", 0) == 0) leftovers.push_back(entry.path());
+    if (is_temporary_of_a_run(entry.path().filename().string())) leftovers.push_back(entry.path());
   }
   for (const fs::path& path : leftovers) files.remove_all(path);
 }
 
+// Whether `path`, or a folder on the way to it, is `folder`.
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  std::error_code error;
+  for (fs::path at = fs::weakly_canonical(path, error); !at.empty(); at = at.parent_path()) {
+    if (fs::equivalent(at, folder, error)) return true;
+    if (at == at.parent_path()) break;
+  }
+  return false;
+}
+
+// Whether the open file is what the name leads to now.
+bool is_at(int file, const fs::path& path) {
+  struct stat opened {};
+  struct stat named {};
+  return ::fstat(file, &opened) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 }  // namespace
 
-RunLock::RunLock(const fs::path& run) {
-  const fs::path path = run / "lock";
-  file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+bool is_temporary_of_a_run(const std::string& name) {
+  const std::string start = ".tmp-";
+  const std::string removed = start + "removed-";
+  if (!name.starts_with(start)) return false;
+  if (name.starts_with(removed)) return all_of_digits(name.substr(removed.size()), "0123456789");
+  const std::string rest = name.substr(start.size());
+  if (rest.size() == 16 && all_of_digits(rest, "0123456789abcdef")) return true;
+  const size_t process = digits_at_start(rest);
+  return process > 0 && process < rest.size() && rest[process] == '-' &&
+         is_name_of_a_run(rest.substr(process + 1));
+}
+
+// Another process may remove its lock file between our opening and locking it: then again.
+RunLock::RunLock(const fs::path& run) : path_(run / "lock") {
+  while (!open_file()) {
+  }
+  try {
+    check_content();
+  } catch (const Error&) {
+    ::close(file_);
+    throw;
+  }
+}
+
+bool RunLock::open_file() {
+  constexpr int kFlags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  file_ = ::open(path_.c_str(), kFlags | O_CREAT | O_EXCL, 0666);
+  made_ = file_ >= 0;
+  if (!made_ && errno == EEXIST) file_ = ::open(path_.c_str(), kFlags);
+  if (file_ < 0 && errno == ENOENT && fs::is_directory(path_.parent_path())) return false;
   if (file_ < 0) {
-    throw IoError(concat("cannot open the lock ", path.string(), ": ", std::strerror(errno)));
+    throw IoError(concat("cannot open the lock ", path_.string(), ": ",
+                         errno == ELOOP ? "it is a symbolic link" : std::strerror(errno)));
   }
   if (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
     const int error = errno;
     const std::string holder = holder_of(file_);
     ::close(file_);
-    throw IoError(error == EWOULDBLOCK
-                      ? concat(run.string(), ": process ", holder, " is at work in this run")
-                      : concat("cannot lock ", path.string(), ": ", std::strerror(error)));
+    throw IoError(
+        error == EWOULDBLOCK
+            ? concat(path_.parent_path().string(), ": process ", holder, " is at work in this run")
+            : concat("cannot lock ", path_.string(), ": ", std::strerror(error)));
   }
-  // Only for the message above, so a failure to write it is no reason to stop.
-  const std::string holder = std::to_string(::getpid()) + "\n";
+  if (is_at(file_, path_)) return true;
+  ::close(file_);
+  return false;
+}
+
+void RunLock::check_content() const {
+  struct stat status {};
+  const bool regular = ::fstat(file_, &status) == 0 && S_ISREG(status.st_mode);
+  if (regular && is_lock(content_of(file_))) return;
+  throw IoError(concat(path_.string(),
+                       ": expected the lock of a run, a file with a process id, got ",
+                       regular ? "other content" : "no regular file"));
+}
+
+RunLock::~RunLock() {
+  std::error_code error;
+  const fs::directory_iterator entries(path_.parent_path(), error);
+  const bool alone = !error && std::distance(begin(entries), end(entries)) == 1;
+  if (made_ && (alone || !signed_) && is_at(file_, path_)) ::unlink(path_.c_str());
+  ::close(file_);
+}
+
+// Only for the message to others, so a failure to write it is no reason to stop.
+void RunLock::sign() {
+  signed_ = true;
+  const std::string text = signature(std::to_string(::getpid()));
   if (::ftruncate(file_, 0) == 0) {
-    [[maybe_unused]] const ssize_t written = ::pwrite(file_, holder.data(), holder.size(), 0);
+    [[maybe_unused]] const ssize_t written = ::pwrite(file_, text.data(), text.size(), 0);
   }
 }
 
-RunLock::~RunLock() { ::close(file_); }
+void check_run_is_new(const fs::path& run, const RunLock* held) {
+  const std::string who = concat("train: --out: ", run.string());
+  const fs::file_status status = fs::symlink_status(run);
+  if (!fs::exists(status)) return;
+  DDPM_CHECK(fs::is_directory(run), who, ": expected a new or empty folder, got ",
+             fs::is_symlink(status) ? "a link to something else" : "a file");
+  DDPM_CHECK(!fs::exists(run / "config.json"), who,
+             ": expected a new or empty folder, got one that holds a run already; go on with it by "
+             "ddpm train --resume ",
+             shell_word(run.string()));
+  const bool made_lock = held != nullptr && held->made();
+  bool has_lock = false;
+  std::string other;
+  for (const auto& entry : fs::directory_iterator(run)) {
+    const std::string name = entry.path().filename().string();
+    const bool lock = name == "lock" && (made_lock || is_signed_lock(entry.path()));
+    has_lock = has_lock || (lock && !made_lock);
+    if (!lock && (other.empty() || !is_temporary_of_a_run(name))) other = name;
+  }
+  DDPM_CHECK(other.empty() || (has_lock && is_temporary_of_a_run(other)), who,
+             ": expected a new or empty folder, got one with ", shell_word(other),
+             " in it; nothing was changed");
+}
+
+void check_apart_from_data(const std::string& who, const fs::path& run, const std::string& data) {
+  constexpr std::string_view kTest = ":test";
+  std::error_code error;
+  fs::path folder = data;
+  if (!fs::exists(folder, error) && data.ends_with(kTest)) {
+    folder = data.substr(0, data.size() - kTest.size());
+  }
+  if (!fs::is_directory(folder, error)) return;
+  DDPM_CHECK(!lies_in(run, folder), who, run.string(), ": expected a folder outside of the data, ",
+             folder.string(), ", got one in it, where previews would become training data");
+  DDPM_CHECK(!lies_in(folder, run), who, run.string(), ": expected a folder without data, got ",
+             folder.string(), " in it, where previews would become training data");
+}
 
 void prepare_run_folder(const fs::path& run, FileLayer& files) {
-  const bool fresh = !fs::exists(run);
   for (const fs::path& folder : {run, run / "checkpoints", run / "samples"}) {
     files.make_folder(folder);
     remove_leftovers(folder, files);
   }
-  files.sync(run);  // the two names in it ...
-  if (fresh) files.sync(fs::absolute(run / ".").parent_path().parent_path());  // ... and its own
+  files.sync(run);                                                  // the two names in it ...
+  files.sync(fs::absolute(run / ".").parent_path().parent_path());  // ... and its own
 }
 
 void write_run_config(const fs::path& run, const TrainConfig& config, FileLayer& files) {

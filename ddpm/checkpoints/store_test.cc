@@ -1,6 +1,7 @@
 #include "ddpm/checkpoints/store.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -282,7 +283,8 @@ TEST(RunFolder, ItsConfigurationComesBack) {
 TEST(RunFolder, OnlyOneProcessMayWrite) {
   const ToyRun run("lock");
   {
-    const RunLock lock(run.path);
+    RunLock lock(run.path);
+    lock.sign();
     const std::string said = complaint<IoError>([&] { RunLock second(run.path); });
     expect_contains(said, concat("process ", ::getpid(), " is at work in this run"));
   }
@@ -293,7 +295,8 @@ TEST(RunFolder, TheLockOfAKilledProcessIsFree) {
   const ToyRun run("killed");
   const pid_t child = ::fork();
   if (child == 0) {
-    const RunLock lock(run.path);
+    RunLock lock(run.path);
+    lock.sign();
     ::_exit(0);  // without the destructor, as by kill -9
   }
   int status = 0;
@@ -301,6 +304,80 @@ TEST(RunFolder, TheLockOfAKilledProcessIsFree) {
   ASSERT_EQ(status, 0);
   EXPECT_TRUE(fs::exists(run.path / "lock"));
   EXPECT_NO_THROW(RunLock lock(run.path));
+}
+
+TEST(RunFolder, ALockThatIsNoneOfOursIsLeftAsItIs) {
+  const ToyRun run("foreign-lock");
+  const fs::path mine = run.path / "mine.txt";
+  std::ofstream(mine) << "my notes";
+  const fs::path lock = run.path / "lock";
+  for (const int kind : {0, 1, 2, 3}) {
+    if (kind == 0) fs::create_symlink(mine, lock);
+    if (kind == 1) fs::create_hard_link(mine, lock);
+    if (kind == 2 && ::mkfifo(lock.c_str(), 0600) != 0) GTEST_FAIL() << "no FIFO";
+    if (kind == 3) fs::create_directory(lock);
+    expect_contains(complaint<IoError>([&] { RunLock refused(run.path); }), "lock");
+    EXPECT_TRUE(fs::exists(fs::symlink_status(lock)));
+    EXPECT_EQ(read_file(mine, 100), "my notes");
+    fs::remove(lock);
+  }
+}
+
+TEST(RunFolder, ALockOfWhichNoRunCameIsRemoved) {
+  const ToyRun toy("no-run");
+  const fs::path run = toy.path / "new";
+  fs::create_directory(run);
+  {
+    RunLock lock(run);
+    lock.sign();
+  }
+  EXPECT_TRUE(fs::is_empty(run));
+  {
+    RunLock lock(run);
+    lock.sign();
+    std::ofstream(run / "config.json") << "{}";
+  }
+  EXPECT_TRUE(fs::exists(run / "lock"));
+}
+
+TEST(RunFolder, AStartThatDiedBeforeItsConfigurationMayBeRepeated) {
+  const ToyRun run("died");
+  const fs::path folder = run.path / "new";
+  EXPECT_NO_THROW(check_run_is_new(folder));
+  fs::create_directory(folder);
+  EXPECT_NO_THROW(check_run_is_new(folder));
+  std::ofstream(folder / "lock") << "17 ddpm\n";
+  std::ofstream(folder / ".tmp-0123456789abcdef") << "{";
+  EXPECT_NO_THROW(check_run_is_new(folder));
+  std::ofstream(folder / "lock") << "17\n";
+  EXPECT_THROW(check_run_is_new(folder), InvalidArgument);
+}
+
+TEST(RunFolder, ARunAndItsDataLieApart) {
+  const ToyRun toy("apart");
+  const fs::path data = toy.path / "data";
+  fs::create_directories(data / "cats");
+  fs::create_directory(toy.path / "runs");
+  fs::create_symlink(data / "cats", toy.path / "link");
+  fs::create_symlink(toy.path / "runs", data / "out");
+  const auto refused = [&](const fs::path& run, const std::string& spec) {
+    try {
+      check_apart_from_data("", run, spec);
+      return false;
+    } catch (const InvalidArgument&) {
+      return true;
+    }
+  };
+  for (const fs::path& run : {data, data / "run", data / "a" / "b", data / "cats" / ".." / "run",
+                              toy.path / "link" / "run", toy.path / "link", toy.path}) {
+    EXPECT_TRUE(refused(run, data.string())) << run;
+    EXPECT_TRUE(refused(run, data.string() + "/")) << run;
+    EXPECT_TRUE(refused(run, data.string() + ":test")) << run;
+  }
+  EXPECT_TRUE(refused(data / "cats", (toy.path / "link").string()));
+  EXPECT_FALSE(refused(toy.path / "runs" / "a", data.string()));
+  EXPECT_FALSE(refused(toy.path / "data2", data.string()));
+  EXPECT_FALSE(refused(data / "run", "fashion-mnist"));
 }
 
 }  // namespace

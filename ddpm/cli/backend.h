@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <span>
@@ -38,14 +39,17 @@ struct TrainRequest {
   bool resume = false;
   bool allow_other_data = false;
   double fit_seconds = 0.0;  // of `plan`: say how many steps fit into this; 0: do not
-  std::string program;       // as it was started
-  std::string next;          // of `plan`: the line that says how to train what was planned
+  std::chrono::steady_clock::time_point began;  // when the program was started
+  std::string program;                          // as it was started
+  std::string next;  // of `plan`: the line that says how to train what was planned
 };
 
 // The next numbers of a generator: standard normal, float32.
 using NormalDraws = std::function<void(std::span<float> values)>;
 
 struct Backend {
+  // When the program was started, before a hand-over too.
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   std::string program = "ddpm";  // as it was started, for the commands that are suggested
   std::string libtorch_version = "none";
   std::function<int(const TrainRequest& request)> train;

@@ -7,35 +7,52 @@
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
 
 namespace ddpm {
 
 namespace {
 
-constexpr const char* kHandedOver = "DDPM_HANDED_OVER";  // by the process of this number
+using Clock = std::chrono::steady_clock;
+
+// "PROCESS NANOSECONDS": which process was handed over, and when it was started. The process keeps
+// its number and its clock.
+constexpr const char* kHandedOver = "DDPM_HANDED_OVER";
+
+// When this process was started, if it was handed over.
+std::optional<Clock::time_point> start_before_hand_over() {
+  const char* text = std::getenv(kHandedOver);
+  if (text == nullptr) return std::nullopt;
+  const std::vector<std::string> words = split(text, ' ');
+  const auto process = words.size() == 2 ? parse_int(words[0]) : std::nullopt;
+  const auto start = words.size() == 2 ? parse_int(words[1]) : std::nullopt;
+  if (!process || *process != ::getpid() || !start) return std::nullopt;
+  return Clock::time_point(std::chrono::nanoseconds(*start));
+}
 
 }  // namespace
 
-void hand_over_to_torch(const char* command, char** argv) {
+Clock::time_point program_start() { return start_before_hand_over().value_or(Clock::now()); }
+
+void hand_over_to_torch(const char* command, Clock::time_point began, char** argv) {
   const auto beside = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "ddpm-torch";
   if (!std::filesystem::exists(beside)) {
     throw IoError(concat(command,
                          ": needs the program ddpm-torch, and this installation has none (",
                          beside.string(), ")"));
   }
-  // the process keeps its number, so whoever finds it here has been handed over already
-  const std::string self = std::to_string(::getpid());
-  const char* before = std::getenv(kHandedOver);
-  const bool loop = before != nullptr && before == self;
-  if (loop || std::filesystem::equivalent(beside, "/proc/self/exe")) {
+  if (start_before_hand_over() || std::filesystem::equivalent(beside, "/proc/self/exe")) {
     throw IoError(concat(command, ": expected the program ddpm-torch at ", beside.string(),
                          ", got a program without LibTorch, such as a copy of ddpm; install "
                          "ddpm-torch there"));
   }
-  ::setenv(kHandedOver, self.c_str(), 1);
+  const auto since = std::chrono::nanoseconds(began.time_since_epoch()).count();
+  ::setenv(kHandedOver, concat(::getpid(), ' ', since).c_str(), 1);
   std::cout.flush();
   ::execv(beside.c_str(), argv);
   throw IoError(concat(command, ": cannot start ", beside.string(), ": ", std::strerror(errno)));

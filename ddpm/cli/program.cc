@@ -168,6 +168,7 @@ int run_action(const Declared& chosen, const Backend& backend) {
 }
 
 int parse_and_run(int argc, char** argv, const Backend& backend) {
+  const auto began = program_start();
   CLI::App app("Denoising diffusion probabilistic models: train, sample, look inside.", "ddpm");
   app.set_version_flag("--version", version_text(static_cast<bool>(backend.open_network)));
   app.allow_extras();
@@ -185,14 +186,15 @@ int parse_and_run(int argc, char** argv, const Backend& backend) {
   const Declared& chosen = chosen_of(app, declared);
   refuse_extras(chosen);
   if (chosen.command.needs_torch && !backend.open_network) {
-    hand_over_to_torch(chosen.command.name.c_str(), argv);
+    hand_over_to_torch(chosen.command.name.c_str(), began, argv);
   }
   Backend started = backend;
+  started.began = began;
   started.program = argv[0];
   try {
     return run_action(chosen, started);
   } catch (const NeedsTorch&) {
-    hand_over_to_torch(chosen.command.name.c_str(), argv);
+    hand_over_to_torch(chosen.command.name.c_str(), began, argv);
   }
 }
 

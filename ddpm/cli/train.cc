@@ -10,6 +10,7 @@
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/presets.h"
+#include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/checkpoints/train_config.h"
 #include "ddpm/checkpoints/warm_start.h"
@@ -84,7 +85,7 @@ std::shared_ptr<TrainFlags> declare(Flags& flags) {
   auto values = std::make_shared<TrainFlags>();
   values->command = flags.command();
   if (flags.command() == "train") {
-    flags.text("--out", values->out, "RUN", "the run folder to make; must not hold a run yet");
+    flags.text("--out", values->out, "RUN", "the run folder to make, new or empty");
     flags.text("--resume", values->resume, "RUN", "go on with this run, with its configuration");
     flags.toggle("--allow-other-data", values->allow_other_data,
                  "resume although the data are not those that the run began with");
@@ -200,11 +201,10 @@ TrainRequest checked_request(const TrainFlags& flags) {
   if (flags.command == "train") {
     require_given(flags.command, "--out", flags.out, "the run folder to make");
     request.run = flags.out;
-    DDPM_CHECK(!fs::exists(request.run / "config.json"), flags.command, ": --out: ", flags.out,
-               " already holds a run; go on with it by --resume ", flags.out,
-               " or choose another folder");
-    DDPM_CHECK(!fs::exists(request.run) || fs::is_directory(request.run), flags.command,
-               ": --out: ", flags.out, " is a file, wanted a folder or a new name");
+    check_run_is_new(request.run);
+  }
+  if (!flags.out.empty()) {
+    check_apart_from_data(flags.command + ": --out: ", flags.out, request.config.data);
   }
   // a plan needs no images where the configuration says how large they are
   const bool extents_known = request.config.height > 0 && request.config.channels > 0;
@@ -240,6 +240,7 @@ Action action_of(const std::shared_ptr<TrainFlags>& flags) {
   return [flags](const Backend& backend) {
     TrainRequest request = checked_request(*flags);
     request.program = backend.program;
+    request.began = backend.began;
     if (flags->command == "train") return backend.train(request);
     request.next = training_of(*flags, backend.program);
     return backend.plan(request);

@@ -1,5 +1,6 @@
 // `ddpm train`: opens the data, says what will be done, trains, says what to do next.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -19,6 +20,7 @@
 #include "ddpm/terminal/progress.h"
 #include "ddpm/terminal/signals.h"
 #include "ddpm/terminal/standard_output.h"
+#include "ddpm/training/resume.h"
 #include "ddpm/training/run.h"
 
 namespace ddpm {
@@ -72,8 +74,9 @@ RunObserver observer_for(Bars& bars) {
   return observer;
 }
 
-void print_end(RunEnd end, const TrainConfig& config, const fs::path& run,
-               const std::string& program) {
+void print_end(RunEnd end, const RunRequest& request, const std::string& program) {
+  const fs::path& run = request.run;
+  const TrainConfig& config = request.config;
   if (end == RunEnd::kStopped && stop_signal() == 0) {
     throw IoError(
         concat("train: cannot write to standard output: ", std::strerror(standard_output_error()),
@@ -112,6 +115,15 @@ int train_with_torch(const TrainRequest& request) {
     run.config.data = fs::absolute(run.config.data).lexically_normal().string();
   }
   check_train_config(run.config, "train");
+  if (run.resume) check_apart_from_data("train: --resume: ", run.run, run.config.data);
+  run.steps_given = std::ranges::count(request.given_keys, "steps") > 0;
+  run.began = request.began;
+  if (run.resume && is_finished(run.run, run.config)) {
+    std::cout << run.run.string() << "\nfinished: all of its " << with_thousands(run.config.steps)
+              << " steps are done; --steps with a larger number goes on\n";
+    print_end(RunEnd::kDone, run, request.program);
+    return 0;
+  }
   std::cout << run.run.string() << std::endl;
 
   warn_of_too_many_threads("train", "libtorch", run.config.threads);
@@ -130,7 +142,7 @@ int train_with_torch(const TrainRequest& request) {
   Bars bars;
   const RunEnd end = run_training(run, dataset, device, observer_for(bars));
   bars = {};
-  print_end(end, run.config, run.run, request.program);
+  print_end(end, run, request.program);
   return end == RunEnd::kStopped ? exit_code_of_stop() : 0;
 }
 

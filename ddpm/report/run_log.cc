@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/check.h"
@@ -23,16 +24,48 @@ std::optional<double> number(const Json& line, const char* key) {
   return found->get<double>();
 }
 
-int64_t step_of(const Json& line) {
-  const auto found = line.find("step");
-  return found != line.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
+bool is_count(const Json& value) {
+  if (value.is_number_unsigned()) {
+    return value.get<uint64_t>() <= uint64_t{std::numeric_limits<int64_t>::max()};
+  }
+  return value.is_number_integer() && value.get<int64_t>() >= 0;
 }
+
+bool is_number_or_null(const Json& value) { return value.is_number() || value.is_null(); }
+
+bool is_list_of_numbers(const Json& value) {
+  return value.is_array() && std::ranges::all_of(value, is_number_or_null);
+}
+
+// What readers of the log count on.
+struct KeyType {
+  const char* key;
+  bool (*fits)(const Json& value);
+  const char* expected;
+};
+constexpr const char* kCount = "a whole number of at least 0";
+constexpr const char* kNumber = "a number or null";
+constexpr KeyType kTypes[] = {
+    {"step", is_count, kCount},
+    {"steps", is_count, kCount},
+    {"images", is_count, kCount},
+    {"loss", is_number_or_null, kNumber},
+    {"gradient_norm", is_number_or_null, kNumber},
+    {"learning_rate", is_number_or_null, kNumber},
+    {"ema_decay", is_number_or_null, kNumber},
+    {"images_per_second", is_number_or_null, kNumber},
+    {"waiting_share", is_number_or_null, kNumber},
+    {"seconds", is_number_or_null, kNumber},
+    {"loss_by_t", is_list_of_numbers, "a list of numbers or nulls"},
+    {"data_fingerprint", [](const Json& value) { return value.is_string(); }, "a text"},
+    {"reason", [](const Json& value) { return value.is_string(); }, "a text"},
+};
 
 std::string kind_of(const Json& line) { return line.at("kind").get<std::string>(); }
 
 MetricsRow row_of(const Json& line) {
   MetricsRow row;
-  row.step = step_of(line);
+  row.step = log_step(line);
   row.loss = number(line, "loss");
   row.gradient_norm = number(line, "gradient_norm");
   row.learning_rate = number(line, "learning_rate");
@@ -59,11 +92,21 @@ std::optional<Json> parse_line(std::string_view text) {
   }
 }
 
+// "step: expected a whole number of at least 0, got 'x'", or nothing.
+std::optional<std::string> fault_of(const Json& line) {
+  for (const KeyType& type : kTypes) {
+    const auto found = line.find(type.key);
+    if (found == line.end() || type.fits(*found)) continue;
+    return concat(type.key, ": expected ", type.expected, ", got ", json_shown(*found));
+  }
+  return std::nullopt;
+}
+
 void take_line(RunLog& log, Json line) {
   if (kind_of(line) == "resume") {
-    const int64_t step = step_of(line);
+    const int64_t step = log_step(line);
     log.lines.erase(std::remove_if(log.lines.begin(), log.lines.end(),
-                                   [step](const Json& one) { return step_of(one) > step; }),
+                                   [step](const Json& one) { return log_step(one) > step; }),
                     log.lines.end());
   }
   log.lines.push_back(std::move(line));
@@ -93,12 +136,21 @@ void RunLogWriter::sync() {
   files_.sync(fs::absolute(path_).parent_path());  // its name too
 }
 
+int64_t log_step(const Json& line) {
+  const auto found = line.find("step");
+  return found == line.end() ? 0 : found->get<int64_t>();
+}
+
 RunLog parse_run_log(std::string_view text) {
   RunLog log;
   size_t begin = 0;
+  int64_t number = 0;
   for (size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
+    ++number;
     auto line = parse_line(text.substr(begin, end - begin));
-    if (line) {
+    const auto fault = line ? fault_of(*line) : std::nullopt;
+    if (fault) log.faults.push_back(concat("line ", number, ": ", *fault));
+    if (line && !fault) {
       take_line(log, std::move(*line));
     } else {
       ++log.unreadable_lines;

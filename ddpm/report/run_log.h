@@ -52,8 +52,12 @@ struct MetricsRow {
 struct RunLog {
   std::vector<Json> lines;          // those that count, in their order
   std::vector<MetricsRow> metrics;  // of them the metrics
-  int64_t unreadable_lines = 0;     // complete lines that are no JSON object with a kind
+  int64_t unreadable_lines = 0;     // complete lines without docs/run_log.md's grammar
+  std::vector<std::string> faults;  // of JSON among these: "line 7: step: expected .., got .."
 };
+
+// The step of a line of RunLog::lines; 0 if it has none.
+int64_t log_step(const Json& line);
 
 // Reads what a live writer may be appending to: a last line without its newline is not there yet.
 // After a line of kind "resume" with step N, earlier lines with a larger step do not count. Unknown

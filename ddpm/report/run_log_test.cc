@@ -76,6 +76,23 @@ TEST_F(RunLogFile, AResumeTakesBackTheLinesBeyondItsStep) {
   EXPECT_EQ(log.metrics[2].loss, 2.0);
 }
 
+TEST(RunLogLines, OneWithAValueOfTheWrongTypeIsNamedAndPassedOver) {
+  const std::string good = "{\"kind\":\"metrics\",\"step\":2,\"loss\":null}\n";
+  for (const char* bad :
+       {"\"step\":\"5\"", "\"step\":null", "\"step\":-1", "\"step\":1.5", "\"step\":1e300",
+        "\"step\":18446744073709551615", "\"loss\":\"low\"", "\"loss\":[]", "\"seconds\":{}",
+        "\"loss_by_t\":3", "\"loss_by_t\":[\"x\"]", "\"data_fingerprint\":7", "\"reason\":false"}) {
+    SCOPED_TRACE(bad);
+    const std::string line = std::string("{\"kind\":\"metrics\",") + bad + "}\n";
+    const RunLog log = parse_run_log(good + line + good);
+    EXPECT_EQ(log.lines.size(), 2U);
+    EXPECT_EQ(log.unreadable_lines, 1);
+    ASSERT_EQ(log.faults.size(), 1U);
+    EXPECT_EQ(log.faults[0].find("line 2: "), 0U) << log.faults[0];
+    EXPECT_NO_THROW(loss_plot_png(log));
+  }
+}
+
 TEST_F(RunLogFile, AMissingFileIsAnEmptyLog) {
   EXPECT_TRUE(read_run_log(path_).lines.empty());
   EXPECT_FALSE(fs::exists(path_));
@@ -120,11 +137,11 @@ TEST(Smoothed, OfAConstantIsThatConstantWhateverIsMissing) {
 
 TEST(LossPlot, IsDrawnOfAnyNumbersThatALogCanHold) {
   const RunLog log = parse_run_log(
-      R"({"kind":"metrics","step":18446744073709551615,"loss":1e308,"loss_by_t":[1e-320,-1e308]})"
+      R"({"kind":"metrics","step":9223372036854775807,"loss":1e308,"loss_by_t":[1e-320,-1e308]})"
       "\n"
-      R"({"kind":"metrics","step":-9223372036854775808,"loss":4e-324,"loss_by_t":[]})"
+      R"({"kind":"metrics","step":0,"loss":4e-324,"loss_by_t":[]})"
       "\n"
-      R"({"kind":"metrics","loss":"x","loss_by_t":{}})"
+      R"({"kind":"metrics","loss":null,"loss_by_t":[null]})"
       "\n");
   EXPECT_EQ(log.metrics.size(), 3U);
   EXPECT_FALSE(loss_plot_png(log).empty());

@@ -14,7 +14,9 @@
 #include "ddpm/report/loss_plot.h"
 #include "ddpm/report/run_log.h"
 #include "ddpm/training/interval.h"
+#include "ddpm/training/pace.h"
 #include "ddpm/training/preview.h"
+#include "ddpm/training/resume.h"
 #include "ddpm/training/snapshot.h"
 
 namespace ddpm {
@@ -27,6 +29,11 @@ using Clock = std::chrono::steady_clock;
 // Whatever the cadence: the first checkpoint comes after at most so long, so that little is lost.
 constexpr double kFirstCheckpointSeconds = 300.0;
 constexpr double kLossMemory = 0.98;  // of the loss that is shown with the progress
+
+TrainConfig with_steps(TrainConfig config, int64_t steps) {
+  config.steps = steps;
+  return config;
+}
 
 double seconds_since(Clock::time_point then) {
   return std::chrono::duration<double>(Clock::now() - then).count();
@@ -46,25 +53,22 @@ LoaderOptions loader_options(const TrainConfig& config, int64_t steps_done) {
 // Everything that a run holds while it goes on.
 class Run {
  public:
-  Run(const RunRequest& request, const Dataset& dataset, at::Device device,
+  Run(const RunRequest& request, RunLock& lock, const Dataset& dataset, at::Device device,
       const RunObserver& observer, FileLayer& files)
       : request_(request),
-        config_(request.config),
+        lock_(lock),
         dataset_(dataset),
         observer_(observer),
         files_(files),
         store_(request.run, files),
-        log_((prepare_run_folder(request.run, files), request.run / "metrics.jsonl"), files),
+        point_(resume_point()),
+        config_(with_steps(request.config, point_.steps)),
         trainer_(config_, network_config(), device) {
-    if (request.resume) {
+    for (const std::string& reason : point_.passed_over) say("passed over: " + reason);
+    if (point_.checkpoint) {
       resume();
     } else {
-      if (!config_.init_from.empty()) warm_start();
-      write_run_config(request_.run, config_, files_);
-      log_.append({{"kind", "start"},
-                   {"data_fingerprint", dataset_.fingerprint()},
-                   {"data_images", dataset_.size()},
-                   {"parameters", count_parameters(network_config())}});
+      begin();
     }
     loader_ = std::make_unique<Loader>(dataset_, loader_options(config_, trainer_.steps_done()));
   }
@@ -76,14 +80,14 @@ class Run {
       one_step();
       early = reason_to_end();
     }
-    const bool complete = trainer_.steps_done() == config_.steps;
+    const bool complete = trainer_.steps_done() >= config_.steps;
     return finish(complete && early != RunEnd::kStopped ? RunEnd::kDone : *early);
   }
 
  private:
   UNetConfig network_config() const {
     const BatchShape shape = dataset_.image_shape();
-    return unet_config_of(config_, shape.channels, shape.height, shape.width);
+    return unet_config_of(request_.config, shape.channels, shape.height, shape.width);
   }
 
   void warm_start() {
@@ -96,7 +100,7 @@ class Run {
 
   std::optional<RunEnd> reason_to_end() const {
     if (stopped()) return RunEnd::kStopped;
-    if (config_.time_limit > 0.0 && seconds_since(began_) >= config_.time_limit) {
+    if (config_.time_limit > 0.0 && seconds_since(request_.began) >= config_.time_limit) {
       return RunEnd::kTimeLimit;
     }
     return std::nullopt;
@@ -106,27 +110,71 @@ class Run {
     if (observer_.say) observer_.say(line);
   }
 
-  void resume() {
-    const NewestCheckpoint newest = store_.newest_valid();
-    Json passed_over = Json::array();
-    for (const UnusableCheckpoint& one : newest.passed_over) {
-      if (one.fault == CheckpointFault::kNewerVersion) throw_fault("resume", one, "");
-      say("passed over: " + fault_text(one));
-      passed_over.push_back(fault_text(one));
+  // Until here nothing was locked, so another process may have changed the number of steps.
+  ResumePoint resume_point() const {
+    TrainConfig asked = request_.config;
+    if (!request_.resume) return {.checkpoint = {}, .passed_over = {}, .steps = asked.steps};
+    if (!request_.steps_given) asked.steps = read_run_config(request_.run).steps;
+    return find_resume_point(request_.run, asked, request_.steps_given, store_);
+  }
+
+  // The first file is config.json, which makes the folder a run: `train --resume` then does the
+  // rest, whatever happens here.
+  void begin() {
+    const fs::path log = request_.run / "metrics.jsonl";
+    const bool again = request_.resume;
+    if (again) check_data_of_the_log(read_run_log(log));
+    if (!config_.init_from.empty()) warm_start();
+    keep_config();
+    prepare_run_folder(request_.run, files_);
+    log_.emplace(log, files_);
+    if (again && !read_run_log(log).lines.empty()) {
+      log_->append({{"kind", "resume"}, {"step", 0}, {"steps", config_.steps}});
+    } else {
+      log_->append({{"kind", "start"},
+                    {"data_fingerprint", dataset_.fingerprint()},
+                    {"data_images", dataset_.size()},
+                    {"parameters", count_parameters(network_config())}});
     }
-    DDPM_CHECK(newest.path, "resume: ", request_.run.string(),
-               " has no checkpoint that is whole; nothing to go on from");
-    const TrainingState state = restore_snapshot(*newest.path, trainer_);
-    DDPM_CHECK(request_.allow_other_data || state.data_fingerprint == dataset_.fingerprint(),
-               "resume: ", config_.data, " is not the data that the run began with (fingerprint ",
-               dataset_.fingerprint().substr(0, 12), ", wanted ",
-               state.data_fingerprint.substr(0, 12), "); --allow-other-data goes on all the same");
+    if (again) say("there was no checkpoint yet: the run begins again at step 0");
+  }
+
+  // Of a new run all of it; of one that goes on the number of steps, which may have been changed.
+  void keep_config() {
+    lock_.sign();
+    TrainConfig kept = request_.resume ? read_run_config(request_.run) : config_;
+    if (request_.resume && kept.steps == config_.steps) return;
+    kept.steps = config_.steps;
+    write_run_config(request_.run, kept, files_);
+  }
+
+  void check_data(const std::string& fingerprint) const {
+    DDPM_CHECK(request_.allow_other_data || fingerprint == dataset_.fingerprint(),
+               "train: --resume: ", config_.data,
+               " is not the data that the run began with: expected the fingerprint ",
+               fingerprint.substr(0, 12), ", got ", dataset_.fingerprint().substr(0, 12),
+               "; --allow-other-data goes on all the same");
+  }
+
+  void check_data_of_the_log(const RunLog& log) const {
+    for (const Json& line : log.lines) {
+      const Json known = line.value("data_fingerprint", Json());
+      if (line["kind"] == "start" && known.is_string()) check_data(known.get<std::string>());
+    }
+  }
+
+  void resume() {
+    const TrainingState state = restore_snapshot(*point_.checkpoint, trainer_);
+    check_data(state.data_fingerprint);
     interval_.restore(state.carried);
     saved_step_ = state.step;
-    first_step_ = state.step;
+    keep_config();
+    prepare_run_folder(request_.run, files_);
+    log_.emplace(request_.run / "metrics.jsonl", files_);
     Json line = {{"kind", "resume"}, {"step", state.step}, {"steps", config_.steps}};
-    if (!passed_over.empty()) line["passed_over"] = passed_over;
-    log_.append(line);
+    if (!point_.passed_over.empty()) line["passed_over"] = point_.passed_over;
+    log_->append(line);
+    report_faults_of_the_log();
     previewed_step_ = last_previewed_step();
     say(concat("resumed at step ", state.step, " of ", config_.steps, ": ", state.ema_updates,
                " EMA updates, learning rate ",
@@ -137,6 +185,7 @@ class Run {
     const LoadedBatch batch = loader_->next();
     const StepReport report = trainer_.step(batch.images, batch.first_sample);
     interval_.add(report, config_.T);
+    pace_.step();
     if (!report.not_finite.empty()) report_bad_step(report, batch);
     const int64_t step = trainer_.steps_done();
     if (step % config_.log_every == 0) write_metrics(report);
@@ -157,17 +206,17 @@ class Run {
   }
 
   void report_bad_step(const StepReport& report, const LoadedBatch& batch) {
-    log_.append({{"kind", "skipped"},
-                 {"step", report.step},
-                 {"what", report.not_finite},
-                 {"learning_rate", report.learning_rate},
-                 {"image_indices", batch.image_indices},
-                 {"t", report.t}});
+    log_->append({{"kind", "skipped"},
+                  {"step", report.step},
+                  {"what", report.not_finite},
+                  {"learning_rate", report.learning_rate},
+                  {"image_indices", batch.image_indices},
+                  {"t", report.t}});
     say(concat("step ", report.step, ": the ", report.not_finite,
                " is not finite; this update is skipped (learning rate ",
                shortest(report.learning_rate), ")"));
     if (trainer_.bad_steps_in_a_row() < config_.max_bad_steps) return;
-    log_.append({{"kind", "end"}, {"reason", "not finite"}, {"step", report.step}});
+    log_->append({{"kind", "end"}, {"reason", "not finite"}, {"step", report.step}});
     throw NotFinite(concat("train: the ", report.not_finite, " was not finite in ",
                            trainer_.bad_steps_in_a_row(), " steps in a row, the last ", report.step,
                            " at learning rate ", shortest(report.learning_rate), "; ",
@@ -177,23 +226,29 @@ class Run {
   }
 
   void write_metrics(const StepReport& report) {
-    const double seconds = seconds_since(logged_at_);
-    const double waited = loader_->seconds_waited();
-    const int64_t steps = trainer_.steps_done() - logged_step_.value_or(first_step_);
+    const Pace::Numbers pace = pace_.take(loader_->seconds_waited());
     Json line = interval_.numbers();
     line["kind"] = "metrics";
     line["step"] = trainer_.steps_done();
     line["images"] = trainer_.steps_done() * config_.batch_size;
-    line["seconds"] = seconds_since(began_);
+    line["seconds"] = seconds_since(request_.began);
     line["learning_rate"] = report.learning_rate;
     line["ema_decay"] = report.ema_decay;
-    line["images_per_second"] = static_cast<double>(steps * config_.batch_size) / seconds;
-    line["waiting_share"] = std::min(1.0, (waited - waited_) / seconds);
-    log_.append(line);
+    line["images_per_second"] = pace.steps_per_second * static_cast<double>(config_.batch_size);
+    line["waiting_share"] = pace.waiting_share;
+    log_->append(line);
     interval_ = Interval();
-    logged_at_ = Clock::now();
-    logged_step_ = trainer_.steps_done();
-    waited_ = waited;
+  }
+
+  void report_faults_of_the_log() const {
+    const fs::path path = request_.run / "metrics.jsonl";
+    const RunLog log = read_run_log(path);
+    constexpr size_t kNamed = 3;
+    for (size_t i = 0; i < std::min(kNamed, log.faults.size()); ++i) {
+      say(concat("passed over: ", path.string(), ": ", log.faults[i]));
+    }
+    if (log.faults.size() <= kNamed) return;
+    say(concat("passed over: ", path.string(), ": ", log.faults.size() - kNamed, " more"));
   }
 
   // The step of the last preview that was finished, as the log knows it.
@@ -201,7 +256,7 @@ class Run {
     std::optional<int64_t> step;
     for (const Json& line : read_run_log(request_.run / "metrics.jsonl").lines) {
       const bool of_the_end = line["kind"] == "end" && line.value("preview", Json()).is_object();
-      if (line["kind"] == "channel_drift" || of_the_end) step = line.value("step", int64_t{0});
+      if (line["kind"] == "channel_drift" || of_the_end) step = log_step(line);
     }
     return step;
   }
@@ -217,11 +272,12 @@ class Run {
 
   // The pictures of this step and their line in the log; nothing, and false, if it was given up.
   bool preview_of_the_cadence(Patience patience) {
+    const Pace::Pause pause(pace_);
     Json line = make_preview(patience);
     if (line.is_null()) return false;
     line["kind"] = "channel_drift";
     line["step"] = trainer_.steps_done();
-    log_.append(line);
+    log_->append(line);
     plot_loss();
     return true;
   }
@@ -233,8 +289,6 @@ class Run {
       return patience == kUntilAStop ? !stopped() : !reason_to_end();
     };
     const auto report = write_preview(trainer_, dataset_, request_.run / "samples", watch, files_);
-    logged_at_ = Clock::now();  // the pictures are no part of the speed of training
-    logged_step_ = trainer_.steps_done();
     if (!report) return nullptr;
     previewed_step_ = trainer_.steps_done();
     Json line;
@@ -253,11 +307,12 @@ class Run {
   }
 
   void save() {
+    const Pace::Pause pause(pace_);
     TrainingState state;
     state.data_fingerprint = dataset_.fingerprint();
     state.data_images = dataset_.size();
     state.carried = interval_.carried();
-    log_.sync();  // the lines up to a checkpoint have to outlive whatever the checkpoint outlives
+    log_->sync();  // the lines up to a checkpoint have to outlive whatever the checkpoint outlives
     save_snapshot(trainer_, state, store_, {config_.keep_last, config_.keep_every});
     saved_step_ = trainer_.steps_done();
   }
@@ -281,38 +336,46 @@ class Run {
     line["reason"] = end == RunEnd::kDone        ? "done"
                      : end == RunEnd::kTimeLimit ? "time limit"
                                                  : "stopped";
-    log_.append(line);
+    log_->append(line);
     plot_loss();
     return end;
   }
 
   const RunRequest& request_;
-  const TrainConfig& config_;
+  RunLock& lock_;
   const Dataset& dataset_;
   const RunObserver& observer_;
   FileLayer& files_;
   CheckpointStore store_;
-  RunLogWriter log_;
+  const ResumePoint point_;
+  const TrainConfig config_;
+  std::optional<RunLogWriter> log_;  // once the folder is a run
   Trainer trainer_;
   std::unique_ptr<Loader> loader_;
   Interval interval_;
   std::optional<int64_t> saved_step_;
   std::optional<int64_t> previewed_step_;
   std::optional<double> shown_loss_;
-  std::optional<int64_t> logged_step_;
-  int64_t first_step_ = 0;  // steps that were done when this process began
-  double waited_ = 0.0;
   Clock::time_point began_ = Clock::now();
-  Clock::time_point logged_at_ = began_;
+  Pace pace_;
 };
 
 }  // namespace
 
 RunEnd run_training(const RunRequest& request, const Dataset& dataset, at::Device device,
                     const RunObserver& observer, FileLayer& files) {
-  fs::create_directories(request.run);
-  const RunLock lock(request.run);
-  Run run(request, dataset, device, observer, files);
+  if (!request.resume) {
+    check_run_is_new(request.run);  // before the lock is made in a folder that is not ours ...
+    fs::create_directories(request.run);
+  }
+  RunLock lock(request.run);
+  if (!request.resume) {
+    check_run_is_new(request.run, &lock);  // ... and now that nobody else can change it
+    lock.sign();
+  } else if (is_finished(request.run, request.config)) {
+    return RunEnd::kDone;
+  }
+  Run run(request, lock, dataset, device, observer, files);
   return run.train();
 }
 

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -31,15 +32,21 @@ enum class RunEnd { kDone, kTimeLimit, kStopped };
 struct RunRequest {
   std::filesystem::path run;      // the folder
   TrainConfig config;             // complete; of a resumed run as check_resume gave it
-  bool resume = false;            // else the folder holds no run
+  bool resume = false;            // else the folder is new or empty
   bool allow_other_data = false;  // resume although the data are others
+  bool steps_given = false;       // resume until config.steps, whatever the run's own number is
+  // What config.time_limit and the seconds of the log count from.
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
 };
 
 // Trains until config.steps, the time limit or a stop, and ends with a complete checkpoint in all
 // three cases; a preview that is under way then is given up, and made when the run goes on. Writes
-// into the run folder as docs/run_folder.md says, through `files`. Throws InvalidArgument for data
-// that are not the run's or do not fit the network; IoError; NotFinite after config.max_bad_steps
-// skipped updates in a row, the last good checkpoint untouched.
+// into the run folder as docs/run_folder.md describes, through `files`; nothing into one that is
+// finished already (kDone). A run without any checkpoint yet is resumed at step 0. Throws
+// InvalidArgument, with the folder unchanged, for a new run in a folder that is not empty, for
+// fewer steps than are done and for data that are not the run's or do not fit the network; IoError;
+// NotFinite after config.max_bad_steps skipped updates in a row, the last good checkpoint
+// untouched.
 RunEnd run_training(const RunRequest& request, const Dataset& dataset, at::Device device,
                     const RunObserver& observer, FileLayer& files = real_files());
 

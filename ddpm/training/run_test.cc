@@ -14,9 +14,11 @@
 #include <thread>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/complaint.h"
 #include "ddpm/base/faulty_files.h"
 #include "ddpm/base/sha256.h"
 #include "ddpm/checkpoints/presets.h"
+#include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/report/run_log.h"
@@ -71,9 +73,10 @@ class RunTraining : public testing::Test {
                         files);
   }
 
-  std::map<std::string, std::string> weights(const std::string& name) const {
+  std::map<std::string, std::string> weights(const std::string& name,
+                                             const std::string& step = "00000004") const {
     std::map<std::string, std::string> sums;
-    const fs::path last = folder_ / name / "checkpoints" / "00000004";
+    const fs::path last = folder_ / name / "checkpoints" / step;
     for (const auto& entry : fs::recursive_directory_iterator(last)) {
       if (entry.path().extension() != ".safetensors") continue;
       sums[entry.path().filename().string()] = sha256_of_file(entry.path());
@@ -85,12 +88,20 @@ class RunTraining : public testing::Test {
   const Dataset dataset_ = make_dataset(noise_images(6, 1));
 };
 
-// Resumes until it is done, or begins again if nothing was kept: what a person would do.
+// Resumes until it is done, or starts if there is no run yet: what the error lines ask for.
 void finish(const fs::path& run, const Dataset& dataset, const TrainConfig& config) {
-  const bool has_config = fs::exists(run / "config.json");
-  const bool has_checkpoint = has_config && CheckpointStore(run).newest_valid().path.has_value();
-  if (!has_checkpoint) fs::remove_all(run);
-  run_training({run, config, has_checkpoint, false}, dataset, at::kCPU, {});
+  const bool resume = fs::exists(run / "config.json");
+  run_training({run, config, resume, false}, dataset, at::kCPU, {});
+}
+
+// Every file below a folder, by its path.
+std::map<std::string, std::string> contents(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const std::string name = entry.path().lexically_relative(folder).string();
+    files[name] = entry.is_regular_file() ? read_file(entry.path(), 1 << 24) : "";
+  }
+  return files;
 }
 
 // Under a sanitizer every fifth operation is cut: each takes long, and uses memory as others do.
@@ -142,6 +153,141 @@ TEST_F(RunTraining, LoaderThreadsAndCacheChangeNoBit) {
   ASSERT_EQ(decoded_at_each_use.images_in_memory(), 0);
   run_training({folder_ / "other", other, false, false}, decoded_at_each_use, at::kCPU, {});
   EXPECT_EQ(weights("other"), weights("one"));
+}
+
+TEST_F(RunTraining, MoreStepsAreKeptWhereverTheirRunIsCut) {
+  TrainConfig config = four_steps();
+  config.steps = 6;
+  run("whole", config);
+  const auto wanted = weights("whole", "00000006");
+  const auto extend = [&](FileLayer& files) {
+    return run_training(
+        {.run = folder_ / "cut", .config = config, .resume = true, .steps_given = true}, dataset_,
+        at::kCPU, {}, files);
+  };
+  run("short", four_steps());
+  const auto copy = [&] {
+    fs::copy(folder_ / "short", folder_ / "cut", fs::copy_options::recursive);
+  };
+  copy();
+  FaultyFiles counting(folder_ / "attic");
+  EXPECT_EQ(extend(counting), RunEnd::kDone);
+  // the number is kept first; what follows is cut in the test above
+  const int64_t operations = std::min<int64_t>(counting.operations(), 16);
+  for (int64_t cut = 0; cut < operations; ++cut) {
+    SCOPED_TRACE(concat("cut at operation ", cut));
+    fs::remove_all(folder_ / "cut");
+    fs::remove_all(folder_ / "attic");
+    copy();
+    FaultyFiles files(folder_ / "attic", cut, cut % 2 == 1);
+    EXPECT_THROW(extend(files), FaultyFiles::Cut);
+    files.lose(static_cast<FaultyFiles::Loss>(cut % 3));
+    // a plain resume, whose number of steps is the run's own, reaches that number; then all are
+    // asked for
+    const TrainConfig kept = read_run_config(folder_ / "cut");
+    EXPECT_EQ(run("cut", kept, true), RunEnd::kDone);
+    const auto newest = CheckpointStore(folder_ / "cut").list().back();
+    EXPECT_EQ(newest.step, kept.steps);
+    EXPECT_EQ(extend(real_files()), RunEnd::kDone);
+    EXPECT_EQ(read_run_config(folder_ / "cut").steps, 6);
+    EXPECT_EQ(weights("cut", "00000006"), wanted);
+  }
+}
+
+TEST_F(RunTraining, FewerStepsThanAreDoneAreRefusedAndNothingIsChanged) {
+  TrainConfig config = four_steps();
+  run("run", config);
+  const auto before = contents(folder_ / "run");
+  config.steps = 3;
+  const RunRequest request{
+      .run = folder_ / "run", .config = config, .resume = true, .steps_given = true};
+  const std::string error =
+      complaint<InvalidArgument>([&] { run_training(request, dataset_, at::kCPU, {}); });
+  EXPECT_NE(error.find("--steps: expected at least 4"), std::string::npos) << error;
+  EXPECT_EQ(contents(folder_ / "run"), before);
+}
+
+TEST_F(RunTraining, AFinishedRunIsLeftAsItIs) {
+  run("run", four_steps());
+  const auto before = contents(folder_ / "run");
+  for (const double limit : {0.0, 1e-9}) {
+    TrainConfig config = four_steps();
+    config.time_limit = limit;
+    EXPECT_EQ(run("run", config, true), RunEnd::kDone);
+    EXPECT_EQ(contents(folder_ / "run"), before);
+  }
+}
+
+// Before the number of steps was kept in config.json.
+TEST_F(RunTraining, ARunThatWasExtendedByAnEarlierVersionIsFinishedWhereItsCheckpointsAre) {
+  TrainConfig config = four_steps();
+  run("run", config);
+  config.steps = 6;
+  run_training({.run = folder_ / "run", .config = config, .resume = true, .steps_given = true},
+               dataset_, at::kCPU, {});
+  write_run_config(folder_ / "run", four_steps());
+  EXPECT_EQ(run("run", four_steps(), true), RunEnd::kDone);
+  EXPECT_EQ(CheckpointStore(folder_ / "run").list().back().step, 6);
+}
+
+TEST_F(RunTraining, ARunWhoseCheckpointsWereTakenAwayIsNotBegunAgain) {
+  run("run", four_steps());
+  fs::remove_all(folder_ / "run" / "checkpoints");
+  const auto before = contents(folder_ / "run");
+  EXPECT_THROW(run("run", four_steps(), true), FormatError);
+  EXPECT_EQ(contents(folder_ / "run"), before);
+}
+
+// Two starts with the same folder, of which one reads its data while the other trains.
+TEST_F(RunTraining, TheSecondOfTwoStartsChangesNothing) {
+  run("run", four_steps());
+  const auto before = contents(folder_ / "run");
+  TrainConfig other = four_steps();
+  other.seed = 1;
+  const std::string error = complaint<InvalidArgument>([&] { run("run", other); });
+  EXPECT_NE(error.find("ddpm train --resume"), std::string::npos) << error;
+  EXPECT_EQ(contents(folder_ / "run"), before);
+
+  fs::create_directories(folder_ / "begun");
+  RunLock first(folder_ / "begun");
+  first.sign();
+  const auto begun = contents(folder_ / "begun");
+  EXPECT_THROW(run("begun", other), IoError);
+  EXPECT_EQ(contents(folder_ / "begun"), begun);
+}
+
+TEST_F(RunTraining, AFolderWithSomethingInItIsNotTakenForARun) {
+  for (const char* name : {".tmp-notes", ".tmp-0123456789abcdef", "lock", "checkpoints/00000002/x",
+                           "samples/00000004.png", "metrics.jsonl", "photo.png"}) {
+    SCOPED_TRACE(name);
+    const fs::path file = folder_ / "mine" / name;
+    fs::create_directories(file.parent_path());
+    write_file_whole(file, "17\n");
+    const auto before = contents(folder_ / "mine");
+    EXPECT_THROW(run("mine", four_steps()), InvalidArgument);
+    EXPECT_EQ(contents(folder_ / "mine"), before);
+    fs::remove_all(folder_ / "mine");
+  }
+}
+
+TEST_F(RunTraining, ARunRemovesItsOwnTemporaryFilesAndNoOthers) {
+  TrainConfig config = four_steps();
+  RunObserver observer;
+  observer.stop = [] { return true; };
+  run("run", config, false, observer);
+  const fs::path run_folder = folder_ / "run";
+  const std::vector<std::string> ours = {".tmp-0123456789abcdef",
+                                         "checkpoints/.tmp-removed-00000002", ".tmp-77-config.json",
+                                         "samples/.tmp-77-00000004-raw.png"};
+  const std::vector<std::string> others = {".tmp-notes", ".tmp-0123456789ABCDEF",
+                                           ".tmp-77-mine.txt", "checkpoints/.tmp-removed-mine",
+                                           "samples/.tmp-77"};
+  for (const auto& names : {ours, others}) {
+    for (const std::string& name : names) write_file_whole(run_folder / name, "text");
+  }
+  EXPECT_EQ(run("run", config, true), RunEnd::kDone);
+  for (const std::string& name : ours) EXPECT_FALSE(fs::exists(run_folder / name)) << name;
+  for (const std::string& name : others) EXPECT_TRUE(fs::exists(run_folder / name)) << name;
 }
 
 // Writes NaN into a weight once `step` steps are done.
@@ -259,7 +405,8 @@ TEST_F(RunTraining, ImportanceSamplingGoesOnExactlyWhereItWas) {
 TEST_F(RunTraining, OtherDataAreRefusedUnlessTheyAreAllowed) {
   TrainConfig config = four_steps();
   run("first", config);
-  config.steps = 6;
+  config.steps = 6;  // so that there is something to go on with
+  write_run_config(folder_ / "first", config);
   const Dataset other = make_dataset(noise_images(6, 2));
   EXPECT_THROW(run_training({folder_ / "first", config, true, false}, other, at::kCPU, {}),
                InvalidArgument);

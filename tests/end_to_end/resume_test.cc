@@ -145,5 +145,52 @@ TEST_F(Resume, MoreStepsMayBeAskedForAndGiveTheLongerRun) {
             weights_below(folder_ / "whole" / "checkpoints" / "00000060"));
 }
 
+TEST_F(Resume, AnExtensionIsKeptAndAFinishedRunSuggestsSampling) {
+  const Outcome finished = ddpm({"train", "--resume", "whole"});
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_NE(finished.out.find("finished: all of its 60 steps are done"), std::string::npos);
+  EXPECT_NE(lines_of(finished.out).back().find("ddpm sample"), std::string::npos) << finished.out;
+
+  const Outcome fewer = ddpm({"train", "--resume", "whole", "--steps", "50"});
+  EXPECT_EQ(fewer.exit_code, 2);
+  EXPECT_EQ(lines_of(fewer.err).size(), 1U) << fewer.err;
+  EXPECT_NE(fewer.err.find("--steps: expected at least 60"), std::string::npos) << fewer.err;
+
+  const Outcome limited =
+      ddpm({"train", "--resume", "whole", "--steps", "70", "--time-limit", "0.000001"});
+  EXPECT_EQ(limited.exit_code, 0) << limited.err;
+  EXPECT_NE(lines_of(limited.out).back().find("ddpm train --resume"), std::string::npos);
+  const Outcome plain = ddpm({"train", "--resume", "whole"});
+  EXPECT_EQ(plain.exit_code, 0) << plain.err;
+  EXPECT_TRUE(fs::exists(folder_ / "whole" / "checkpoints" / "00000070"));
+  EXPECT_NE(lines_of(plain.out).back().find("ddpm sample"), std::string::npos) << plain.out;
+}
+
+TEST_F(Resume, ARunWithoutACheckpointBeginsAgainAsIfNothingHadHappened) {
+  std::vector<std::string> late = train_arguments("late");
+  late.insert(late.end(), {"--save-every", "0"});
+  const fs::path picture = folder_ / "late" / "samples" / "00000020.png";
+  const Outcome killed = run_ddpm_until(folder_, late, picture, SIGKILL);
+  ASSERT_EQ(killed.exit_code, 128 + SIGKILL);
+  const Outcome again = ddpm(late);
+  EXPECT_EQ(again.exit_code, 2);
+  EXPECT_NE(again.err.find("ddpm train --resume late"), std::string::npos) << again.err;
+  const Outcome resumed = ddpm({"train", "--resume", "late"});
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  expect_equal_to_whole("late");
+}
+
+TEST_F(Resume, AWrongTypeInTheLogIsNamed) {
+  const Outcome stopped = run_ddpm_until(folder_, train_arguments("typed"),
+                                         folder_ / "typed" / "checkpoints" / "00000010", SIGTERM);
+  ASSERT_EQ(stopped.exit_code, 128 + SIGTERM);
+  const fs::path log = folder_ / "typed" / "metrics.jsonl";
+  write_file_whole(log, read_file(log, 1 << 20) + "{\"kind\":\"channel_drift\",\"step\":\"9\"}\n");
+  const Outcome resumed = ddpm({"train", "--resume", "typed"});
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_NE(resumed.out.find("step: expected a whole number"), std::string::npos) << resumed.out;
+  expect_equal_to_whole("typed");
+}
+
 }  // namespace
 }  // namespace ddpm

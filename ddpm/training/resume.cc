@@ -1,0 +1,77 @@
+#include "ddpm/training/resume.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
+#include "ddpm/checkpoints/checkpoint.h"
+
+namespace ddpm {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Whether the log shows that a checkpoint was written at some time.
+bool shows_a_checkpoint(const RunLog& log, const TrainConfig& config) {
+  return std::ranges::any_of(log.lines, [&](const Json& line) {
+    const int64_t step = log_step(line);
+    if (line["kind"] == "resume" && step > 0) return true;
+    if (line["kind"] == "end" && line.value("reason", Json()) != "not finite") return true;
+    return config.save_every > 0 && step > config.save_every;
+  });
+}
+
+// Config.json keeps the number of steps that was asked for last; before it did, only the
+// checkpoints of a run that was extended had it.
+int64_t steps_of(const fs::path& run, const TrainConfig& asked, bool given,
+                 const TrainingState& state) {
+  if (asked.steps >= state.step) return asked.steps;
+  DDPM_CHECK(!given, "train: --steps: expected at least ", state.step, ", which ",
+             shell_word(run.string()), " has done, got ", asked.steps);
+  return std::max(state.config.steps, state.step);
+}
+
+}  // namespace
+
+ResumePoint find_resume_point(const fs::path& run, const TrainConfig& asked, bool steps_given,
+                              const CheckpointStore& store) {
+  const NewestCheckpoint newest = store.newest_valid();
+  ResumePoint point{.checkpoint = newest.path, .passed_over = {}, .steps = asked.steps};
+  for (const UnusableCheckpoint& one : newest.passed_over) {
+    if (one.fault == CheckpointFault::kNewerVersion) throw_fault("train: --resume", one, "");
+    point.passed_over.push_back(fault_text(one));
+  }
+  if (point.checkpoint) {
+    point.steps = steps_of(run, asked, steps_given, read_training_state(*point.checkpoint));
+    return point;
+  }
+  const std::string who = concat("train: --resume: ", run.string());
+  if (!point.passed_over.empty()) {
+    throw FormatError(concat(
+        who, ": expected a checkpoint that is whole, got none: ", join(point.passed_over, "; ")));
+  }
+  if (shows_a_checkpoint(read_run_log(run / "metrics.jsonl"), asked)) {
+    throw FormatError(concat(who,
+                             ": expected a checkpoint, as its log shows that one was written, "
+                             "got none; put it back into ",
+                             (run / "checkpoints").string(), ", or train anew in another folder"));
+  }
+  return point;
+}
+
+bool is_finished(const fs::path& run, const TrainConfig& config) {
+  const std::vector<Json> lines = read_run_log(run / "metrics.jsonl").lines;
+  if (lines.empty()) return false;
+  const Json& last = lines.back();
+  const bool ended = last["kind"] == "end" && last.value("reason", Json()) == "done" &&
+                     log_step(last) == config.steps;
+  if (!ended) return false;
+  const CheckpointStore store(run);
+  const std::vector<StoredCheckpoint> all = store.list();
+  if (all.empty() || all.back().step != config.steps) return false;
+  return store.newest_valid().path == all.back().path;
+}
+
+}  // namespace ddpm
