@@ -1,8 +1,10 @@
 // `ddpm denoise`: the picture of the reverse process, x_t in one row and the x_0 predicted from it
 // below.
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
@@ -31,7 +33,8 @@ struct DenoiseFlags {
   std::string out;
   std::string data;
   int64_t from = 0;
-  int64_t images = 4;
+  int64_t images = 4;  // unless they are given, as many of them as there are
+  bool images_given = false;
   int64_t columns = 11;
   int64_t seed = 0;
 };
@@ -44,7 +47,7 @@ std::shared_ptr<DenoiseFlags> declare(Flags& flags) {
   flags.text("--data", values->data, "SPEC",
              "start from images of this data at time --from; without it from noise at T");
   flags.integer("--from", values->from, "with --data: the time to start at; 0: T / 2", 0);
-  flags.integer("--images", values->images, "how many images", 1, 100);
+  flags.integer("--images", values->images, values->images_given, "how many images", 1, 100);
   flags.integer("--columns", values->columns, "how many times of the chain are shown", 2, 100);
   flags.integer("--seed", values->seed, "of the noise", 0);
   declare_sampler_flags(flags, values->sampler);
@@ -65,11 +68,8 @@ Batch copy_of(ConstBatchView view) {
 }
 
 // x_t of the first images of the data, and the times from t down.
-void start_from_data(const DenoiseFlags& flags, const Model& model, Chain& chain, Batch& x) {
-  const Dataset dataset =
-      open_dataset_watched(data_options("denoise", flags.data, "crop", model.config.unet));
-  DDPM_CHECK(flags.images <= dataset.size(), "denoise: --images: the data have ", dataset.size(),
-             " images, got ", flags.images);
+void start_from_data(const DenoiseFlags& flags, const Dataset& dataset, const Model& model,
+                     Chain& chain, Batch& x) {
   const int64_t from = flags.from > 0 ? flags.from : model.config.schedule.T / 2;
   chain.times = times_from(chain.times, from);
   Batch eps(x.shape());
@@ -133,7 +133,17 @@ Image picture(const DenoiseFlags& flags, const Model& model, const std::vector<F
   return image_grid(cells, options);
 }
 
-int run_denoise(const DenoiseFlags& flags, const Backend& backend) {
+// The images to begin with, and how many of them are taken.
+Dataset open_data(DenoiseFlags& flags, const Model& model) {
+  const Dataset dataset =
+      open_dataset_watched(data_options("denoise", flags.data, "crop", model.config.unet));
+  if (!flags.images_given) flags.images = std::min(flags.images, dataset.size());
+  DDPM_CHECK(flags.images <= dataset.size(), "denoise: --images: expected at most ", dataset.size(),
+             ", as many as the data have, got ", flags.images);
+  return dataset;
+}
+
+int run_denoise(DenoiseFlags flags, const Backend& backend) {
   require_given("denoise", "--checkpoint", flags.model.checkpoint, "a run or a checkpoint folder");
   require_given("denoise", "--out", flags.out, "the PNG file to write");
   JobFiles files("denoise");
@@ -148,14 +158,16 @@ int run_denoise(const DenoiseFlags& flags, const Backend& backend) {
   Chain chain = chain_of("denoise", flags.sampler, model.config);
   std::cout << files.shown("--out") << '\n' << describe(model, flags.model) << std::endl;
   catch_stop_signals();
+  std::optional<Dataset> dataset;
+  if (!flags.data.empty()) dataset = open_data(flags, model);
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < flags.images; ++i) indices.push_back(i);
   const auto seed = static_cast<uint64_t>(flags.seed);
   Batch x(model.shape(flags.images));
-  if (flags.data.empty()) {
-    fill_initial_noise(seed, indices, x);
+  if (dataset) {
+    start_from_data(flags, *dataset, model, chain, x);
   } else {
-    start_from_data(flags, model, chain, x);
+    fill_initial_noise(seed, indices, x);
   }
 
   const std::vector<Frame> frames = walk(model, chain, seed, indices, x);

@@ -52,7 +52,8 @@ void declare_evaluation_flags(Flags& flags, EvaluationFlags& values) {
                "the part of fashion-mnist or CIFAR-10; test is SPEC:test, auto is as SPEC says");
   flags.choice("--fit", values.fit, {"none", "crop", "pad", "stretch"},
                "how images of another size than the network's are made to fit");
-  flags.integer("--images", values.images, "how many images; 0: all", 0);
+  flags.integer("--images", values.images, values.images_given,
+                "how many images; 0: all. The default is less where there are fewer", 0);
   flags.integer("--first-image", values.first_image, "the number of the first image", 0);
   flags.integer("--seed", values.seed, "of the noise; that of an image depends on nothing else", 0);
   flags.integer("--batch-size", values.batch_size, "calls of the network that are made together", 1,
@@ -93,12 +94,13 @@ EvaluationImages open_images(const std::string& command, const EvaluationFlags& 
   DDPM_CHECK(flags.first_image < dataset.size(), command, ": --first-image: wanted one in [0, ",
              dataset.size(), "), got ", flags.first_image);
   const int64_t room = dataset.size() - flags.first_image;
-  DDPM_CHECK(flags.images <= room, command, ": --images: wanted images in [0, ", dataset.size(),
+  const int64_t asked = flags.images_given ? flags.images : std::min(flags.images, room);
+  DDPM_CHECK(asked <= room, command, ": --images: expected images in [0, ", dataset.size(),
              "), got ", flags.first_image, " .. ", flags.first_image + flags.images - 1);
   EvaluationImages images{.dataset = dataset,
                           .name = name,
                           .first = flags.first_image,
-                          .count = flags.images > 0 ? flags.images : room};
+                          .count = asked > 0 ? asked : room};
   check_bytes(command, images);
   return images;
 }

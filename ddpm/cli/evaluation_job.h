@@ -24,7 +24,8 @@ struct EvaluationFlags {
   std::string data;
   std::string split = "auto";
   std::string fit = "none";
-  int64_t images = 16;
+  int64_t images = 16;  // unless they are given, as many of them as there are
+  bool images_given = false;
   int64_t first_image = 0;
   int64_t seed = 0;
   int64_t batch_size = 16;

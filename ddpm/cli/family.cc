@@ -46,14 +46,17 @@ std::vector<int64_t> default_times(int64_t T) {
 }
 
 // Unless the steps that leave `parting` and later ones add noise, all members are one image.
-void check_parts(const FamilyFlags& flags, const Model& model, const Chain& chain,
-                 int64_t parting) {
+bool parts_at(const Model& model, const Chain& chain, int64_t parting) {
   const Plan plan = sampler_plan(chain.options, model.predictor.schedule(), chain.times);
-  const bool noisy = std::any_of(plan.begin(), plan.end(), [&](const Stage& stage) {
+  return std::any_of(plan.begin(), plan.end(), [&](const Stage& stage) {
     return chain.times[static_cast<size_t>(stage.step)] <= parting &&
            (stage.noise_weight > 0.0 || stage.learned_variance);
   });
-  DDPM_CHECK(noisy, "family: --sampler ", flags.picture.sampler.sampler,
+}
+
+void check_parts(const FamilyFlags& flags, const Model& model, const Chain& chain,
+                 int64_t parting) {
+  DDPM_CHECK(parts_at(model, chain, parting), "family: --sampler ", flags.picture.sampler.sampler,
              " adds no noise from time ", parting,
              " on, so that all members would be one image; wanted ddpm, ddim with --eta above 0 or "
              "dpmpp_2m_sde, and a time to visit below that one");
@@ -65,9 +68,13 @@ std::vector<int64_t> partings_of(const FamilyFlags& flags, const Model& model, c
   DDPM_CHECK(chain.options.churn.amount == 0.0, "family: --churn has no families");
   check_noise_times("family", "--shared-until", flags.shared_until, 1, T);
   std::vector<int64_t> partings;
-  for (const int64_t t : flags.shared_until.empty() ? default_times(T) : flags.shared_until) {
-    partings.push_back(parting_of(chain.times, t));
-    check_parts(flags, model, chain, partings.back());
+  const bool given = !flags.shared_until.empty();
+  for (const int64_t t : given ? flags.shared_until : default_times(T)) {
+    const int64_t parting = parting_of(chain.times, t);
+    const bool last_resort = !given && partings.empty();  // T itself, which has to part
+    if (!given && !last_resort && !parts_at(model, chain, parting)) continue;
+    check_parts(flags, model, chain, parting);
+    partings.push_back(parting);
   }
   return partings;
 }

@@ -1,5 +1,6 @@
 // `ddpm forward`: the picture of the forward process, [DDPM] figure 2 read from right to left.
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -27,7 +28,8 @@ struct ForwardFlags {
   std::string out;
   std::string schedule = "linear";
   ScheduleFlags process;
-  int64_t images = 4;
+  int64_t images = 4;  // unless they are given, as many of them as there are
+  bool images_given = false;
   int64_t first_image = 0;
   int64_t seed = 0;
   std::vector<int64_t> times;
@@ -39,7 +41,7 @@ std::shared_ptr<ForwardFlags> declare(Flags& flags) {
   declare_data_flags(flags, values->data);
   flags.text("--out", values->out, "FILE.png",
              "the picture to write: a row an image, a column a time");
-  flags.integer("--images", values->images, "how many images", 1, 100);
+  flags.integer("--images", values->images, values->images_given, "how many images", 1, 100);
   flags.integer("--first-image", values->first_image, "the number of the first image", 0);
   flags.integers("--times", values->times,
                  "the times to show, in [0, T] and rising; none: eleven from 0 to T");
@@ -130,7 +132,7 @@ Image picture(const ForwardFlags& flags, const Dataset& dataset, const Schedule&
   return image_grid(cells, options);
 }
 
-int run_forward(const ForwardFlags& flags, const std::string& program) {
+int run_forward(ForwardFlags flags, const std::string& program) {
   require_given("forward", "--data", flags.data.spec, kDataForms);
   require_given("forward", "--out", flags.out, "the PNG file to write");
   JobFiles files("forward");
@@ -145,6 +147,9 @@ int run_forward(const ForwardFlags& flags, const std::string& program) {
   const std::vector<int64_t> times = times_of(flags, schedule.steps());
   std::cout << files.shown("--out") << std::endl;
   const Dataset dataset = open_dataset_watched(data_options("forward", flags.data));
+  if (!flags.images_given) {
+    flags.images = std::clamp<int64_t>(dataset.size() - flags.first_image, 1, flags.images);
+  }
   DDPM_CHECK(flags.first_image <= dataset.size() - flags.images,
              "forward: --images: wanted images in [0, ", dataset.size(), "), got ",
              flags.first_image, " .. ", flags.first_image + flags.images - 1);

@@ -86,7 +86,8 @@ Ends read_ends(const InterpolateFlags& flags, const Model& model) {
   Ends ends{Batch(model.shape(2)), {0, 1}};
   if (!flags.data.empty()) {
     if (!flags.images.empty()) ends.numbers = flags.images;
-    ends.x0 = read_model_images("interpolate", flags.data, ends.numbers, model);
+    const bool two_of_any = flags.images.empty();
+    ends.x0 = read_model_images("interpolate", flags.data, ends.numbers, model, two_of_any ? 2 : 0);
     return ends;
   }
   const std::string* files[2] = {&flags.from, &flags.to};

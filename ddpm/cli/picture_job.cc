@@ -92,9 +92,11 @@ PngText picture_text(const std::string& command, const PictureFlags& flags, cons
 }
 
 Batch read_model_images(const std::string& command, const std::string& spec,
-                        const std::vector<int64_t>& numbers, const Model& model) {
+                        const std::vector<int64_t>& numbers, const Model& model, int64_t at_least) {
   const Dataset dataset =
       open_dataset_watched(data_options(command, spec, "crop", model.config.unet));
+  DDPM_CHECK(dataset.size() >= at_least, command, ": --data: ", spec, ": expected at least ",
+             at_least, " images, got ", dataset.size());
   Batch x(model.shape(std::ssize(numbers)));
   for (int64_t i = 0; i < x.images(); ++i) {
     const int64_t number = numbers[static_cast<size_t>(i)];

@@ -1,9 +1,11 @@
 // `ddpm train` and `ddpm plan`: the same flags, one makes a run of them and the other only looks.
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
@@ -152,6 +154,17 @@ TrainConfig begun_from_checkpoint(const TrainFlags& flags, TrainConfig config,
   return config_begun_from(config, read_model_config(checkpoint), named);
 }
 
+// Defaults that the values which were named make impossible. `named` by the file or the flags.
+void fit_defaults(TrainConfig& config, const std::vector<std::string>& named) {
+  const auto is_named = [&](const char* key) { return std::ranges::count(named, key) > 0; };
+  if (!is_named("T") && config.schedule == "list" && !config.betas.empty()) {
+    config.T = std::ssize(config.betas);
+  }
+  if (!is_named("sample_steps")) config.sample_steps = std::min(config.sample_steps, config.T);
+  if (!is_named("norm_groups"))
+    config.norm_groups = std::gcd(config.norm_groups, config.base_channels);
+}
+
 TrainRequest request_of(const TrainFlags& flags) {
   TrainRequest request;
   request.config = base_config(flags);
@@ -167,6 +180,9 @@ TrainRequest request_of(const TrainFlags& flags) {
   if (!request.config.init_from.empty() && flags.resume.empty()) {
     request.config = begun_from_checkpoint(flags, request.config, changed);
   }
+  std::vector<std::string> named = request.given_keys;
+  if (flags.preset.empty()) named.insert(named.end(), changed.begin(), changed.end());
+  if (flags.resume.empty()) fit_defaults(request.config, named);
   request.allow_other_data = flags.allow_other_data;
   if (!flags.fit_time.empty()) request.fit_seconds = seconds_of(flags.fit_time);
   return request;

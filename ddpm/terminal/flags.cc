@@ -59,6 +59,15 @@ void Flags::integer(const std::string& name, int64_t& value, const std::string& 
          });
 }
 
+void Flags::integer(const std::string& name, int64_t& value, bool& given, const std::string& help,
+                    int64_t least, int64_t most) {
+  custom(name, "N", help, std::to_string(value), kPlainGroup,
+         [&value, &given, least, most, who = command_ + ": " + name](const std::string& text) {
+           value = integer_in(who, text, least, most);
+           given = true;
+         });
+}
+
 void Flags::optional_integer(const std::string& name, std::optional<int64_t>& value,
                              const std::string& help, int64_t least) {
   custom(name, "N", help, "", kPlainGroup,

@@ -26,6 +26,10 @@ class Flags {
             const std::string& help);
   void integer(const std::string& name, int64_t& value, const std::string& help, int64_t least,
                int64_t most = std::numeric_limits<int64_t>::max());
+  // The same, and whether it was given: a default that is not possible is clamped by the command,
+  // a value that was given is the user's mistake.
+  void integer(const std::string& name, int64_t& value, bool& given, const std::string& help,
+               int64_t least, int64_t most = std::numeric_limits<int64_t>::max());
   // The same without a default: the value stays empty unless one is given.
   void optional_integer(const std::string& name, std::optional<int64_t>& value,
                         const std::string& help, int64_t least);
