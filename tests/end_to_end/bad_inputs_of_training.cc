@@ -73,7 +73,7 @@ const std::vector<BadInput>& bad_inputs_of_training() {
        {"config.json", "bach_size", "did you mean 'batch_size'?"}},
       {"ConfigNotJson", {"train", "--config", "broken.json", "--out", "new"}, 2, {"broken.json"}},
       {"OutIsARun", train_with({"--out", "run"}), 2, {"run", "--resume run"}},
-      {"OutIsAFile", train_with({"--out", "config.json"}), 2, {"config.json", "is a file"}},
+      {"OutIsAFile", train_with({"--out", "config.json"}), 2, {"config.json", "got a file"}},
       {"ResumeOfNothing", {"train", "--resume", "nowhere"}, 2, {"nowhere", "config.json"}},
       {"ResumeWithOtherSettings",
        {"train", "--resume", "run", "--learning-rate", "0.5"},
