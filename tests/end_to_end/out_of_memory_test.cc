@@ -39,14 +39,5 @@ TEST_F(OutOfMemory, OfTrainingNamesTheBatchSize) {
   expect_one_line(outcome, "train", "--batch-size");
 }
 
-TEST_F(OutOfMemory, OfSamplingNamesTheBatchSize) {
-  train_tiny("run", {"--steps", "2"});
-  const std::string sample =
-      "sample --checkpoint run --steps 2 --count 100000 --batch-size 100000 --out big";
-  expect_one_line(limited(400, "ddpm", sample), "sample", "--batch-size");
-  expect_one_line(limited(1500, "ddpm-torch", sample + " --executor libtorch --device cpu"),
-                  "sample", "--batch-size");
-}
-
 }  // namespace
 }  // namespace ddpm
