@@ -10,8 +10,6 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
-#include "ddpm/formats/npy.h"
-#include "ddpm/formats/npz.h"
 
 namespace ddpm {
 
@@ -160,21 +158,6 @@ std::vector<Image> read_images(const fs::path& folder, const PngText& job, int64
                kWayOut);
   }
   return images;
-}
-
-std::string images_as_npz(const std::vector<Image>& images) {
-  DDPM_ASSERT(!images.empty());
-  const Image& first = images[0];
-  NpyArray array;
-  array.dtype = "|u1";
-  array.shape = {static_cast<int64_t>(images.size()), first.height, first.width, first.channels};
-  for (const Image& image : images) {
-    DDPM_CHECK(image.height == first.height && image.width == first.width &&
-                   image.channels == first.channels && image.bits == 8,
-               "sample: the images of one .npz must have one size");
-    for (const uint16_t sample : image.samples) array.bytes += static_cast<char>(sample);
-  }
-  return encode_npz("arr_0", array);
 }
 
 }  // namespace ddpm

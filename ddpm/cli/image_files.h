@@ -62,7 +62,4 @@ void check_is_of_job(const std::filesystem::path& path, const PngText& job);
 std::vector<Image> read_images(const std::filesystem::path& folder, const PngText& job,
                                int64_t first, int64_t count);
 
-// A .npz with all these images as uint8 [N, H, W, C] under the name "arr_0".
-std::string images_as_npz(const std::vector<Image>& images);
-
 }  // namespace ddpm

@@ -9,6 +9,7 @@
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/executor.h"
 #include "ddpm/cli/image_files.h"
+#include "ddpm/cli/images_npz.h"
 #include "ddpm/cli/job_lock.h"
 #include "ddpm/cli/job_noise.h"
 #include "ddpm/cli/sample_job.h"
@@ -79,15 +80,23 @@ MissingImages images_to_make(const SampleFlags& flags, const PngText& job) {
   return together && missing.size() > 0 ? MissingImages(0, flags.count, {}) : missing;
 }
 
+void write_npz(const SampleFlags& flags, const PngText& job, const JobFiles& files) {
+  const auto file = files.writer("--npz");
+  const auto image = [&](int64_t i) {
+    give_up_if_stopped();
+    return read_images(flags.out, job, flags.first_index + i, 1)[0];
+  };
+  stream_images_npz(flags.count, image,
+                    [&file](std::span<const std::byte> piece) { file->append(piece); });
+  file->commit();
+}
+
 void write_grid_and_npz(const SampleFlags& flags, const PngText& job, const JobFiles& files) {
   const int64_t shown = std::min(flags.count, kImagesInGrid);
   const auto first = read_images(flags.out, job, flags.first_index, shown);
   const Image grid = image_grid(first, grid_options_for(first[0]));
   write_file_whole(grid_file(flags), encode_picture(grid, job));
-  if (!flags.npz.empty()) {
-    const auto all = read_images(flags.out, job, flags.first_index, flags.count);
-    files.write("--npz", images_as_npz(all));
-  }
+  if (!flags.npz.empty()) write_npz(flags, job, files);
 }
 
 void check_sample_flags(const SampleFlags& flags) {
