@@ -30,6 +30,20 @@ bool is_link(const fs::path& path) {
   return fs::is_symlink(fs::symlink_status(path, error));
 }
 
+// Whether the file ends before its pixels begin, behind the chunk that names this program, and is
+// this job's so far. Of what every image of the job begins with only IHDR depends on the image.
+bool is_cut_before_pixels(const std::string& bytes, const PngText& job) {
+  constexpr size_t kHeader = 8 + 25;  // the signature and IHDR
+  constexpr size_t kFrame = 12;       // of a chunk: length, type, checksum
+  const std::string whole = encode_png(Image{1, 1, 1, 8, {0}}, job);
+  const size_t second_text = whole.find("tEXt", kHeader + kFrame) - 4;
+  const size_t text_end = whole.find("IDAT") - 4;
+  const size_t compared = std::min(bytes.size(), text_end);
+  return bytes.size() >= second_text && bytes.size() < text_end + kFrame &&
+         bytes.compare(0, 8, whole, 0, 8) == 0 &&
+         bytes.compare(kHeader, compared - kHeader, whole, kHeader, compared - kHeader) == 0;
+}
+
 // What is at a name of this job's. Throws InvalidArgument if it is not this job's.
 Found look_at(const fs::path& path, const PngText& job) {
   std::error_code error;
@@ -39,6 +53,7 @@ Found look_at(const fs::path& path, const PngText& job) {
              ": expected an image of this job or nothing, got ",
              type == fs::file_type::directory ? "a folder" : "something else", kWayOut);
   const std::string bytes = read_file(path, kLargestFile);
+  if (is_cut_before_pixels(bytes, job)) return Found::kCutOff;
   PngText text;
   try {
     text = read_png_head_text(as_bytes(bytes), path.string());

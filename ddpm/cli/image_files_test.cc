@@ -51,6 +51,24 @@ TEST_F(ImageFiles, WhatIsCompleteIsKeptAndWhatWasCutOffIsMadeAgain) {
   EXPECT_EQ(missing(0, 3), (std::vector<int64_t>{1, 2}));
 }
 
+// A file that ends within its text is this job's as far as it goes, or somebody else's.
+TEST_F(ImageFiles, WhatWasCutOffWithinItsTextIsMadeAgainIfItIsOfThisJob) {
+  const std::string whole = encode_job_image(image_, job_, 0);
+  const size_t named = whole.find("ddpm") + 4;  // the text that every file begins with
+  for (size_t size = named + 16; size < whole.size(); ++size) {
+    write(0, whole.substr(0, size));
+    EXPECT_EQ(missing(0, 1), (std::vector<int64_t>{0})) << size;
+  }
+  PngText other = job_;
+  other["rng"] = "diffusers";
+  write(0, whole.substr(0, whole.find("IDAT") - 4));
+  EXPECT_NE(refusal(other), "");
+  write(0, whole.substr(0, 40));
+  EXPECT_NE(refusal(job_), "");
+  write(0, "");
+  EXPECT_NE(refusal(job_), "");
+}
+
 TEST_F(ImageFiles, TheNumbersOfALargeJobComeInParts) {
   MissingImages images(5, 10, {5, 8, 14});
   EXPECT_EQ(images.size(), 7);
