@@ -7,6 +7,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
+#include "ddpm/base/format_version.h"
 
 namespace ddpm {
 namespace {
@@ -43,7 +44,7 @@ TEST_F(Origin, WhatIsWrittenIsRead) {
 
 TEST_F(Origin, AFileThatIsNotOursIsRefusedByItsKey) {
   const std::vector<std::pair<std::string, Json>> wrong = {{"format", "other"},
-                                                           {"version", 2},
+                                                           {"version", 0},
                                                            {"weights", "both"},
                                                            {"weights", 1},
                                                            {"dtype", nullptr},
@@ -70,6 +71,14 @@ TEST_F(Origin, AFileThatIsNotOursIsRefusedByItsKey) {
   }
   EXPECT_NE(complaint_of("[]").find("wanted a JSON object"), std::string::npos);
   EXPECT_NE(complaint_of("{").find(kOriginName), std::string::npos);
+}
+
+TEST_F(Origin, AFileOfANewerVersionIsAnErrorOfItsOwn) {
+  Json json = origin_json(whole_);
+  json["version"] = 2;
+  json["added_later"] = true;
+  write_file_whole(folder_ / kOriginName, json_text(json));
+  EXPECT_THROW(read_origin(folder_), NewerVersion);
 }
 
 }  // namespace

@@ -147,7 +147,7 @@ const std::vector<BadInput>& bad_inputs_of_models() {
        {"sample", "--checkpoint", "run", "--out", "done", "--count", "1", "--seed", "2",
         "--sampler", "ddim", "--steps", "2"},
        2,
-       {"000000.png", "seed"}},
+       {"grid.png", "seed"}},
       {"PredictWrongShape",
        {"predict", "--checkpoint", "run", "--input", "small.npy", "--timesteps", "t.npy",
         "--output", "new"},

@@ -168,7 +168,7 @@ TEST_F(Resume, AnExtensionIsKeptAndAFinishedRunSuggestsSampling) {
 
 TEST_F(Resume, ARunWithoutACheckpointBeginsAgainAsIfNothingHadHappened) {
   std::vector<std::string> late = train_arguments("late");
-  late.insert(late.end(), {"--save-every", "0"});
+  *(std::find(late.begin(), late.end(), "--save-every") + 1) = "0";
   const fs::path picture = folder_ / "late" / "samples" / "00000020.png";
   const Outcome killed = run_ddpm_until(folder_, late, picture, SIGKILL);
   ASSERT_EQ(killed.exit_code, 128 + SIGKILL);
