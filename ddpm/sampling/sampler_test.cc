@@ -107,9 +107,9 @@ TEST(RunSampler, WithTheBestLearnedVarianceKeepsTheSpreadOfTheData) {
   };
   const NoisePredictor predictor(network, schedule, Prediction::kEps, true);
   const auto spread = [&](Variance variance) {
-    const std::vector<float> x =
-        sample(predictor, {.variance = variance, .clip_x0 = false, .ends_at_one = true}, 10, 3,
-               first_indices(600));
+    const std::vector<float> x = sample(
+        predictor, SamplerOptions{.variance = variance, .clip_x0 = false, .ends_at_one = true}, 10,
+        3, first_indices(600));
     double sum = 0.0;
     for (const float value : x) sum += (value - 0.1) * (value - 0.1);
     return sum / static_cast<double>(x.size());
