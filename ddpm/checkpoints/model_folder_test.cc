@@ -195,7 +195,8 @@ TEST(ModelIndex, WhatIsNoDdpmIsRefusedByName) {
       {R"({"a": 1, "a": 2})", "index: "},
   };
   for (const auto& [text, part] : said) {
-    const std::string error = complaint<FormatError>([&] { parse_model_index(text, "index"); });
+    const std::string error =
+        complaint<FormatError>([&text = text] { parse_model_index(text, "index"); });
     EXPECT_EQ(error.rfind("index: ", 0), 0U) << text << ": " << error;
     expect_contains(error, part);
   }

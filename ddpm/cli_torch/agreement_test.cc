@@ -287,9 +287,10 @@ TEST_F(Agreement, IsAlsoInWhatIsRefusedAndInTheWords) {
     return {};
   };
   for (const auto& [part, config] : configurations_of_no_network()) {
-    const std::string said = complaint<InvalidArgument>([&] { CompiledUNet(config, none); });
+    const std::string said =
+        complaint<InvalidArgument>([&, &config = config] { CompiledUNet(config, none); });
     expect_contains(said, part);
-    EXPECT_EQ(complaint<InvalidArgument>([&] { UNet network(config); }), said);
+    EXPECT_EQ(complaint<InvalidArgument>([&config = config] { UNet network(config); }), said);
   }
 }
 
