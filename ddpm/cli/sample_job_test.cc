@@ -24,7 +24,7 @@ namespace {
 using Words = std::vector<std::string>;
 
 constexpr int64_t kSteps = 20;  // of the process
-constexpr int64_t kImages = 2;
+constexpr int64_t kImageCount = 2;
 
 // How a flag may tell two jobs apart.
 struct Role {
@@ -160,7 +160,7 @@ struct Job {
 };
 
 std::vector<float> images_of(const SampleFlags& flags, const Model& model, const Chain& chain) {
-  const int64_t count = draws_all_images_together(flags.rng) ? flags.count : kImages;
+  const int64_t count = draws_all_images_together(flags.rng) ? flags.count : kImageCount;
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < count; ++i) indices.push_back(i);
   Batch x(model.shape(count));
@@ -169,7 +169,7 @@ std::vector<float> images_of(const SampleFlags& flags, const Model& model, const
   noise.fill_initial(x);
   run_sampler(model.predictor, chain.times, chain.options, noise.steps, indices, x);
   std::vector<float> values;
-  for (int64_t i = 0; i < kImages; ++i) {
+  for (int64_t i = 0; i < kImageCount; ++i) {
     values.insert(values.end(), x.image(i).begin(), x.image(i).end());
     const Image stored = to_image(x.image(i), 1, 3, 3, chain.rounding);
     values.insert(values.end(), stored.samples.begin(), stored.samples.end());

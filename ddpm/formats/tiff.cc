@@ -222,7 +222,7 @@ class Decoder {
     for (int64_t plane = 0; plane < planes; ++plane) {
       page_.tiled ? read_tiles(image, plane, separate) : read_lines(image, plane, separate);
     }
-    if (page_.photometric == PHOTOMETRIC_PALETTE) return with_palette(std::move(image));
+    if (page_.photometric == PHOTOMETRIC_PALETTE) return with_palette(image);
     finish_samples(image);
     return image;
   }
@@ -302,7 +302,7 @@ class Decoder {
     }
   }
 
-  Image with_palette(Image indices) const {
+  Image with_palette(const Image& indices) const {
     std::array<uint16_t*, 3> map{};
     if (TIFFGetField(tiff_.get(), TIFFTAG_COLORMAP, &map[0], &map[1], &map[2]) == 0) {
       fail("a palette without colours");

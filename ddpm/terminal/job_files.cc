@@ -73,7 +73,7 @@ namespace {
 // The checks of one output alone.
 class OutputCheck {
  public:
-  OutputCheck(std::string command, const JobOutput& output)
+  OutputCheck(const std::string& command, const JobOutput& output)
       : who_(concat(command, ": ", output.flag, ": ", output.path.string())), output_(output) {}
 
   Target run() const {
