@@ -135,7 +135,7 @@ Image picture(const DenoiseFlags& flags, const Model& model, const std::vector<F
 
 // The images to begin with, and how many of them are taken.
 Dataset open_data(DenoiseFlags& flags, const Model& model) {
-  const Dataset dataset =
+  Dataset dataset =
       open_dataset_watched(data_options("denoise", flags.data, "crop", model.config.unet));
   if (!flags.images_given) flags.images = std::min(flags.images, dataset.size());
   DDPM_CHECK(flags.images <= dataset.size(), "denoise: --images: expected at most ", dataset.size(),

@@ -12,9 +12,9 @@ namespace {
 using namespace std::string_literals;
 using Samples = std::vector<uint16_t>;
 
-std::string little(uint32_t value, int bytes) {
+std::string little(uint32_t value, size_t bytes) {
   std::string text;
-  for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i));
+  for (; text.size() < bytes; value >>= 8) text += static_cast<char>(value);
   return text;
 }
 

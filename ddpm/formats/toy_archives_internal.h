@@ -72,11 +72,10 @@ class ToyArchives : public ::testing::Test {
     if (name.ends_with(".zst")) {  // which libarchive does not know by its ending
       EXPECT_EQ(archive_write_set_format_ustar(out), ARCHIVE_OK);
       EXPECT_EQ(archive_write_add_filter_zstd(out), ARCHIVE_OK);
+    } else if (!format.empty() && name.ends_with(".tar")) {  // a second format leaks the first
+      EXPECT_EQ(archive_write_set_format_by_name(out, format.c_str()), ARCHIVE_OK);
     } else {
       EXPECT_EQ(archive_write_set_format_filter_by_ext(out, name.c_str()), ARCHIVE_OK) << name;
-    }
-    if (!format.empty() && !name.ends_with(".zip")) {
-      EXPECT_EQ(archive_write_set_format_by_name(out, format.c_str()), ARCHIVE_OK);
     }
     if (!options.empty()) {
       EXPECT_EQ(archive_write_set_options(out, options.c_str()), ARCHIVE_OK);
