@@ -72,8 +72,8 @@ class RealFiles : public FileLayer {
     if (folder.get() < 0 && errno == EACCES) return;  // may be written, not read
     if (folder.get() < 0) throw_io("open", path, errno);
     if (::fsync(folder.get()) == 0) return;
-    const bool unsupported = errno == EINVAL || errno == ENOTSUP || errno == EOPNOTSUPP ||
-                             errno == ENOSYS;  // of network and user-space file systems
+    // by network and user-space file systems; EOPNOTSUPP is ENOTSUP on Linux
+    const bool unsupported = errno == EINVAL || errno == ENOTSUP || errno == ENOSYS;
     if (!unsupported) throw_io("sync", path, errno);
   }
 };

@@ -34,8 +34,7 @@ bool is_holder(const std::string& content) {
 }
 
 bool has_no_locks(int error) {
-  return error == ENOLCK || error == ENOSYS || error == ENOTSUP || error == EOPNOTSUPP ||
-         error == EINVAL;
+  return error == ENOLCK || error == ENOSYS || error == ENOTSUP || error == EINVAL;
 }
 
 }  // namespace
