@@ -126,7 +126,7 @@ fs::path mnist_file(const fs::path& folder, bool test) {
   const std::string part = test ? "t10k" : "train";
   for (const char* rest : {"-images-idx3-ubyte", "-images.idx3-ubyte"}) {
     for (const char* packed : {"", ".gz"}) {
-      const fs::path file = folder / (part + rest + packed);
+      fs::path file = folder / (part + rest + packed);
       if (is_file(file)) return file;
     }
   }
