@@ -114,7 +114,7 @@ void stream_safetensors(std::vector<StreamedTensor> tensors, const ByteSink& sin
                         const std::map<std::string, std::string>& metadata = {});
 
 // The same file in memory. Throws InvalidArgument also for a shape that does not fit its bytes.
-std::string encode_safetensors(std::vector<TensorToWrite> tensors,
+std::string encode_safetensors(const std::vector<TensorToWrite>& tensors,
                                const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace ddpm

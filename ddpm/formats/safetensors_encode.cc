@@ -95,7 +95,7 @@ void stream_safetensors(std::vector<StreamedTensor> tensors, const ByteSink& sin
   }
 }
 
-std::string encode_safetensors(std::vector<TensorToWrite> tensors,
+std::string encode_safetensors(const std::vector<TensorToWrite>& tensors,
                                const std::map<std::string, std::string>& metadata) {
   std::vector<StreamedTensor> streamed;
   for (const TensorToWrite& tensor : tensors) {

@@ -15,7 +15,8 @@ namespace ddpm {
 
 namespace {
 
-constexpr std::string_view kExifMark{"Exif\0", 6};  // which some writers put before the TIFF header
+constexpr std::string_view kExifMark{"Exif\0\0",
+                                     6};  // which some writers put before the TIFF header
 
 using Demuxer = std::unique_ptr<WebPDemuxer, void (*)(WebPDemuxer*)>;
 
