@@ -14,7 +14,10 @@ namespace ddpm {
 struct FileIdentity {
   uint64_t device;
   uint64_t inode;
-  auto operator<=>(const FileIdentity&) const = default;
+  bool operator==(const FileIdentity&) const = default;
+  bool operator<(const FileIdentity& other) const {  // for ordered containers
+    return device != other.device ? device < other.device : inode < other.inode;
+  }
 };
 
 // Of what `path` leads to, links followed; nothing if there is nothing.
