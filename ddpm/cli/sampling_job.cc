@@ -90,14 +90,31 @@ ExecutorOptions executor_options(const ModelFlags& flags) {
           .label = flags.label.value_or(kNoLabel)};
 }
 
-BareNetwork open_bare_network(const std::string& command, const ModelFlags& flags,
-                              const Backend& backend) {
+namespace {
+
+// A checkpoint that can be used, and the files in it that the flags select.
+struct LocatedModel {
+  std::filesystem::path checkpoint;
+  ExecutorOptions options;
+  ModelFolder folder;
+  WeightsFiles weights;
+};
+
+LocatedModel locate_model(const std::string& command, const ModelFlags& flags) {
   DDPM_CHECK(std::filesystem::exists(flags.checkpoint), command,
              ": --checkpoint: ", flags.checkpoint, " does not exist");
   const auto checkpoint = require_checkpoint(command, "--checkpoint", flags.checkpoint);
   const ExecutorOptions options = executor_options(flags);
   const ModelFolder folder = find_model_folder(checkpoint, options.weights.ema);
   const WeightsFiles weights = find_weights(folder, options.weights);
+  return {checkpoint, options, folder, weights};
+}
+
+}  // namespace
+
+BareNetwork open_bare_network(const std::string& command, const ModelFlags& flags,
+                              const Backend& backend) {
+  const auto [checkpoint, options, folder, weights] = locate_model(command, flags);
   const UNetConfig unet = read_network_config(folder);
   check_class(command, flags, unet);
   const std::string executor = choose_executor(command, options, backend);
@@ -106,12 +123,7 @@ BareNetwork open_bare_network(const std::string& command, const ModelFlags& flag
 }
 
 Model open_model(const std::string& command, const ModelFlags& flags, const Backend& backend) {
-  DDPM_CHECK(std::filesystem::exists(flags.checkpoint), command,
-             ": --checkpoint: ", flags.checkpoint, " does not exist");
-  const auto checkpoint = require_checkpoint(command, "--checkpoint", flags.checkpoint);
-  const ExecutorOptions options = executor_options(flags);
-  const ModelFolder folder = find_model_folder(checkpoint, options.weights.ema);
-  const WeightsFiles weights = find_weights(folder, options.weights);
+  const auto [checkpoint, options, folder, weights] = locate_model(command, flags);
   const ModelConfig config = read_model_config(folder);
   check_class(command, flags, config.unet);
   check_learned_times(checkpoint, config);
