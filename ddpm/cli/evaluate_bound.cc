@@ -128,9 +128,9 @@ void say_job(const BoundFlags& flags, const BoundJob& job) {
             << std::endl;
 }
 
-// Evaluates what is missing; nothing if a signal stopped it.
+// Evaluates what is missing; nothing if a signal stopped it, after which the line `next` goes on.
 std::optional<BoundSummary> evaluate(const BoundFlags& flags, const BoundJob& job,
-                                     ResultFile& file) {
+                                     const std::string& next, ResultFile& file) {
   const BoundEvaluator& evaluator = job.evaluator;
   const int64_t before = job.images.first * evaluator.terms_per_image();
   const ReadImage read = job.images.reader();
@@ -142,7 +142,7 @@ std::optional<BoundSummary> evaluate(const BoundFlags& flags, const BoundJob& jo
       rows[kNumbersOfATerm * i + 1] = terms[i].squared_error;
     }
   };
-  if (!complete_watched(file, kNumbersOfATerm, flags.common, "terms", compute)) {
+  if (!complete_watched(file, kNumbersOfATerm, flags.common, "terms", next, compute)) {
     return std::nullopt;
   }
   std::vector<BoundTerm> terms;
@@ -286,12 +286,9 @@ int run(const BoundFlags& flags, Report report, const Backend& backend) {
   LockedRows rows =
       open_rows("evaluate " + kind, flags.common, kTermsFile, reports_of(report), open_terms);
   say_job(flags, job);
-  const auto summary = evaluate(flags, job, rows.file);
-  if (!summary) {
-    std::cout << "stopped; what is done is kept\n"
-              << next_command(flags, backend.program, kind) << std::endl;
-    return exit_code_of_stop();
-  }
+  const std::string next = next_command(flags, backend.program, kind);
+  const auto summary = evaluate(flags, job, next, rows.file);
+  if (!summary) return exit_code_of_stop();
   if (report == Report::kBpd) {
     write_bound(flags, job, *summary);
     std::cout << bound_text(*summary);

@@ -235,9 +235,8 @@ int run(const OdeFlags& flags, const Backend& backend) {
       rows[kNumbersOfADensity * i + 1] = densities[i].halved;
     }
   };
-  if (!complete_watched(file, kNumbersOfADensity, flags.common, "densities", compute)) {
-    std::cout << "stopped; what is done is kept\n"
-              << next_command(flags, backend.program) << std::endl;
+  const std::string next = next_command(flags, backend.program);
+  if (!complete_watched(file, kNumbersOfADensity, flags.common, "densities", next, compute)) {
     return exit_code_of_stop();
   }
   const OdeSummary summary = summarise(flags, file);

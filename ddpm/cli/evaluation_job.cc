@@ -1,6 +1,7 @@
 #include "ddpm/cli/evaluation_job.h"
 
 #include <filesystem>
+#include <iostream>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -159,8 +160,10 @@ LockedRows open_rows(const std::string& command, const EvaluationFlags& flags,
 }
 
 bool complete_watched(ResultFile& file, int64_t width, const EvaluationFlags& flags,
-                      const std::string& unit, const ComputeRows& compute) {
-  catch_stop_signals();
+                      const std::string& unit, const std::string& next,
+                      const ComputeRows& compute) {
+  const std::string last_lines = concat("stopped; what is done is kept\n", next);
+  catch_stop_signals(SlowStop::kEnd, last_lines);
   Progress progress("evaluating", unit, file.total(), file.done());
   try {
     complete(
@@ -171,6 +174,7 @@ bool complete_watched(ResultFile& file, int64_t width, const EvaluationFlags& fl
         },
         flags.save_every);
   } catch (const Stopped&) {
+    std::cout << last_lines << std::endl;
     return false;
   }
   return true;

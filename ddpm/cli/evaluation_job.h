@@ -80,9 +80,9 @@ LockedRows open_rows(const std::string& command, const EvaluationFlags& flags,
                      const std::function<ResultFile(const std::filesystem::path& path)>& open);
 
 // Completes the file with progress on the terminal; `unit` rows are counted. False if a signal
-// stopped it; what was done is then saved.
+// stopped it: what was done is then saved, and the line `next`, which goes on, is printed.
 bool complete_watched(ResultFile& file, int64_t width, const EvaluationFlags& flags,
-                      const std::string& unit, const ComputeRows& compute);
+                      const std::string& unit, const std::string& next, const ComputeRows& compute);
 
 // "evaluate KIND" with the flags that differ from their defaults.
 NextCommand next_evaluation(const std::string& program, const std::string& kind,

@@ -144,10 +144,12 @@ int run_sample(const SampleFlags& flags, const Backend& backend) {
             << describe(model, flags.model) << '\n'
             << missing.size() << " of " << flags.count << " images to make, each in "
             << chain.times.size() - 1 << " steps" << std::endl;
-  catch_stop_signals();
+  const std::string last_lines =
+      concat("stopped; what is complete is kept\n",
+             next_sample_command(flags, backend.program, flags.first_index));
+  catch_stop_signals(SlowStop::kEnd, last_lines);
   if (!make_missing(flags, model, chain, job, backend, missing)) {
-    std::cout << "stopped; what is complete is kept\n"
-              << next_sample_command(flags, backend.program, flags.first_index) << std::endl;
+    std::cout << last_lines << std::endl;
     return exit_code_of_stop();
   }
   write_grid_and_npz(flags, job, files);

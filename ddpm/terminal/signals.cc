@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <ctime>
 #include <limits>
+#include <string>
 #include <string_view>
 
+#include "ddpm/base/check.h"
 #include "ddpm/base/unfinished.h"
 #include "ddpm/terminal/standard_output.h"
 
@@ -31,6 +33,7 @@ constinit std::atomic<bool> g_heard{false};
 constinit std::atomic<bool> g_told{false};
 constinit std::atomic<bool> g_asks{false};    // catch_stop_signals() was called
 constinit std::atomic<bool> g_finish{false};  // with SlowStop::kFinish
+constinit std::atomic<const std::string*> g_last_lines{nullptr};
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<int64_t>::is_always_lock_free &&
               std::atomic<bool>::is_always_lock_free);
 
@@ -60,6 +63,10 @@ void end_by(int signal) {
   ::kill(::getpid(), signal);
 }
 
+void write_out(std::string_view text) {
+  [[maybe_unused]] const ssize_t n = ::write(STDOUT_FILENO, text.data(), text.size());
+}
+
 void on_stop(int signal) {
   const int error = errno;
   int none = 0;
@@ -78,10 +85,12 @@ void on_alarm(int) {
   const int error = errno;
   if (!g_heard) {
     const bool finish = g_finish;
-    if (!finish && !Unfinished::any()) return end_by(g_signal);
-    if (finish && !g_told.exchange(true)) {
-      [[maybe_unused]] const ssize_t n = ::write(STDOUT_FILENO, kNotice.data(), kNotice.size());
+    if (!finish && !Unfinished::any()) {
+      const std::string* const last = g_last_lines;
+      if (last != nullptr) write_out(*last);
+      return end_by(g_signal);
     }
+    if (finish && !g_told.exchange(true)) write_out(kNotice);
     ::alarm(kPatience);
   }
   errno = error;
@@ -96,7 +105,9 @@ void end_at_stop_signals() {
   }
 }
 
-void catch_stop_signals(SlowStop slow) {
+void catch_stop_signals(SlowStop slow, std::string_view last_lines) {
+  // kept for ever: a handler may be reading the one before
+  g_last_lines = last_lines.empty() ? nullptr : new std::string(concat("\n", last_lines, "\n"));
   g_finish = slow == SlowStop::kFinish;
   g_asks = true;
   if (slow == SlowStop::kEnd) give_up_if_stopped();

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <exception>
+#include <string_view>
 
 namespace ddpm {
 
@@ -25,8 +26,9 @@ enum class SlowStop {
 };
 
 // From here on this thread asks for a stop. With kEnd it throws Stopped if standard output is gone
-// already.
-void catch_stop_signals(SlowStop slow = SlowStop::kEnd);
+// already, and `last_lines`, without the final newline, are printed where work is ended: how to go
+// on.
+void catch_stop_signals(SlowStop slow = SlowStop::kEnd, std::string_view last_lines = {});
 
 // The first signal that came, or 0.
 int stop_signal();

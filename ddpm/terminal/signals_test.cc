@@ -104,6 +104,29 @@ TEST(Signals, WorkThatDoesNotAskIsEndedAndWorkThatDoesIsNot) {
   EXPECT_EQ(in_child([&] { return body(true); }), kAlive);
 }
 
+TEST(Signals, WorkThatIsEndedPrintsItsLastLinesAndWorkThatAsksPrintsItsOwn) {
+  const auto printed = [](bool asks) {
+    int ends[2];
+    EXPECT_EQ(::pipe(ends), 0);
+    in_child([&] {
+      ::dup2(ends[1], STDOUT_FILENO);
+      end_at_stop_signals();
+      catch_stop_signals(SlowStop::kEnd, "stopped\nnext: ddpm info");
+      ::raise(SIGTERM);
+      if (asks && !stop_requested()) return 1;
+      ::raise(SIGALRM);
+      return kAlive;
+    });
+    ::close(ends[1]);
+    std::string text(100, '\0');
+    text.resize(static_cast<size_t>(::read(ends[0], text.data(), text.size())));
+    ::close(ends[0]);
+    return text;
+  };
+  EXPECT_EQ(printed(false), "\nstopped\nnext: ddpm info\n");
+  EXPECT_EQ(printed(true), "");
+}
+
 TEST(Signals, TheAlarmComesByItself) {
   EXPECT_EQ(in_child([] {
               begin();
