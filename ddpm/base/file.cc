@@ -82,15 +82,6 @@ fs::path parent_of(const fs::path& path) { return fs::absolute(path).parent_path
 
 bool is_empty_folder(const fs::path& path) { return fs::is_directory(path) && fs::is_empty(path); }
 
-// For what is of no more use: an error here would hide the one that made it so.
-void remove_if_possible(const fs::path& path, FileLayer& files) {
-  try {
-    files.remove_all(path);
-  } catch (...) {
-    return;
-  }
-}
-
 void sync_tree(const fs::path& folder, FileLayer& files) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) files.sync(entry.path());
   files.sync(folder);
@@ -172,18 +163,12 @@ void write_folder_whole(const fs::path& path,
   const fs::path target = followed(path);
   DDPM_CHECK(!fs::exists(target) || is_empty_folder(target), "write_folder_whole: ", path.string(),
              " must not exist yet");
-  const fs::path temporary = temporary_beside(target);
   const Unfinished unfinished;
-  try {
-    files.make_folder(temporary);
-    fill(temporary);
-    sync_tree(temporary, files);
-    keep_mode_of(target, temporary);
-    files.rename(temporary, target);
-  } catch (...) {
-    remove_if_possible(temporary, files);
-    throw;
-  }
+  NewFolder folder(target, files);
+  fill(folder.path());
+  sync_tree(folder.path(), files);
+  keep_mode_of(target, folder.path());
+  folder.publish(target);
   files.sync(parent_of(target));
 }
 

@@ -1,13 +1,10 @@
 #include "ddpm/base/new_file.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -15,6 +12,7 @@
 #include <utility>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/temporary.h"
 #include "ddpm/base/unfinished.h"
 
 namespace ddpm {
@@ -28,18 +26,6 @@ constexpr int kTries = 100;    // random names that may be taken
 constexpr mode_t kNewFileMode = 0666;
 constexpr mode_t kPermissions = 0777;
 constexpr int kCreate = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-
-std::string random_name() {
-  uint64_t number = 0;
-  if (::getrandom(&number, sizeof(number), GRND_NONBLOCK) != sizeof(number)) {
-    struct timespec now {};  // early in the boot; O_EXCL decides in any case
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    number = static_cast<uint64_t>(now.tv_nsec) << 32 | static_cast<uint32_t>(::getpid());
-  }
-  char name[32];
-  std::snprintf(name, sizeof(name), ".tmp-%016llx", static_cast<unsigned long long>(number));
-  return name;
-}
 
 // "/proc/self/fd/3", by which an open file is named without a name of its own.
 fs::path name_of(int descriptor) { return "/proc/self/fd/" + std::to_string(descriptor); }
@@ -77,13 +63,25 @@ void keep_owner_and_mode(int descriptor, const struct stat& old) {
   ::fchmod(descriptor, old.st_mode & kPermissions);
 }
 
+// Whether `path` is the file or folder that is open.
+bool leads_to(const fs::path& path, const Descriptor& opened) {
+  struct stat ours {};
+  struct stat named {};
+  return ::fstat(opened.get(), &ours) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+         ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+}
+
 class RealNewFile : public NewFile {
  public:
   explicit RealNewFile(const fs::path& target) : target_(target) {
     const fs::path folder = target.parent_path();
     file_ = Descriptor(::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, kNewFileMode));
     if (file_.get() >= 0 && ::access(name_of(file_.get()).c_str(), F_OK) != 0) file_ = Descriptor();
-    if (file_.get() < 0) create_named();  // no such files here, or no /proc to name one
+    if (file_.get() < 0) {  // no such files here, or no /proc to name one
+      create_named();
+    } else {
+      mark_as_in_use(file_);  // from before it has a name
+    }
     struct stat old {};
     if (::lstat(target.c_str(), &old) == 0 && S_ISREG(old.st_mode)) {
       keep_owner_and_mode(file_.get(), old);
@@ -99,7 +97,7 @@ class RealNewFile : public NewFile {
     if (name_.empty() && !link_to(target_)) {  // something is there: it is replaced
       unfinished_.emplace();
       for (int i = 0; name_.empty(); ++i) {
-        const fs::path name = target_.parent_path() / random_name();
+        const fs::path name = target_.parent_path() / temporary_name();
         if (link_to(name)) name_ = name;
         if (i == kTries) throw_io("create", target_, EEXIST);
       }
@@ -115,13 +113,14 @@ class RealNewFile : public NewFile {
   void create_named() {
     unfinished_.emplace();
     for (int i = 0; i < kTries; ++i) {
-      const fs::path name = target_.parent_path() / random_name();
+      const fs::path name = target_.parent_path() / temporary_name();
       file_ = Descriptor(::open(name.c_str(), kCreate, kNewFileMode));
-      if (file_.get() >= 0) {
-        name_ = name;
-        return;
-      }
-      if (errno != EEXIST) break;
+      if (file_.get() < 0 && errno != EEXIST) break;
+      if (file_.get() < 0) continue;
+      mark_as_in_use(file_);
+      if (!leads_to(name, file_)) continue;  // removed by another process before it was marked
+      name_ = name;
+      return;
     }
     throw_io("create", target_, errno);
   }
@@ -197,13 +196,33 @@ fs::path followed(const fs::path& path) {
   throw_io("follow", path, ELOOP);
 }
 
-fs::path temporary_beside(const fs::path& path) {
+NewFolder::NewFolder(const fs::path& target, FileLayer& files) : files_(files) {
+  const fs::path parent = fs::absolute(target).parent_path();
   std::error_code error;
-  fs::path name;
-  do {
-    name = fs::absolute(path).parent_path() / random_name();
-  } while (fs::exists(fs::symlink_status(name, error)));
-  return name;
+  for (int i = 0; i < kTries; ++i) {
+    path_ = parent / temporary_name();
+    if (fs::exists(fs::symlink_status(path_, error))) continue;
+    files_.make_folder(path_);
+    opened_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (opened_.get() < 0) return;
+    mark_as_in_use(opened_);
+    if (leads_to(path_, opened_)) return;  // otherwise removed by another process meanwhile
+  }
+  throw_io("create", target, EEXIST);
+}
+
+NewFolder::~NewFolder() {
+  if (path_.empty()) return;
+  try {
+    files_.remove_all(path_);
+  } catch (...) {  // of no more use: an error would hide the one that made it so
+    return;
+  }
+}
+
+void NewFolder::publish(const fs::path& target) {
+  files_.rename(path_, target);
+  path_.clear();
 }
 
 void keep_mode_of(const fs::path& old, const fs::path& folder) {

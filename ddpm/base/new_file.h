@@ -39,8 +39,23 @@ void write_all(int descriptor, const std::filesystem::path& path, std::span<cons
 // IoError for a circle of links.
 std::filesystem::path followed(const std::filesystem::path& path);
 
-// A random name beside `path` that starts with ".tmp-" and does not exist.
-std::filesystem::path temporary_beside(const std::filesystem::path& path);
+// A folder with a temporary name beside `target`, removed with what is in it unless it is
+// published.
+class NewFolder {
+ public:
+  NewFolder(const std::filesystem::path& target, FileLayer& files);
+  ~NewFolder();
+  NewFolder(const NewFolder&) = delete;
+  NewFolder& operator=(const NewFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  void publish(const std::filesystem::path& target);
+
+ private:
+  FileLayer& files_;
+  std::filesystem::path path_;
+  Descriptor opened_;
+};
 
 // Gives `folder` the permissions of `old`, if there is one.
 void keep_mode_of(const std::filesystem::path& old, const std::filesystem::path& folder);

@@ -16,6 +16,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/new_file.h"
 #include "ddpm/base/same_file.h"
+#include "ddpm/base/temporary.h"
 #include "ddpm/base/text.h"
 #include "ddpm/terminal/output.h"
 
@@ -185,6 +186,9 @@ class OutputCheck {
     if (folder == target && ::access(target.c_str(), W_OK) != 0) {
       fail("cannot be written: ", std::strerror(errno));
     }
+    if (folder == target && (status.st_mode & 0222U) == 0) {  // which root could write to
+      fail("cannot be written: its mode is read-only for everyone");
+    }
     if (folder == target && output_.kind != OutputKind::kFolder) folder = folder.parent_path();
     if (::access(folder.c_str(), W_OK | X_OK) != 0) {
       fail("cannot be written: its folder ", folder.string(), ": ", std::strerror(errno));
@@ -252,7 +256,22 @@ void JobFiles::check() {
     check_against_outputs(i);
     check_against_prints(outputs_[i]);
   }
+  for (const JobOutput& output : outputs_) {
+    if (output.target.is_stream) continue;
+    const fs::path& path = output.target.path;
+    remove_abandoned(output.kind == OutputKind::kFolder ? path : path.parent_path());
+  }
   redirect_prints();
+  report_replaced();
+}
+
+void JobFiles::report_replaced() const {
+  std::error_code error;
+  for (const JobOutput& output : outputs_) {
+    const fs::path& path = output.target.path;
+    if (output.kind != OutputKind::kFile || output.target.is_stream) continue;
+    if (fs::exists(path, error)) std::cout << path.string() << " exists and will be replaced\n";
+  }
 }
 
 void JobFiles::check_against_inputs(const JobOutput& output) const {

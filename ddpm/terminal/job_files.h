@@ -45,9 +45,11 @@ class JobFiles {
   //   - its kind: a file for a file, a folder for a folder; no FIFO, socket or block device; a
   //     character device or an open descriptor only for the contents that can be streamed
   //   - the ending of its name
-  //   - its folder, or the nearest one that exists, can be written to, as can the file itself; no
-  //     part of its path is too long
+  //   - its folder, or the nearest one that exists, can be written to, as can the file itself, also
+  //     by others than root; no part of its path is too long
   //   - it is no file that an input names or contains, be it by a link, and lies in no data
+  // Removes the temporaries that killed processes left where outputs will be, see
+  // base/temporary.h, and prints which files will be replaced.
   // From here to the destructor, if an output is standard output, what the command prints goes to
   // standard error instead.
   void check();
@@ -72,6 +74,7 @@ class JobFiles {
   void check_against_outputs(size_t index) const;
   void check_against_prints(const JobOutput& output) const;
   void redirect_prints();
+  void report_replaced() const;
 
   std::string command_;
   std::vector<Input> inputs_;

@@ -201,6 +201,25 @@ TEST_F(JobFilesTest, WhatMayNotBeWrittenIsRefusedBeforeAnyWork) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
+TEST_F(JobFilesTest, WhatNobodyMayWriteIsRefusedToRootToo) {
+  write_file_whole(folder_ / "read-only.png", "");
+  ASSERT_EQ(::chmod((folder_ / "read-only.png").c_str(), 0444), 0);
+  EXPECT_NE(file("read-only.png").find("read-only.png: cannot be written: "), std::string::npos);
+  ASSERT_EQ(::chmod((folder_ / "read-only.png").c_str(), 0200), 0);
+  EXPECT_EQ(file("read-only.png"), "");
+}
+
+TEST_F(JobFilesTest, WhatIsReplacedIsReported) {
+  write_file_whole(folder_ / "photo.png", "");
+  JobFiles files("c");
+  files.writes("--out", folder_ / "photo.png", Content::kPng);
+  files.writes("--csv", folder_ / "new.csv", Content::kCsv);
+  testing::internal::CaptureStdout();
+  files.check();
+  EXPECT_EQ(testing::internal::GetCapturedStdout(),
+            (folder_ / "photo.png").string() + " exists and will be replaced\n");
+}
+
 TEST_F(JobFilesTest, StandardOutputIsNamedByADashForFilesAlone) {
   EXPECT_NE(into("-").find("expected the name of a folder"), std::string::npos);
   EXPECT_NE(makes("-"), "");
