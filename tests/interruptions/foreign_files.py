@@ -110,7 +110,7 @@ def changes(before, after, target, home, succeeded):
         if after.get(name) != about and name not in allowed:
             yield f"{name} changed from {about} to {after.get(name)}"
     for name in after.keys() - before.keys():
-        if ".tmp" in name or name == "-":
+        if ".tmp" in os.path.basename(name) or name == "-":
             yield f"{name} appeared"
 
 

@@ -59,7 +59,7 @@ def one_round(job, point, pages, reference):
         done = subprocess.run(job.command(out), capture_output=True, text=True)
         if done.returncode != 0:
             faults.append(f"could not go on: {done.stderr!r}")
-        elif job.result(out) != reference:
+        elif list(jobs.differences(reference, job.result(out))):
             faults.append("other bytes than an undisturbed job")
     return [f"{job.name}, {pages} pages: {fault}" for fault in faults], full
 

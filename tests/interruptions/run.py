@@ -70,8 +70,7 @@ def check(job, folder, duration, reference, interruptions, numbers):
     while sum(tally.values()) < interruptions and len(problems) < 5:
         out = folder / f"{job.name}-{finished}"
         if interrupted_job(job, out, duration, numbers, tally, problems):
-            got = job.result(out)
-            differing = sorted(key for key in reference.keys() | got.keys() if reference.get(key) != got.get(key))
+            differing = list(jobs.differences(reference, job.result(out)))
             if differing:
                 problems.append(f"{out}: differs in {differing[:5]}")
         problems += [f"{out}: left behind: {name}" for name in jobs.leftovers(folder) if name.startswith(out.name)]
