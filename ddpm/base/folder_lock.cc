@@ -47,6 +47,7 @@ FolderLock::FolderLock(fs::path file, Afterwards afterwards)
     open();
   } while (take() && !still_has_its_name());
   if (!held_) return;
+  if (afterwards_ == Afterwards::kRemove) removed_by_stop_.emplace(fs::absolute(file_));
   // Only for the message to others, so a failure to write it is no reason to stop.
   const std::string holder = std::to_string(::getpid()) + "\n";
   if (::ftruncate(descriptor_, 0) == 0) {
@@ -55,6 +56,7 @@ FolderLock::FolderLock(fs::path file, Afterwards afterwards)
 }
 
 FolderLock::~FolderLock() {
+  removed_by_stop_.reset();
   if (held_ && afterwards_ == Afterwards::kRemove && still_has_its_name()) {
     ::unlink(file_.c_str());
   }

@@ -6,13 +6,16 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+
+#include "ddpm/base/unfinished.h"
 
 namespace ddpm {
 
 class FolderLock {
  public:
-  // Whether the destructor removes the file. Who waits for the lock never gets that of a removed
-  // file.
+  // Whether the destructor, or a signal that ends the process, removes the file. Who waits for the
+  // lock never gets that of a removed file.
   enum class Afterwards { kRemove, kKeep };
 
   // Takes the lock `file`, which is made if it is missing; its folder must exist. Throws IoError
@@ -38,6 +41,7 @@ class FolderLock {
   Afterwards afterwards_;
   int descriptor_ = -1;
   bool held_ = false;
+  std::optional<RemovedByStop> removed_by_stop_;
 };
 
 }  // namespace ddpm

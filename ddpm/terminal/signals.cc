@@ -59,6 +59,7 @@ bool is_ignored(int signal) {
 
 // As if it had never been caught; the exit code that a shell sees is 128 + n here too.
 void end_by(int signal) {
+  RemovedByStop::remove_all();
   set_handler(signal, SIG_DFL);
   ::kill(::getpid(), signal);
 }

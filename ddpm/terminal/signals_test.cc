@@ -5,9 +5,12 @@
 
 #include <array>
 #include <chrono>
+#include <filesystem>
 #include <string>
 #include <thread>
 
+#include "ddpm/base/check.h"
+#include "ddpm/base/folder_lock.h"
 #include "ddpm/base/thread_signals.h"
 #include "ddpm/base/unfinished.h"
 #include "ddpm/terminal/child_process_internal.h"
@@ -125,6 +128,23 @@ TEST(Signals, WorkThatIsEndedPrintsItsLastLinesAndWorkThatAsksPrintsItsOwn) {
   };
   EXPECT_EQ(printed(false), "\nstopped\nnext: ddpm info\n");
   EXPECT_EQ(printed(true), "");
+}
+
+TEST(Signals, ALockGoesWithTheProcessThatASignalEnds) {
+  const std::filesystem::path file =
+      std::filesystem::temp_directory_path() / concat("ddpm-signals-lock-", ::getpid());
+  for (const FolderLock::Afterwards afterwards :
+       {FolderLock::Afterwards::kRemove, FolderLock::Afterwards::kKeep}) {
+    EXPECT_EQ(in_child([&] {
+                begin();
+                const FolderLock lock(file, afterwards);
+                ::raise(SIGTERM);
+                ::raise(SIGALRM);
+                return kAlive;
+              }),
+              -SIGTERM);
+    EXPECT_EQ(std::filesystem::remove(file), afterwards == FolderLock::Afterwards::kKeep);
+  }
 }
 
 TEST(Signals, TheAlarmComesByItself) {
