@@ -7,6 +7,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/data/archive_images_internal.h"
+#include "ddpm/data/known_layouts_internal.h"
 
 namespace ddpm {
 namespace {
@@ -100,17 +101,22 @@ class ArchiveImageReader {
     return false;
   }
 
-  // Run folders are known by the same two names as in a folder tree.
+  // Run folders are known by the same names as in a folder tree, see is_run_folder.
   void notice_run(const std::string& name) {
     constexpr std::string_view kConfig = "/config.json";
+    constexpr std::string_view kLog = "/metrics.jsonl";
+    constexpr std::string_view kCheckpoints = "/checkpoints/";
     if (name.ends_with(kConfig)) configured_.insert(name.substr(0, name.size() - kConfig.size()));
-    const size_t checkpoints = name.find("/checkpoints/");
-    if (checkpoints != std::string::npos) with_checkpoints_.insert(name.substr(0, checkpoints));
+    if (name.ends_with(kLog)) trained_.insert(name.substr(0, name.size() - kLog.size()));
+    const size_t at = name.find(kCheckpoints);
+    if (at == std::string::npos) return;
+    const std::string_view rest = std::string_view(name).substr(at + kCheckpoints.size());
+    if (is_checkpoint_name(rest.substr(0, rest.find('/')))) trained_.insert(name.substr(0, at));
   }
 
   void leave_out_runs() {
     for (const std::string& folder : configured_) {
-      if (with_checkpoints_.count(folder) == 0) continue;
+      if (trained_.count(folder) == 0) continue;
       ++images_.listing.left_out["run folders of ddpm"];
       erase_below(images_.bytes, folder + "/");
       erase_below(images_.listing.bad, folder + "/");
@@ -266,8 +272,8 @@ class ArchiveImageReader {
   std::map<std::string, std::string> open_links_;  // those without bytes, to their target as given
   std::map<std::string, std::shared_ptr<const std::string>> targets_;  // of other names
   std::set<std::string> hidden_folders_;
-  std::set<std::string> configured_;        // folders with a config.json in them
-  std::set<std::string> with_checkpoints_;  // folders with a folder of checkpoints in them
+  std::set<std::string> configured_;  // folders with a config.json in them
+  std::set<std::string> trained_;     // folders with a folder of checkpoints in them
 };
 
 }  // namespace

@@ -187,9 +187,16 @@ TEST(Folder, RunsOfThisProgramAreLeftOut) {
   folder.write("run/samples/00000001.png", toy_png(4, 4, 3, 1));
   folder.write("other/config.json", "{}");
   folder.write("other/b.png", toy_png(4, 4, 3, 2));
+  folder.write("begun/config.json", "{}");
+  folder.write("begun/metrics.jsonl", "");
+  fs::create_directories(folder.path() / "begun" / "checkpoints");
+  folder.write("begun/samples/00000001.png", toy_png(4, 4, 3, 1));
+  folder.write("trip/config.json", "{}");  // an album that looks like one
+  fs::create_directories(folder.path() / "trip" / "checkpoints" / "passport");
+  folder.write("trip/rome.png", toy_png(4, 4, 3, 2));
   const Source source = open(folder.path());
-  EXPECT_EQ(source.names, (Names{"a.png", "other/b.png"}));
-  EXPECT_EQ(source.left_out.at("run folders of ddpm"), 1);
+  EXPECT_EQ(source.names, (Names{"a.png", "other/b.png", "trip/rome.png"}));
+  EXPECT_EQ(source.left_out.at("run folders of ddpm"), 2);
   EXPECT_NE(message_of<InvalidArgument>([&] { open(folder.path() / "run"); }).find("a run folder"),
             std::string::npos);
 }
