@@ -102,14 +102,22 @@ std::optional<std::string> fault_of(const Json& line) {
   return std::nullopt;
 }
 
-void take_line(RunLog& log, Json line) {
-  if (kind_of(line) == "resume") {
-    const int64_t step = log_step(line);
-    log.lines.erase(std::remove_if(log.lines.begin(), log.lines.end(),
-                                   [step](const Json& one) { return log_step(one) > step; }),
-                    log.lines.end());
+// A run that was resumed at a step has made what lies behind it again. One pass from the end, since
+// a log may have many resumes.
+void drop_lines_made_again(std::vector<Json>& lines) {
+  int64_t resumed_at = std::numeric_limits<int64_t>::max();
+  std::vector<bool> dropped(lines.size());
+  for (size_t i = lines.size(); i-- > 0;) {
+    dropped[i] = log_step(lines[i]) > resumed_at;
+    if (kind_of(lines[i]) == "resume") resumed_at = std::min(resumed_at, log_step(lines[i]));
   }
-  log.lines.push_back(std::move(line));
+  size_t kept = 0;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (dropped[i]) continue;
+    if (kept != i) lines[kept] = std::move(lines[i]);
+    ++kept;
+  }
+  lines.resize(kept);
 }
 
 }  // namespace
@@ -151,12 +159,13 @@ RunLog parse_run_log(std::string_view text) {
     const auto fault = line ? fault_of(*line) : std::nullopt;
     if (fault) log.faults.push_back(concat("line ", number, ": ", *fault));
     if (line && !fault) {
-      take_line(log, std::move(*line));
+      log.lines.push_back(std::move(*line));
     } else {
       ++log.unreadable_lines;
     }
     begin = end + 1;
   }
+  drop_lines_made_again(log.lines);
   for (const Json& line : log.lines) {
     if (kind_of(line) == "metrics") log.metrics.push_back(row_of(line));
   }
