@@ -83,6 +83,12 @@ class CheckpointStore {
   std::filesystem::path save(const TrainingState& state, const TrainingArrays& arrays,
                              const KeepPolicy& keep);
 
+  // Throws IoError unless the disk has the bytes of the checkpoint of `step`: to be asked before
+  // the work that it is to keep.
+  void check_room(int64_t step, const UNetConfig& unet) const {
+    check_free_bytes(path_of(step), unet);
+  }
+
  private:
   void check_free_bytes(const std::filesystem::path& checkpoint, const UNetConfig& unet) const;
   void remove(const std::filesystem::path& checkpoint);

@@ -127,6 +127,7 @@ class Run {
     if (!config_.init_from.empty()) warm_start();
     keep_config();
     prepare_run_folder(request_.run, files_);
+    store_.check_room(config_.steps, network_config());
     log_.emplace(log, files_);
     if (again && !read_run_log(log).lines.empty()) {
       log_->append({{"kind", "resume"}, {"step", 0}, {"steps", config_.steps}});
@@ -170,6 +171,7 @@ class Run {
     saved_step_ = state.step;
     keep_config();
     prepare_run_folder(request_.run, files_);
+    store_.check_room(config_.steps, network_config());
     log_.emplace(request_.run / "metrics.jsonl", files_);
     Json line = {{"kind", "resume"}, {"step", state.step}, {"steps", config_.steps}};
     if (!point_.passed_over.empty()) line["passed_over"] = point_.passed_over;
