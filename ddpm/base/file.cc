@@ -82,6 +82,11 @@ fs::path parent_of(const fs::path& path) { return fs::absolute(path).parent_path
 
 bool is_empty_folder(const fs::path& path) { return fs::is_directory(path) && fs::is_empty(path); }
 
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const size_t at = text.find(from);
+  return at == std::string::npos ? text : text.replace(at, from.size(), to);
+}
+
 void sync_tree(const fs::path& folder, FileLayer& files) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) files.sync(entry.path());
   files.sync(folder);
@@ -165,8 +170,12 @@ void write_folder_whole(const fs::path& path,
              " must not exist yet");
   const Unfinished unfinished;
   NewFolder folder(target, files);
-  fill(folder.path());
-  sync_tree(folder.path(), files);
+  try {
+    fill(folder.path());
+    sync_tree(folder.path(), files);
+  } catch (const IoError& error) {  // nobody knows the temporary name
+    throw IoError(replaced(error.what(), folder.path().string(), target.string()));
+  }
   keep_mode_of(target, folder.path());
   folder.publish(target);
   files.sync(parent_of(target));

@@ -7,6 +7,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
+#include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/checkpoints/train_config.h"
 #include "ddpm/terminal/progress.h"
 #include "ddpm/terminal/signals.h"
@@ -21,8 +22,12 @@ void declare_data_flags(Flags& flags, DataFlags& values) {
                "otherwise gray if red, green and blue are equal everywhere, else RGB");
   flags.choice("--fit", values.fit, {"none", "crop", "pad", "stretch"},
                "how images of another size are made to fit");
-  flags.number("--max-bad-files", values.max_bad_files,
-               "the fraction of image files that may be unreadable", 0.0, 1.0);
+  declare_max_bad_files(flags, values.max_bad_files);
+}
+
+void declare_max_bad_files(Flags& flags, double& value) {
+  flags.number("--max-bad-files", value, "the fraction of image files that may be unreadable", 0.0,
+               1.0);
 }
 
 void add_data(JobFiles& files, const std::string& flag, const std::string& spec) {
@@ -30,6 +35,23 @@ void add_data(JobFiles& files, const std::string& flag, const std::string& spec)
   std::error_code error;
   const bool part = !std::filesystem::exists(spec, error) && spec.ends_with(kPart);
   files.reads_data(flag, part ? spec.substr(0, spec.size() - kPart.size()) : spec);
+}
+
+void add_checkpoint(JobFiles& files, const std::string& checkpoint) {
+  files.reads("--checkpoint", checkpoint);
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::path at = checkpoint.empty() ? fs::path() : fs::weakly_canonical(checkpoint, error);
+  constexpr int kWayUp = 3;  // RUN/checkpoints/N
+  for (int i = 0; i < kWayUp && !at.empty(); ++i, at = at.parent_path()) {
+    if (!fs::exists(at / "checkpoints", error)) continue;
+    try {
+      add_data(files, concat("the data of ", checkpoint), read_run_config(at).data);
+      return;
+    } catch (const Error&) {
+      continue;  // no run, or one that opening it will complain of
+    }
+  }
 }
 
 DataOptions data_options(const std::string& command, const DataFlags& flags) {
@@ -48,12 +70,13 @@ DataOptions data_options(const std::string& command, const DataFlags& flags) {
 }
 
 DataOptions data_options(const std::string& command, const std::string& spec,
-                         const std::string& fit, const UNetConfig& unet) {
+                         const std::string& fit, double max_bad_files, const UNetConfig& unet) {
   DataFlags data;
   data.spec = spec;
   data.image_size = concat(unet.height, "x", unet.width);
   data.channels = std::to_string(unet.image_channels);
   data.fit = fit;
+  data.max_bad_files = max_bad_files;
   return data_options(command, data);
 }
 

@@ -31,6 +31,13 @@ void declare_data_flags(Flags& flags, DataFlags& values);
 // Adds what --data names to the inputs of a command.
 void add_data(JobFiles& files, const std::string& flag, const std::string& spec);
 
+// Adds --checkpoint to the inputs, and the data that its run learns from: what lies among them
+// becomes a part of them when the run goes on.
+void add_checkpoint(JobFiles& files, const std::string& checkpoint);
+
+// The fraction of unreadable files that a command passes over which takes the rest from a network.
+void declare_max_bad_files(Flags& flags, double& value);
+
 // Throws InvalidArgument that starts with `command`.
 DataOptions data_options(const std::string& command, const DataFlags& flags);
 
@@ -39,7 +46,7 @@ DataOptions data_options(const TrainConfig& config);
 
 // The same for images of a network's extents and channels.
 DataOptions data_options(const std::string& command, const std::string& spec,
-                         const std::string& fit, const UNetConfig& unet);
+                         const std::string& fit, double max_bad_files, const UNetConfig& unet);
 
 // open_dataset with its progress on the terminal. A signal ends it by Stopped.
 Dataset open_dataset_watched(const DataOptions& options);

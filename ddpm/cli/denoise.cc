@@ -32,6 +32,7 @@ struct DenoiseFlags {
   SamplerFlags sampler;
   std::string out;
   std::string data;
+  double max_bad_files = 0.01;
   int64_t from = 0;
   int64_t images = 4;  // unless they are given, as many of them as there are
   bool images_given = false;
@@ -46,6 +47,7 @@ std::shared_ptr<DenoiseFlags> declare(Flags& flags) {
   flags.text("--out", values->out, "FILE.png", "the picture to write: two rows an image");
   flags.text("--data", values->data, "SPEC",
              "start from images of this data at time --from; without it from noise at T");
+  declare_max_bad_files(flags, values->max_bad_files);
   flags.integer("--from", values->from, "with --data: the time to start at; 0: T / 2", 0);
   flags.integer("--images", values->images, values->images_given, "how many images", 1, 100);
   flags.integer("--columns", values->columns, "how many times of the chain are shown", 2, 100);
@@ -135,11 +137,12 @@ Image picture(const DenoiseFlags& flags, const Model& model, const std::vector<F
 
 // The images to begin with, and how many of them are taken.
 Dataset open_data(DenoiseFlags& flags, const Model& model) {
-  Dataset dataset =
-      open_dataset_watched(data_options("denoise", flags.data, "crop", model.config.unet));
+  Dataset dataset = open_dataset_watched(
+      data_options("denoise", flags.data, "crop", flags.max_bad_files, model.config.unet));
   if (!flags.images_given) flags.images = std::min(flags.images, dataset.size());
   DDPM_CHECK(flags.images <= dataset.size(), "denoise: --images: expected at most ", dataset.size(),
              ", as many as the data have, got ", flags.images);
+  std::cout << dataset.report().lines() << std::flush;
   return dataset;
 }
 
@@ -147,7 +150,7 @@ int run_denoise(DenoiseFlags flags, const Backend& backend) {
   require_given("denoise", "--checkpoint", flags.model.checkpoint, "a run or a checkpoint folder");
   require_given("denoise", "--out", flags.out, "the PNG file to write");
   JobFiles files("denoise");
-  files.reads("--checkpoint", flags.model.checkpoint);
+  add_checkpoint(files, flags.model.checkpoint);
   add_data(files, "--data", flags.data);
   files.writes("--out", flags.out, Content::kPng);
   files.check();

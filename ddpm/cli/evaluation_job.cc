@@ -53,6 +53,7 @@ void declare_evaluation_flags(Flags& flags, EvaluationFlags& values) {
                "the part of fashion-mnist or CIFAR-10; test is SPEC:test, auto is as SPEC says");
   flags.choice("--fit", values.fit, {"none", "crop", "pad", "stretch"},
                "how images of another size than the network's are made to fit");
+  declare_max_bad_files(flags, values.max_bad_files);
   flags.integer("--images", values.images, values.images_given,
                 "how many images; 0: all. The default is less where there are fewer", 0);
   flags.integer("--first-image", values.first_image, "the number of the first image", 0);
@@ -70,7 +71,7 @@ void check_evaluation_flags(const std::string& command, const EvaluationFlags& f
   require_given(command, "--data", flags.data, kDataForms);
   require_given(command, "--out", flags.out, "the folder for the results");
   JobFiles files(command);
-  files.reads("--checkpoint", flags.model.checkpoint);
+  add_checkpoint(files, flags.model.checkpoint);
   add_data(files, "--data", flags.data);
   files.writes_into("--out", flags.out);
   files.check();
@@ -90,8 +91,8 @@ std::string EvaluationImages::text() const {
 EvaluationImages open_images(const std::string& command, const EvaluationFlags& flags,
                              const Model& model) {
   const std::string name = data_name(command, flags);
-  const Dataset dataset =
-      open_dataset_watched(data_options(command, name, flags.fit, model.config.unet));
+  const Dataset dataset = open_dataset_watched(
+      data_options(command, name, flags.fit, flags.max_bad_files, model.config.unet));
   DDPM_CHECK(flags.first_image < dataset.size(), command, ": --first-image: wanted one in [0, ",
              dataset.size(), "), got ", flags.first_image);
   const int64_t room = dataset.size() - flags.first_image;
@@ -188,6 +189,7 @@ NextCommand next_evaluation(const std::string& program, const std::string& kind,
   next.flag("--data", flags.data)
       .flag_unless(defaults.split, "--split", flags.split)
       .flag_unless(defaults.fit, "--fit", flags.fit)
+      .flag_unless(defaults.max_bad_files, "--max-bad-files", flags.max_bad_files)
       .flag_unless(defaults.images, "--images", flags.images)
       .flag_unless(defaults.first_image, "--first-image", flags.first_image)
       .flag_unless(defaults.seed, "--seed", flags.seed)

@@ -24,6 +24,7 @@ struct EvaluationFlags {
   std::string data;
   std::string split = "auto";
   std::string fit = "none";
+  double max_bad_files = 0.01;
   int64_t images = 16;  // unless they are given, as many of them as there are
   bool images_given = false;
   int64_t first_image = 0;

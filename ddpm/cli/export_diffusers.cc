@@ -9,6 +9,7 @@
 #include "ddpm/base/names.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/store.h"
+#include "ddpm/cli/data_flags.h"
 #include "ddpm/cli/export_job.h"
 #include "ddpm/export/diffusers_folder.h"
 #include "ddpm/export/shards.h"
@@ -82,7 +83,7 @@ int export_as_diffusers(const ExportFlags& flags, const std::string& program) {
   DDPM_CHECK(fs::exists(flags.checkpoint), "export: --checkpoint: ", flags.checkpoint,
              " does not exist");
   JobFiles files("export");
-  files.reads("--checkpoint", flags.checkpoint);
+  add_checkpoint(files, flags.checkpoint);
   files.makes_folder("--out", flags.out);
   files.check();
   const fs::path out = files.shown("--out");

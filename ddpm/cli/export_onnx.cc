@@ -10,6 +10,7 @@
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/scheduler_config.h"
 #include "ddpm/checkpoints/store.h"
+#include "ddpm/cli/data_flags.h"
 #include "ddpm/cli/export_job.h"
 #include "ddpm/cli/schedule_flags.h"
 #include "ddpm/onnx/unet_graph.h"
@@ -40,7 +41,7 @@ std::map<std::string, std::string> metadata_of(const ModelConfig& model, const M
 void check_files(const ExportFlags& flags) {
   const std::string data = flags.out + ".data";  // of large models in any case
   JobFiles files("export");
-  files.reads("--checkpoint", flags.checkpoint);
+  add_checkpoint(files, flags.checkpoint);
   files.writes("--out", flags.out, Content::kOnnx);
   files.writes("--external-data", data, Content::kOnnxData);
   files.check();
@@ -66,9 +67,14 @@ int export_as_onnx(const ExportFlags& flags, const std::string& program) {
   std::cout << absolute_text(flags.out) << std::endl;
   const fs::path out = fs::absolute(flags.out).lexically_normal();
   real_files().make_folder(out.parent_path());
+  std::map<fs::path, bool> was_there;
+  for (const fs::path& file : {out, fs::path(out.string() + ".data")}) {
+    was_there[file.filename()] = fs::exists(file);
+  }
   for (const fs::path& file : write_onnx(out, onnx, {.external_data = flags.external_data})) {
     std::cout << file.filename().string() << ": "
-              << readable_bytes(static_cast<int64_t>(fs::file_size(file))) << '\n';
+              << readable_bytes(static_cast<int64_t>(fs::file_size(file)))
+              << (was_there[file.filename()] ? ", replaced\n" : "\n");
   }
   std::cout << "checkpoint " << checkpoint.filename().string() << " (" << flags.weights
             << " weights, " << with_thousands(count_parameters(model.unet)) << " parameters)\n"

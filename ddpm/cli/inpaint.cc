@@ -35,6 +35,7 @@ std::shared_ptr<InpaintFlags> declare(Flags& flags) {
   declare_picture_out(flags, values->picture,
                       "the picture to write: a row an image, what is known of it, its fillings");
   flags.text("--data", values->data, "SPEC", "an image file, or " + std::string(kDataForms));
+  declare_max_bad_files(flags, values->picture.max_bad_files);
   flags.integers("--images", values->images, "the numbers of the images; none: the first one");
   flags.text("--mask", values->mask, "FILE.png",
              "white where the image is known, black or transparent where it is to be filled in");
@@ -142,7 +143,7 @@ int run_inpaint(const InpaintFlags& flags, const Backend& backend) {
   catch_stop_signals();
   const std::vector<int64_t> numbers =
       flags.images.empty() ? std::vector<int64_t>{0} : flags.images;
-  const Batch x0 = read_model_images("inpaint", flags.data, numbers, model);
+  const Batch x0 = read_model_images("inpaint", flags.picture, flags.data, numbers, model);
   Walker walker(model, chain, flags.picture.batch_size, std::ssize(numbers) * flags.count);
   const Batch filled = fillings(flags, numbers, x0, known, walker);
   walker.finish();
@@ -155,6 +156,7 @@ int run_inpaint(const InpaintFlags& flags, const Backend& backend) {
   NextCommand next(backend.program, "reconstruct");
   add_model_flags(next, flags.picture.model);
   next.flag("--data", flags.data)
+      .flag_unless(PictureFlags().max_bad_files, "--max-bad-files", flags.picture.max_bad_files)
       .flag("--images", join(numbers, ","))
       .flag("--out", "reconstruct.png");
   std::cout << counted(std::ssize(numbers), "image") << ", " << counted(flags.count, "filling")

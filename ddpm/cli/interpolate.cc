@@ -36,6 +36,7 @@ std::shared_ptr<InterpolateFlags> declare(Flags& flags) {
   declare_picture_out(flags, values->picture,
                       "the picture to write: a row a time, lambda from 0 to 1");
   flags.text("--data", values->data, "SPEC", "where the two images are");
+  declare_max_bad_files(flags, values->picture.max_bad_files);
   flags.integers("--images", values->images, "the numbers of the two; none: 0 and 1");
   flags.text("--from", values->from, "FILE", "instead of --data: the first image, a file");
   flags.text("--to", values->to, "FILE", "and the second one");
@@ -87,12 +88,13 @@ Ends read_ends(const InterpolateFlags& flags, const Model& model) {
   if (!flags.data.empty()) {
     if (!flags.images.empty()) ends.numbers = flags.images;
     const bool two_of_any = flags.images.empty();
-    ends.x0 = read_model_images("interpolate", flags.data, ends.numbers, model, two_of_any ? 2 : 0);
+    ends.x0 = read_model_images("interpolate", flags.picture, flags.data, ends.numbers, model,
+                                two_of_any ? 2 : 0);
     return ends;
   }
   const std::string* files[2] = {&flags.from, &flags.to};
   for (int64_t i = 0; i < 2; ++i) {
-    const Batch one = read_model_images("interpolate", *files[i], {0}, model);
+    const Batch one = read_model_images("interpolate", flags.picture, *files[i], {0}, model);
     std::copy(one.values().begin(), one.values().end(), ends.x0.image(i).begin());
   }
   return ends;
@@ -159,6 +161,7 @@ std::string next_command(const InterpolateFlags& flags, const Ends& ends,
   NextCommand next(program, "reconstruct");
   add_model_flags(next, flags.picture.model);
   next.flag("--data", flags.data.empty() ? flags.from : flags.data)
+      .flag_unless(PictureFlags().max_bad_files, "--max-bad-files", flags.picture.max_bad_files)
       .flag("--images", flags.data.empty() ? "0" : join(ends.numbers, ","))
       .flag("--out", "reconstruct.png");
   if (flags.picture.sampler.sampler == "ddim") add_sampler_flags(next, flags.picture.sampler);

@@ -16,6 +16,7 @@
 #include "ddpm/report/image_grid.h"
 #include "ddpm/sampling/interpolation.h"
 #include "ddpm/sampling/inversion.h"
+#include "ddpm/terminal/output.h"
 #include "ddpm/terminal/signals.h"
 
 namespace ddpm {
@@ -75,7 +76,7 @@ JobFiles picture_files(const std::string& command, const PictureFlags& flags) {
   require_given(command, "--checkpoint", flags.model.checkpoint, "a run or a checkpoint folder");
   require_given(command, "--out", flags.out, "the PNG file to write");
   JobFiles files(command);
-  files.reads("--checkpoint", flags.model.checkpoint);
+  add_checkpoint(files, flags.model.checkpoint);
   files.writes("--out", flags.out, Content::kPng);
   files.writes_into("--single", flags.single);
   if (!flags.single.empty()) check_single(command, flags.single);
@@ -91,10 +92,11 @@ PngText picture_text(const std::string& command, const PictureFlags& flags, cons
   return text;
 }
 
-Batch read_model_images(const std::string& command, const std::string& spec,
-                        const std::vector<int64_t>& numbers, const Model& model, int64_t at_least) {
-  const Dataset dataset =
-      open_dataset_watched(data_options(command, spec, "crop", model.config.unet));
+Batch read_model_images(const std::string& command, const PictureFlags& flags,
+                        const std::string& spec, const std::vector<int64_t>& numbers,
+                        const Model& model, int64_t at_least) {
+  const Dataset dataset = open_dataset_watched(
+      data_options(command, spec, "crop", flags.max_bad_files, model.config.unet));
   DDPM_CHECK(dataset.size() >= at_least, command, ": --data: ", spec, ": expected at least ",
              at_least, " images, got ", dataset.size());
   Batch x(model.shape(std::ssize(numbers)));
@@ -220,14 +222,20 @@ void write_picture(const JobFiles& files, const PictureFlags& flags, const Pictu
   options.row_labels = picture.rows;
   if (!flags.single.empty()) {
     real_files().make_folder(flags.single);
+    int64_t replaced = 0;
     for (size_t i = 0; i < picture.cells.size(); ++i) {
       const size_t row = i / picture.columns.size();
       const size_t column = i % picture.columns.size();
       PngText cell = text;
       cell["row"] = picture.rows[row];
       cell["column"] = picture.columns[column];
-      write_file_whole(fs::path(flags.single) / cell_name(row, column),
-                       encode_png(picture.cells[i], cell));
+      const fs::path path = fs::path(flags.single) / cell_name(row, column);
+      replaced += fs::exists(path) ? 1 : 0;
+      write_file_whole(path, encode_png(picture.cells[i], cell));
+    }
+    if (replaced > 0) {
+      std::cout << "replaced " << counted(replaced, "image") << " of an earlier picture in "
+                << absolute_text(flags.single) << '\n';
     }
   }
   files.write("--out", encode_picture(image_grid(picture.cells, options), text));

@@ -21,6 +21,7 @@ struct PictureFlags {
   SamplerFlags sampler;
   std::string out;
   std::string single;
+  double max_bad_files = 0.01;  // of the commands that read data
   int64_t seed = 0;
   int64_t batch_size = 16;
 };
@@ -40,9 +41,9 @@ PngText picture_text(const std::string& command, const PictureFlags& flags, cons
 
 // Images `numbers` of the data at the model's size and channels, cut to fit; prints what the data
 // had. Throws InvalidArgument for a number outside of the data.
-Batch read_model_images(const std::string& command, const std::string& spec,
-                        const std::vector<int64_t>& numbers, const Model& model,
-                        int64_t at_least = 0);
+Batch read_model_images(const std::string& command, const PictureFlags& flags,
+                        const std::string& spec, const std::vector<int64_t>& numbers,
+                        const Model& model, int64_t at_least = 0);
 
 // Image i of a batch, 8 bits.
 Image image_of(ConstBatchView x, int64_t i);

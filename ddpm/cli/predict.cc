@@ -11,6 +11,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
+#include "ddpm/cli/data_flags.h"
 #include "ddpm/cli/sampling_job.h"
 #include "ddpm/formats/npy.h"
 #include "ddpm/terminal/job_files.h"
@@ -105,7 +106,7 @@ int run_predict(const PredictFlags& flags, const Backend& backend) {
   require_given("predict", "--timesteps", flags.timesteps, "int64 [N] as .npy");
   require_given("predict", "--output", flags.output, "the .npy file to write");
   JobFiles files("predict");
-  files.reads("--checkpoint", flags.model.checkpoint);
+  add_checkpoint(files, flags.model.checkpoint);
   files.reads("--input", flags.input);
   files.reads("--timesteps", flags.timesteps);
   files.writes("--output", flags.output, Content::kNpy);

@@ -133,6 +133,13 @@ std::string command_of(int argc, char** argv) {
   return known;
 }
 
+// Whether a command, or the first word of several, is called so.
+bool names_commands(const std::vector<Declared>& declared, const std::string& name) {
+  return std::any_of(declared.begin(), declared.end(), [&name](const Declared& each) {
+    return each.command.name == name || each.command.name.starts_with(name + " ");
+  });
+}
+
 // The command line behind the program, last word first as CLI11 takes it, with the words behind a
 // known command in the form of one_word_per_flag. `ddpm help WORDS` is `ddpm WORDS --help`.
 std::vector<std::string> arguments_of(const std::vector<Declared>& declared, int argc,
@@ -140,7 +147,8 @@ std::vector<std::string> arguments_of(const std::vector<Declared>& declared, int
   std::vector<std::string> words(argv + 1, argv + argc);
   if (!words.empty() && words[0] == "help") {
     words.erase(words.begin());
-    words.emplace_back("--help");
+    // an unknown command is an error here as elsewhere
+    if (words.empty() || names_commands(declared, join(words, " "))) words.emplace_back("--help");
   }
   for (const Declared& each : declared) {
     const std::vector<std::string> name = split(each.command.name, ' ');
@@ -228,6 +236,7 @@ int run_command(const std::string& command, int argc, char** argv, const Backend
   try {
     return parse_and_run(argc, argv, backend);
   } catch (const Stopped&) {
+    if (stop_signal() != 0) std::cout << "stopped" << std::endl;
     return exit_code_of_stop();
   } catch (const InvalidArgument& error) {
     print_error(command, error.what());

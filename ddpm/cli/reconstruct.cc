@@ -33,6 +33,7 @@ std::shared_ptr<ReconstructFlags> declare(Flags& flags) {
   declare_picture_out(flags, values->picture,
                       "the picture to write: a row an image, its x_t and what comes back");
   flags.text("--data", values->data, "SPEC", kDataForms);
+  declare_max_bad_files(flags, values->picture.max_bad_files);
   flags.integers("--images", values->images, "the numbers of the images; none: the first one");
   flags.integers("--at", values->at,
                  "the times to go back from, in [1, T]; none: T/8, T/4, T/2 and 3T/4");
@@ -124,7 +125,8 @@ std::string next_command(const ReconstructFlags& flags, const std::vector<int64_
   const bool pair = numbers.size() >= 2 && numbers[0] != numbers[1];
   NextCommand next(program, pair ? "interpolate" : "inpaint");
   add_model_flags(next, flags.picture.model);
-  next.flag("--data", flags.data);
+  next.flag("--data", flags.data)
+      .flag_unless(PictureFlags().max_bad_files, "--max-bad-files", flags.picture.max_bad_files);
   if (pair) {
     next.flag("--images", join(std::vector<int64_t>{numbers[0], numbers[1]}, ","))
         .flag("--out", "interpolate.png");
@@ -157,7 +159,7 @@ int run_reconstruct(const ReconstructFlags& flags, const Backend& backend) {
   catch_stop_signals();
   const std::vector<int64_t> numbers =
       flags.images.empty() ? std::vector<int64_t>{0} : flags.images;
-  const Batch x0 = read_model_images("reconstruct", flags.data, numbers, model);
+  const Batch x0 = read_model_images("reconstruct", flags.picture, flags.data, numbers, model);
   const int64_t ways = flags.encode == "ddim" ? 2 : 1;
   Walker walker(model, chain, flags.picture.batch_size,
                 ways * std::ssize(at) * std::ssize(numbers));

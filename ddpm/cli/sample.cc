@@ -7,6 +7,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/cli/commands.h"
+#include "ddpm/cli/data_flags.h"
 #include "ddpm/cli/executor.h"
 #include "ddpm/cli/image_files.h"
 #include "ddpm/cli/images_npz.h"
@@ -111,7 +112,7 @@ void check_sample_flags(const SampleFlags& flags) {
 
 JobFiles checked_files(const SampleFlags& flags) {
   JobFiles files("sample");
-  files.reads("--checkpoint", flags.model.checkpoint);
+  add_checkpoint(files, flags.model.checkpoint);
   files.writes_into("--out", flags.out);
   files.writes("--npz", flags.npz, Content::kNpz);
   files.check();

@@ -12,6 +12,7 @@
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/cli/commands.h"
+#include "ddpm/cli/data_flags.h"
 #include "ddpm/cli/schedule_flags.h"
 #include "ddpm/diffusion/bound.h"
 #include "ddpm/formats/picture_mark.h"
@@ -183,7 +184,7 @@ std::string next_command(const ScheduleCommandFlags& flags, int64_t T, const std
 
 int run_schedule(const ScheduleCommandFlags& flags, const std::string& program) {
   JobFiles files("schedule");
-  files.reads("--checkpoint", flags.checkpoint);
+  add_checkpoint(files, flags.checkpoint);
   files.reads("--betas", flags.process.betas);
   files.writes("--csv", flags.csv, Content::kCsv);
   files.writes("--out", flags.out, Content::kPng);

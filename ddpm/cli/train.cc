@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -161,8 +162,11 @@ void fit_defaults(TrainConfig& config, const std::vector<std::string>& named) {
     config.T = std::ssize(config.betas);
   }
   if (!is_named("sample_steps")) config.sample_steps = std::min(config.sample_steps, config.T);
-  if (!is_named("norm_groups"))
-    config.norm_groups = std::gcd(config.norm_groups, config.base_channels);
+  const int64_t groups = std::gcd(config.norm_groups, config.base_channels);
+  if (is_named("norm_groups") || groups == config.norm_groups) return;
+  std::cout << "norm_groups " << groups << ": " << config.base_channels
+            << " base channels are no multiple of " << config.norm_groups << ", the default\n";
+  config.norm_groups = groups;
 }
 
 TrainRequest request_of(const TrainFlags& flags) {

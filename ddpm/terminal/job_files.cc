@@ -262,16 +262,6 @@ void JobFiles::check() {
     remove_abandoned(output.kind == OutputKind::kFolder ? path : path.parent_path());
   }
   redirect_prints();
-  report_replaced();
-}
-
-void JobFiles::report_replaced() const {
-  std::error_code error;
-  for (const JobOutput& output : outputs_) {
-    const fs::path& path = output.target.path;
-    if (output.kind != OutputKind::kFile || output.target.is_stream) continue;
-    if (fs::exists(path, error)) std::cout << path.string() << " exists and will be replaced\n";
-  }
 }
 
 void JobFiles::check_against_inputs(const JobOutput& output) const {
@@ -365,6 +355,10 @@ void JobFiles::write(const std::string& flag, std::string_view bytes) const {
 std::unique_ptr<FileWriter> JobFiles::writer(const std::string& flag) const {
   const Target& target = output(flag).target;
   if (!target.is_stream) real_files().make_folder(target.path.parent_path());
+  std::error_code error;
+  if (!target.is_stream && fs::exists(target.path, error)) {
+    std::cout << "replacing " << target.path.string() << std::endl;
+  }
   return std::make_unique<FileWriter>(target);
 }
 

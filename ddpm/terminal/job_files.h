@@ -49,7 +49,7 @@ class JobFiles {
   //     by others than root; no part of its path is too long
   //   - it is no file that an input names or contains, be it by a link, and lies in no data
   // Removes the temporaries that killed processes left where outputs will be, see
-  // base/temporary.h, and prints which files will be replaced.
+  // base/temporary.h.
   // From here to the destructor, if an output is standard output, what the command prints goes to
   // standard error instead.
   void check();
@@ -57,7 +57,8 @@ class JobFiles {
   // For what the command prints: the absolute path of an output, or "standard output".
   std::string shown(const std::string& flag) const;
 
-  // Writes an output of writes(), making missing folders on the way. Throws IoError.
+  // Writes an output of writes(), making missing folders on the way; a file that it replaces is
+  // reported in a line. Throws IoError.
   void write(const std::string& flag, std::string_view bytes) const;
   std::unique_ptr<FileWriter> writer(const std::string& flag) const;
 
@@ -74,7 +75,6 @@ class JobFiles {
   void check_against_outputs(size_t index) const;
   void check_against_prints(const JobOutput& output) const;
   void redirect_prints();
-  void report_replaced() const;
 
   std::string command_;
   std::vector<Input> inputs_;

@@ -209,15 +209,19 @@ TEST_F(JobFilesTest, WhatNobodyMayWriteIsRefusedToRootToo) {
   EXPECT_EQ(file("read-only.png"), "");
 }
 
-TEST_F(JobFilesTest, WhatIsReplacedIsReported) {
+TEST_F(JobFilesTest, WhatIsReplacedIsReportedWhenItIs) {
   write_file_whole(folder_ / "photo.png", "");
   JobFiles files("c");
   files.writes("--out", folder_ / "photo.png", Content::kPng);
   files.writes("--csv", folder_ / "new.csv", Content::kCsv);
   testing::internal::CaptureStdout();
   files.check();
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+  testing::internal::CaptureStdout();
+  files.write("--csv", "new");
+  files.write("--out", "new");
   EXPECT_EQ(testing::internal::GetCapturedStdout(),
-            (folder_ / "photo.png").string() + " exists and will be replaced\n");
+            "replacing " + (folder_ / "photo.png").string() + "\n");
 }
 
 TEST_F(JobFilesTest, StandardOutputIsNamedByADashForFilesAlone) {

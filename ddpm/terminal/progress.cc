@@ -15,6 +15,7 @@ namespace ddpm {
 namespace {
 
 constexpr int64_t kBarWidth = 30;
+constexpr double kLeastSecondsOfARate = 0.2;  // before, it is that of the clock
 constexpr auto kTerminalPause = std::chrono::milliseconds(100);
 constexpr auto kPlainPause = std::chrono::seconds(10);
 
@@ -56,7 +57,8 @@ Progress::~Progress() {
 
 std::string Progress::text(const std::string& note) const {
   const double seconds = std::chrono::duration<double>(Clock::now() - began_).count();
-  const double rate = seconds > 0 ? (done_ - static_cast<double>(start_)) / seconds : 0.0;
+  const double rate =
+      seconds > kLeastSecondsOfARate ? (done_ - static_cast<double>(start_)) / seconds : 0.0;
   const double share = total_ > 0 ? done_ / static_cast<double>(total_) : 1.0;
   std::string line = label_ + " ";
   if (terminal_) line += bar(share) + " ";
