@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/source.h"
 #include "ddpm/data/toy_files_internal.h"
@@ -78,6 +79,29 @@ TEST(IdxFile, OfOtherContentsThanItsHeaderPromisesIsRefused) {
             std::string::npos);
   EXPECT_NE(message_of<InvalidArgument>([&] { open(packed(zeros)); }).find("none of these kinds"),
             std::string::npos);
+}
+
+TEST(IdxFile, OfDamagedGzipIsCalledDamagedWhereverTheDamageIs) {
+  const ToyFolder folder;
+  const fs::path packed = folder.path() / "a.gz";
+  write_toy_archive(packed, ToyArchive::kGzip, {{"a", toy_idx(1, 10, 10, std::string(100, 'x'))}});
+  const std::string whole = read_file(packed, 1000);
+  // within the data, their CRC-32 and their length
+  for (const size_t place : {whole.size() - 12, whole.size() - 8, whole.size() - 4}) {
+    std::string changed = whole;
+    changed[place] = static_cast<char>(changed[place] ^ 1);
+    EXPECT_NE(message_of<FormatError>([&] {
+                open(folder.write("b.gz", changed));
+              }).find("b.gz: damaged gzip: "),
+              std::string::npos);
+  }
+  for (size_t size = 18; size < whole.size(); ++size) {
+    EXPECT_NE(message_of<FormatError>([&] {
+                open(folder.write("b.gz", whole.substr(0, size)));
+              }).find("b.gz: cut gzip: "),
+              std::string::npos)
+        << size;
+  }
 }
 
 TEST(Cifar10, AFolderIsItsTrainingBatchesInOrder) {

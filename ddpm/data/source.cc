@@ -44,6 +44,9 @@ std::vector<std::string> numbered_names(int64_t count) {
 std::string read_idx(const fs::path& path, const std::string& shown, const GiveUp& give_up) {
   std::string bytes = read_file(path, kMaxArrayBytes);
   const std::string start = gunzip_start(bytes, IdxShape::kHeaderBytes);
+  // damage before the end of the header hides what it is
+  const bool is_cut = start.size() < IdxShape::kHeaderBytes;
+  if (is_cut) bytes = gunzip_if_needed(std::move(bytes), IdxShape::kHeaderBytes, shown, give_up);
   DDPM_CHECK(is_idx(as_bytes(start)), "data: expected ", kForms, ", got ", shown,
              ", a file of none of these kinds");
   const IdxShape shape = idx_shape(as_bytes(start), shown);

@@ -48,10 +48,13 @@ struct ArchiveHandlers {
   std::function<void(ArchiveEntry, std::string bytes)> take;   // a file that was wanted
   std::function<void(ArchiveEntry)> pass;                      // a link or a special file
   std::function<void(ArchiveEntry, std::string reason)> fail;  // an entry that cannot be read
+  // The archive has ended, and so many bytes follow that are not zeros. May be empty.
+  std::function<void(int64_t bytes)> trailing;
   GiveUp give_up;
 };
 
-// Reads the archive from front to back. An entry that is damaged, encrypted, too large, sparse or
+// Reads the archive from front to back, and a compressed one to its end, so that its check sum is
+// compared whatever is in it. An entry that is damaged, encrypted, too large, sparse or
 // compressed by an unknown method goes to `fail`, and reading continues with the next one. Throws
 // FormatError if the file is no archive, is cut (a tar file without its end-of-archive blocks, a
 // zip file without its directory), is damaged where no next entry can be found, or exceeds

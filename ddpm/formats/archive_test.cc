@@ -212,6 +212,89 @@ TEST_F(Archive, OfTarThatIsCutBetweenTwoEntriesIsAnError) {
   EXPECT_EQ(read_all(write("whole.tar", tar.substr(0, 2 * kEntry + 512))).size(), 2u);
 }
 
+// Contents that have no check sum of their own would otherwise be used as they are.
+TEST_F(Archive, WithAByteChangedAnywhereInItsCompressionIsAnErrorOrTheSame) {
+  const std::vector<Member> members = {{"one.bmp", noise(1500)}};
+  for (const char* name : {"a.tar.gz", "a.tar.bz2", "a.tar.xz"}) {
+    const std::string whole = read_bytes(make(name, members));
+    for (size_t i = 0; i < whole.size(); i += i + 40 < whole.size() ? 7 : 1) {
+      std::string changed = whole;
+      changed[i] = static_cast<char>(changed[i] ^ 0x10);
+      const fs::path path = write(concat("changed-", name), changed);
+      if (error_of(path) != "no error") continue;
+      EXPECT_EQ(read_all(path), members) << name << " " << i;
+    }
+  }
+}
+
+TEST_F(Archive, OfGzipWithAWrongCheckSumOrLengthIsDamaged) {
+  const std::string tar = read_bytes(make("a.tar", three()));
+  const std::string packed = gzip(tar.substr(0, 5000)) + gzip(tar.substr(5000));
+  EXPECT_EQ(read_all(write("members.tar.gz", packed)), three());
+  const size_t first_end = gzip(tar.substr(0, 5000)).size();
+  for (const size_t end : {first_end, packed.size()}) {
+    for (const auto& [before_end, reason] :
+         {std::pair{8, "incorrect data check"}, std::pair{4, "incorrect length check"}}) {
+      std::string changed = packed;
+      changed[end - static_cast<size_t>(before_end)] ^= 1;
+      const std::string error = error_of(write("changed.tar.gz", changed));
+      EXPECT_NE(error.find(concat("changed.tar.gz: damaged gzip: ", reason)), std::string::npos)
+          << error;
+    }
+  }
+  // the archive itself is whole
+  const std::string error = error_of(write("cut.tar.gz", packed.substr(0, packed.size() - 1)));
+  EXPECT_NE(error.find("cut gzip: it ends after"), std::string::npos) << error;
+}
+
+// A tar of one file without contents, made by 'zstd --check'; its last four bytes are the sum.
+TEST_F(Archive, OfZstdWithAWrongCheckSumIsAnError) {
+  const fs::path hostile = fs::path(DDPM_SOURCE_DIR) / "tests/hostile/formats/archive";
+  std::string packed = read_bytes(hostile / "whole_zstd_with_check_sum.tar.zst");
+  EXPECT_EQ(read_all(write("a.tar.zst", packed)), (std::vector<Member>{{"a.png", "contents"}}));
+  packed.back() = static_cast<char>(packed.back() ^ 1);
+  EXPECT_NE(error_of(write("a.tar.zst", packed)), "no error");
+}
+
+int64_t trailing_of(const fs::path& path) {
+  int64_t trailing = 0;
+  ArchiveHandlers handlers;
+  handlers.wants = [](const ArchiveEntry&) { return false; };
+  handlers.trailing = [&trailing](int64_t bytes) { trailing += bytes; };
+  read_archive(path, handlers);
+  return trailing;
+}
+
+TEST_F(Archive, CountsWhatFollowsItsEnd) {
+  const std::string tar = read_bytes(make("a.tar", three()));
+  const std::string zeros(5000, '\0');
+  const auto size = std::ssize(tar);
+  EXPECT_EQ(trailing_of(write("b.tar", tar)), 0);
+  EXPECT_EQ(trailing_of(write("b.tar", tar + zeros)), 0);
+  EXPECT_EQ(trailing_of(write("b.tar", tar + zeros + "mine" + zeros)), 5004);
+  EXPECT_EQ(trailing_of(write("b.tar", tar + tar)), size);
+  EXPECT_EQ(trailing_of(write("b.tar.gz", gzip(tar) + gzip(tar))), size);
+  EXPECT_EQ(trailing_of(write("b.tar.gz", gzip(tar) + zeros)), 0);
+  EXPECT_EQ(trailing_of(write("b.tar.gz", gzip(tar) + "mine")), 4);
+  const std::string bzip2 = read_bytes(make("a.tar.bz2", three()));
+  EXPECT_EQ(trailing_of(write("b.tar.bz2", bzip2)), 0);
+  EXPECT_EQ(trailing_of(write("b.tar.bz2", bzip2 + "mine")), 4);
+  for (const char* name : {"a.tar.xz", "a.tar.zst"}) {
+    EXPECT_EQ(trailing_of(make(name, three())), 0) << name;
+  }
+}
+
+// Bytes behind the end are decompressed too, so they count.
+TEST_F(Archive, BytesBehindItsEndCountTowardsItsBudget) {
+  const std::string tar = read_bytes(make("a.tar", three()));
+  ArchiveLimits limits;
+  limits.free_bytes = 1'000'000;
+  limits.max_ratio = 2;
+  const fs::path path = write("b.tar.gz", gzip(tar) + gzip(std::string(3'000'000, '\0')));
+  EXPECT_THROW(read_all(path, limits), FormatError);
+  EXPECT_EQ(read_all(path), three());
+}
+
 TEST_F(Archive, OfAnotherKindIsAnError) {
   EXPECT_NE(error_of(write("a.zip", "")), "no error");
   EXPECT_NE(error_of(write("a.tar", "not an archive")), "no error");

@@ -8,6 +8,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
 #include "ddpm/formats/byte_stream_internal.h"
+#include "ddpm/formats/gunzip_internal.h"
 
 namespace ddpm {
 
@@ -17,11 +18,11 @@ constexpr size_t kChunk = 64 * 1024;  // bytes read or decompressed at once
 
 using Filter = std::unique_ptr<archive, int (*)(archive*)>;
 
-// libarchive as a decompressor. Its filters are named one by one: others start programs.
+// libarchive as a decompressor. Its filters are named one by one: others start programs. Not gzip,
+// of which it does not compare the check sum.
 Filter open_filter() {
   Filter filter(archive_read_new(), archive_read_free);
   if (filter == nullptr) throw std::bad_alloc();
-  archive_read_support_filter_gzip(filter.get());
   archive_read_support_filter_bzip2(filter.get());
   archive_read_support_filter_xz(filter.get());
   archive_read_support_filter_lzma(filter.get());
@@ -36,7 +37,7 @@ std::string reason_of(const Filter& filter) {
 }
 
 bool is_compressed(std::string_view bytes) {
-  constexpr std::array<std::string_view, 4> kMagics = {"\x1f\x8b", "BZh",
+  constexpr std::array<std::string_view, 3> kMagics = {"BZh",
                                                        "\xfd"
                                                        "7zXZ",
                                                        "\x28\xb5\x2f\xfd"};
@@ -53,6 +54,7 @@ struct ByteStream::Input {
   virtual size_t read(char* bytes, size_t max) = 0;  // 0 at the end
   // Passes over as many of `count` bytes as it can without reading; 0: none.
   virtual int64_t seek(int64_t count) = 0;
+  virtual int64_t trailing_bytes() const { return 0; }
 };
 
 namespace {
@@ -69,6 +71,8 @@ class PlainInput : public ByteStream::Input {
     return count;
   }
 
+  int64_t size() const { return file_.size(); }
+
   int64_t seek(int64_t count) override {
     budget_.check_stop();
     const int64_t passed = std::min(count, left());
@@ -82,6 +86,40 @@ class PlainInput : public ByteStream::Input {
   const InputFile& file_;
   ArchiveBudget& budget_;
   int64_t offset_ = 0;
+};
+
+class GzipInput : public ByteStream::Input {
+ public:
+  GzipInput(const InputFile& file, ArchiveBudget& budget)
+      : plain_(file, budget), budget_(budget), chunk_(kChunk, '\0'), reader_([this] {
+          return std::string_view(chunk_).substr(0, plain_.read(chunk_.data(), chunk_.size()));
+        }) {}
+
+  size_t read(char* bytes, size_t max) override {
+    size_t got = 0;
+    while (got == 0 && !reader_.is_done()) {
+      budget_.check_stop();
+      got = read_some(std::span(bytes, max));
+    }
+    budget_.inflate(static_cast<int64_t>(got));
+    return got;
+  }
+
+  int64_t seek(int64_t) override { return 0; }
+  int64_t trailing_bytes() const override { return reader_.trailing_bytes(); }
+
+ private:
+  // What the source throws is an IoError, or the caller's own.
+  size_t read_some(std::span<char> room) try {
+    return reader_.read(room);
+  } catch (const FormatError& error) {
+    throw FormatError(concat(budget_.who(), ": ", error.what()));
+  }
+
+  PlainInput plain_;
+  ArchiveBudget& budget_;
+  std::string chunk_;
+  GzipReader reader_;
 };
 
 // Exceptions may not pass through libarchive, so they are kept and thrown behind its call.
@@ -105,6 +143,10 @@ class FilteredInput : public ByteStream::Input {
   }
 
   int64_t seek(int64_t) override { return 0; }
+  // libarchive takes for padding what follows bzip2 data
+  int64_t trailing_bytes() const override {
+    return plain_.size() - archive_filter_bytes(filter_.get(), -1);
+  }
 
  private:
   static la_ssize_t read_compressed(archive*, void* self, const void** bytes) {
@@ -136,7 +178,9 @@ class FilteredInput : public ByteStream::Input {
 ByteStream::ByteStream(const InputFile& file, ArchiveBudget& budget) {
   std::string magic(static_cast<size_t>(std::min<int64_t>(file.size(), 8)), '\0');
   file.read_at(0, std::as_writable_bytes(std::span(magic)));
-  if (is_compressed(magic)) {
+  if (is_gzip(magic)) {
+    input_ = std::make_unique<GzipInput>(file, budget);
+  } else if (is_compressed(magic)) {
     input_ = std::make_unique<FilteredInput>(file, budget);
   } else {
     input_ = std::make_unique<PlainInput>(file, budget);
@@ -144,6 +188,8 @@ ByteStream::ByteStream(const InputFile& file, ArchiveBudget& budget) {
 }
 
 ByteStream::~ByteStream() = default;
+
+int64_t ByteStream::trailing_bytes() const { return input_->trailing_bytes(); }
 
 bool ByteStream::fill() {
   buffer_.erase(0, begin_);

@@ -1,4 +1,5 @@
-// The bytes of a file one after the other, decompressed if they are compressed.
+// The bytes of a file one after the other, decompressed if they are compressed. The check sums of
+// the compressed data are compared when the stream is read to its end.
 
 #pragma once
 
@@ -28,6 +29,9 @@ class ByteStream {
   bool skip(int64_t count);
 
   int64_t position() const { return position_; }  // in the decompressed bytes
+
+  // At the end: bytes of the file behind its compressed data, which were not read.
+  int64_t trailing_bytes() const;
 
   struct Input;  // where the bytes come from
 

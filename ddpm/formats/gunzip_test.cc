@@ -62,6 +62,25 @@ TEST(GunzipStart, GivesTheFirstBytesWhateverIsBehindThem) {
   EXPECT_EQ(gunzip_start(gzip("ab"), 16), "ab");
 }
 
+// So that the header of damaged data can still show what they are.
+TEST(GunzipStart, GivesWhatIsIntact) {
+  std::string packed = gzip(noise(300));
+  packed[packed.size() - 5] = static_cast<char>(packed[packed.size() - 5] ^ 1);  // of the sum
+  EXPECT_EQ(gunzip_start(packed, 16), noise(16));
+  EXPECT_EQ(gunzip_start(gzip(noise(300)).substr(0, 100), 16), noise(16));
+}
+
+TEST(Gunzip, NamesWhatIsDamaged) {
+  const std::string whole = gzip(noise(300));
+  std::string changed = whole;
+  changed[whole.size() - 8] = static_cast<char>(changed[whole.size() - 8] ^ 1);
+  EXPECT_EQ(gunzip_error(changed),
+            "x: damaged gzip: incorrect data check after 300 bytes decompressed");
+  EXPECT_EQ(gunzip_error(whole.substr(0, whole.size() - 1)),
+            "x: cut gzip: it ends after 300 bytes decompressed");
+  EXPECT_EQ(gunzip_error(whole + std::string(512, '\0')), "no error");
+}
+
 TEST(Gunzip, HearsAStop) {
   struct Enough {};
   std::string empty_members;

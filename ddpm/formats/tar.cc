@@ -19,6 +19,7 @@ namespace {
 
 constexpr size_t kBlock = 512;
 constexpr int64_t kMaxExtension = 1 << 20;  // bytes of a GNU long name or of pax records
+constexpr size_t kDrained = 64 * 1024;      // bytes behind the end that are looked at at once
 constexpr size_t kReserved = 16 << 20;      // bytes that a header alone can make us allocate
 
 using Kind = ArchiveEntry::Kind;
@@ -140,7 +141,7 @@ class TarReader {
   void run() {
     while (true) {
       read_header();
-      if (is_zero(block_)) return;  // the first of two end-of-archive blocks
+      if (is_zero(block_)) return drain();  // the first of two end-of-archive blocks
       visit();
     }
   }
@@ -174,6 +175,22 @@ class TarReader {
     if (is_first) fail("expected a zip or tar archive, got a file of another kind");
     fail(concat("damaged: the tar header at byte ", with_thousands(place),
                 " does not have its checksum"));
+  }
+
+  // Zeros fill the last record. Of anything else behind the end only the length is of interest.
+  void drain() {
+    int64_t trailing = 0;
+    while (true) {
+      const int64_t place = stream_.position();
+      const std::string_view part = stream_.take(kDrained);
+      if (part.empty()) break;
+      const size_t zeros = part.find_first_not_of('\0');
+      if (zeros == std::string_view::npos) continue;
+      stream_.skip(std::numeric_limits<int64_t>::max());
+      trailing = stream_.position() - place - static_cast<int64_t>(zeros);
+    }
+    trailing += stream_.trailing_bytes();
+    if (trailing > 0 && handlers_.trailing) handlers_.trailing(trailing);
   }
 
   int64_t stored_size() const {

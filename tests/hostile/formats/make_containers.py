@@ -7,6 +7,7 @@ import gzip
 import io
 import pathlib
 import struct
+import subprocess
 import tarfile
 import zipfile
 import zlib
@@ -145,6 +146,9 @@ def main():
     write("archive/whole_methods.zip", zip_of_methods())
     write("archive/whole_zip64.zip", zip64(b"a.png", b"contents"))
     write("archive/whole_behind_a_program.zip", b"#!/bin/sh\n" + zip64(b"a.png", b"contents"))
+    whole = tar(8, b"contents".ljust(512, b"\0")) + 2 * block
+    write("archive/whole_zstd_with_check_sum.tar.zst",
+          subprocess.run(["zstd", "-c", "--check"], input=whole, capture_output=True, check=True).stdout)
     write("archive/zip_of_overlapping_entries", zip_of_overlapping_entries(b"contents"))
     for form, content in sparse_tars():
         write(f"archive/sparse_of_{form}.tar", content)
