@@ -75,7 +75,13 @@ class ArchiveImageReader {
       add_image(plain(entry.name), std::make_shared<const std::string>(std::move(bytes)));
     };
     handlers_.pass = [this](const ArchiveEntry& entry) { add_link(entry); };
+    handlers_.trailing = [this](int64_t bytes) {
+      images_.listing.notes.push_back(concat(with_thousands(bytes),
+                                             " bytes follow the end of the archive and were not "
+                                             "read; a second archive there has to be split off"));
+    };
     read_archive(path_, handlers_);
+    handlers_.trailing = {};
   }
 
   // Reads files that were passed over, because links lead to them.

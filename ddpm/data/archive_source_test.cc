@@ -64,6 +64,19 @@ TEST(Archive, OfJpegFilesWithDamagedOnesAmongThemIsRead) {
   EXPECT_EQ(unit_to_word(read_image(dataset, 20)[5]), deep.samples[5]);
 }
 
+TEST(Archive, OfTarWithASecondOneBehindItNamesWhatIsNotRead) {
+  const ToyFolder folder;
+  write_toy_archive(folder.path() / "a.tar.gz", ToyArchive::kTarGz,
+                    {{"a.png", toy_png(4, 4, 1, 0)}});
+  const std::string one = read_file(folder.path() / "a.tar.gz", 100'000);
+  EXPECT_TRUE(open_data(folder.path() / "a.tar.gz").report().notes.empty());
+  const Dataset two = open_data(folder.write("b.tar.gz", one + one));
+  EXPECT_EQ(two.size(), 1);
+  EXPECT_NE(two.report().lines().find(" bytes follow the end of the archive and were not read"),
+            std::string::npos)
+      << two.report().lines();
+}
+
 TEST(Archive, HasTheFingerprintOfTheFolderThatItWasMadeFrom) {
   const ToyFolder folder;
   ToyEntries entries;

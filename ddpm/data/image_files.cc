@@ -31,6 +31,7 @@ Source source_of(std::string description, Listing listing,
   source.description = std::move(description);
   source.names = std::move(listing.images);
   source.left_out = std::move(listing.left_out);
+  source.notes = std::move(listing.notes);
   source.decode = [names = source.names, bad = std::move(listing.bad),
                    decode = std::move(decode)](int64_t index) {
     const std::string& name = names[static_cast<size_t>(index)];

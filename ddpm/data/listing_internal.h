@@ -32,7 +32,8 @@ struct Listing {
   std::vector<std::string> images;         // names, "/" between folders; sorted
   std::map<std::string, std::string> bad;  // of images and folders: why they cannot be read
   LeftOut left_out;
-  LayoutHints hints;  // of what is left out
+  LayoutHints hints;               // of what is left out
+  std::vector<std::string> notes;  // as in Source
 
   // One more file that is no image by its name. Counts it by its ending.
   void leave_out_file(const std::string& name);

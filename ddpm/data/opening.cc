@@ -163,6 +163,7 @@ class Opening {
   void decide_which() {
     report_.source = source_.description;
     report_.left_out = source_.left_out;
+    report_.notes = source_.notes;
     for (int64_t i = 0; i < source_.count(); ++i) {
       const Record& record = records_[static_cast<size_t>(i)];
       if (!record.left_out.empty()) {

@@ -223,6 +223,7 @@ std::string DataReport::lines() const {
              ", unreadable ", with_thousands(unreadable), ", converted ", with_thousands(converted),
              ", left out ", with_thousands(others), "\n");
   if (others > 0) text += concat("left out: ", left_out_text(left_out), "\n");
+  for (const std::string& note : notes) text += concat("note: ", note, "\n");
   if (!channels_rule.empty()) text += concat("channels: ", channels_rule, "\n");
   text += concat("sizes (height x width): ", sizes_text());
   if (fitted > 0) text += concat("; ", with_thousands(fitted), " made to fit");

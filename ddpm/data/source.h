@@ -63,6 +63,7 @@ struct DataReport {
   int64_t fitted = 0;                    // of the used ones, to another size
   LeftOut left_out;                      // every other file, and folders not entered
   std::string channels_rule;             // how the channels were chosen; "" if they were given
+  std::vector<std::string> notes;        // what was not read beside these, a sentence each
   std::vector<std::string> bad_names;    // the first kNamesShown: "name: reason"
   std::map<std::string, int64_t> sizes;  // "28x28" -> images, before fitting
   std::map<std::string, int64_t> conversions;  // "gray to RGB" -> images
@@ -80,6 +81,7 @@ struct Source {
   // the name.
   std::function<Image(int64_t index)> decode;
   LeftOut left_out = {};
+  std::vector<std::string> notes = {};  // what else to know of it, as DataReport::notes
 
   int64_t count() const { return static_cast<int64_t>(names.size()); }
 };
