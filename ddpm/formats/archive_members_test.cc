@@ -71,6 +71,46 @@ TEST_F(ArchiveMember, EntryInTarsSparseFormIsBadAlone) {
   }
 }
 
+// The record at the end of a zip file has the bytes of its comment behind it.
+TEST_F(ArchiveMember, CommentOfZipMayLookLikeTheEndOfAZip) {
+  const std::string zip = read_bytes(make("a.zip", three()));
+  const auto commented = [&](const std::string& comment) {
+    std::string bytes = zip + comment;
+    bytes[zip.size() - 2] = static_cast<char>(comment.size());
+    return write("commented.zip", bytes);
+  };
+  const std::string record = zip.substr(zip.size() - 22);
+  EXPECT_EQ(read_all(commented("PK\5\6" + std::string(60, '\1'))), three());
+  EXPECT_EQ(read_all(commented("PK\5\6" + std::string(60, '\0'))), three());
+  EXPECT_EQ(read_all(commented("PK\5\6")), three());
+  EXPECT_EQ(read_all(commented("see " + record + " there")), three());
+  EXPECT_EQ(read_all(write("followed.zip", zip + "other bytes")), three());
+}
+
+// POSIX: a record of pax without a value deletes what was set before.
+TEST_F(ArchiveMember, EmptyValueOfPaxLeavesTheNameOfTheHeader) {
+  const std::string tar = read_bytes(make("a.tar", {{"a.png", "contents"}}, "", "ustar"));
+  const auto with_records = [&](const std::string& records) {
+    const std::string extended = read_bytes(make("x.tar", {{"x", records}}, "", "ustar"));
+    std::string header = extended.substr(0, 1024);
+    header[156] = 'x';  // its type, with which the sum of its bytes changes
+    unsigned sum = 0;
+    for (size_t i = 0; i < 512; ++i) {
+      sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(header[i]);
+    }
+    std::string octal;
+    for (int digit = 0; digit < 6; ++digit) {
+      octal.insert(octal.begin(), static_cast<char>('0' + (sum >> (3 * digit) & 7)));
+    }
+    header.replace(148, 7, octal + std::string(1, '\0'));
+    return read_all(write("y.tar", header + tar));
+  };
+  EXPECT_EQ(with_records("8 path=\n"), (std::vector<Member>{{"a.png", "contents"}}));
+  EXPECT_EQ(with_records("14 path=other\n"), (std::vector<Member>{{"other", "contents"}}));
+  EXPECT_EQ(with_records("14 path=other\n8 path=\n"), (std::vector<Member>{{"a.png", "contents"}}));
+  EXPECT_EQ(with_records("8 size=\n"), (std::vector<Member>{{"a.png", "contents"}}));
+}
+
 TEST_F(ArchiveMember, HardLinkOfTarMayHaveContents) {
   const auto read = read_all(fs::path(DDPM_SOURCE_DIR) /
                              "tests/hostile/formats/archive/whole_hard_link_with_contents.tar");

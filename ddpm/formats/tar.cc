@@ -98,9 +98,17 @@ struct Extension {
   std::string damage;  // why it cannot be understood
 };
 
+// An empty value takes back what a record before it set; then the header's own field counts.
+void delete_record(std::string_view key, Extension& extension) {
+  if (key == "path" && !extension.sparse) extension.name.reset();
+  if (key == "linkpath") extension.target.reset();
+  if (key == "size") extension.size.reset();
+}
+
 // One record of pax.
 void apply_record(std::string_view key, std::string_view value, Extension& extension) {
   const std::string text(value.substr(0, value.find('\0')));
+  if (text.empty() && !key.starts_with("GNU.sparse.")) return delete_record(key, extension);
   if (key == "path" && !extension.sparse) extension.name = text;
   if (key == "linkpath") extension.target = text;
   if (key == "size") {

@@ -116,17 +116,21 @@ class DirectoryReader {
     return bytes;
   }
 
-  // Where the record at the end begins: the last that fits.
+  // Where the record at the end begins: the last whose comment ends with the file, since a comment
+  // may hold what looks like a record; otherwise the last that fits, with other bytes behind it.
   int64_t find_end() const {
     const int64_t tail = std::min(file_.size(), kMaxComment + kEndBytes);
     const std::string bytes = bytes_at(file_.size() - tail, tail);
+    int64_t last_that_fits = -1;
     for (size_t at = bytes.rfind(kEndMagic); at != std::string::npos;
          at = at == 0 ? std::string::npos : bytes.rfind(kEndMagic, at - 1)) {
       const int64_t behind = tail - static_cast<int64_t>(at);
-      if (behind >= kEndBytes && behind >= kEndBytes + zip_short(bytes, at + 20)) {
-        return file_.size() - behind;
-      }
+      if (behind < kEndBytes) continue;
+      const int64_t bytes_named = kEndBytes + zip_short(bytes, at + 20);
+      if (behind == bytes_named) return file_.size() - behind;
+      if (behind > bytes_named && last_that_fits < 0) last_that_fits = file_.size() - behind;
     }
+    if (last_that_fits >= 0) return last_that_fits;
     const bool begins_well = file_.size() >= 4 && bytes_at(0, 4) == kZipLocalMagic;
     fail(begins_well ? "the archive is cut: a zip file has its directory at the end, and there is "
                        "none; fetch it again"
