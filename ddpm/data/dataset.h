@@ -31,8 +31,8 @@ class Dataset {
 
   // Image `index`, in [0, size()), as float32 [C, H, W] in [-1, 1]; mirrored left to right if
   // `flip`. Throws InvalidArgument for an index or out.size() that does not fit. An image that was
-  // not kept in memory is decoded again, which throws FormatError or IoError if its file has
-  // changed.
+  // not kept in memory is decoded again, which throws IoError "PATH changed while it was read" if
+  // its file has other bytes than at first, also of an image of the same size.
   void read(int64_t index, bool flip, std::span<float> out) const;
 
   // SHA-256 over the number of images, C, H, W, the fit, and for each image its bits and samples,

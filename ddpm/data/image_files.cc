@@ -1,3 +1,4 @@
+#include <atomic>
 #include <map>
 #include <memory>
 #include <utility>
@@ -5,6 +6,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
+#include "ddpm/base/sha256.h"
 #include "ddpm/base/text.h"
 #include "ddpm/data/archive_images_internal.h"
 #include "ddpm/data/image_files_internal.h"
@@ -17,6 +19,37 @@ namespace ddpm {
 namespace {
 
 namespace fs = std::filesystem;
+
+// What the files contained when they were first read. A file with other bytes later, however it
+// came by them, is not the one that size, channels and fingerprint were taken from. Safe to use
+// from several threads.
+class FirstContents {
+ public:
+  explicit FirstContents(size_t files) : marks_(files) {}
+
+  // The bytes of file `index`. Throws IoError "PATH changed while it was read" if they differ from
+  // those of the first call.
+  std::string read(int64_t index, const fs::path& path) {
+    std::string bytes = read_file(path, kMaxFileBytes);
+    const uint64_t now = mark_of(bytes);
+    uint64_t first = kUnread;
+    if (!marks_[static_cast<size_t>(index)].compare_exchange_strong(first, now) && first != now) {
+      throw IoError(concat(escaped(path.string()), " changed while it was read"));
+    }
+    return bytes;
+  }
+
+ private:
+  static constexpr uint64_t kUnread = 0;
+
+  // 64 bits of SHA-256, never kUnread.
+  static uint64_t mark_of(const std::string& bytes) {
+    const std::string digest = sha256_hex(as_bytes(bytes));
+    return std::stoull(digest.substr(0, 16), nullptr, 16) | 1;
+  }
+
+  std::vector<std::atomic<uint64_t>> marks_;
+};
 
 // Of a file that was listed, and not given by its own name.
 Image decode_listed(std::span<const std::byte> bytes, const std::string& who) {
@@ -48,9 +81,12 @@ Source open_image_folder(const fs::path& folder, const GiveUp& give_up) {
   Listing listing = list_folder(folder, give_up);
   const std::string description = "folder " + escaped(folder.string());
   check_any_image(listing, description, folder);
-  return source_of(description, std::move(listing), [folder](int64_t, const std::string& name) {
-    return decode_listed(as_bytes(read_file(folder / name, kMaxFileBytes)), shown_name(name));
-  });
+  const auto contents = std::make_shared<FirstContents>(listing.images.size());
+  return source_of(description, std::move(listing),
+                   [folder, contents](int64_t index, const std::string& name) {
+                     const std::string bytes = contents->read(index, folder / name);
+                     return decode_listed(as_bytes(bytes), shown_name(name));
+                   });
 }
 
 Source open_image_archive(const fs::path& archive, int64_t limit_bytes, const GiveUp& give_up) {
@@ -71,8 +107,9 @@ Source open_image_archive(const fs::path& archive, int64_t limit_bytes, const Gi
 
 Source open_image_file(const fs::path& file) {
   const std::string name = escaped(file.filename().string());
-  return {"file " + escaped(file.string()), {name}, [file, name](int64_t) {
-            return decode_image_file(as_bytes(read_file(file, kMaxFileBytes)), name);
+  const auto contents = std::make_shared<FirstContents>(1);
+  return {"file " + escaped(file.string()), {name}, [file, name, contents](int64_t index) {
+            return decode_image_file(as_bytes(contents->read(index, file)), name);
           }};
 }
 

@@ -78,7 +78,7 @@ struct Source {
   std::string description;         // "folder flowers"
   std::vector<std::string> names;  // one per image, raw bytes
   // Image `index`. May be called by several threads. Throws FormatError or IoError that starts with
-  // the name.
+  // the name; IoError for a file that has other bytes than in the first call for it.
   std::function<Image(int64_t index)> decode;
   LeftOut left_out = {};
   std::vector<std::string> notes = {};  // what else to know of it, as DataReport::notes

@@ -332,5 +332,34 @@ TEST(Source, WhatDoesNotExistIsRefusedWithTheFormsThatDo) {
             std::string::npos);
 }
 
+// However the new bytes came: in a new file, or in place under the old times.
+TEST(Folder, AFileThatIsReadAgainHasToBeTheFirstOne) {
+  const ToyFolder folder;
+  for (int64_t i = 0; i < 3; ++i)
+    folder.write(concat(i, ".png"), toy_png(4, 4, 3, static_cast<uint64_t>(i)));
+  DataOptions options;
+  options.memory_limit_bytes = 0;
+  for (const std::string& spec : {folder.path().string(), (folder.path() / "1.png").string()}) {
+    const fs::path file = folder.path() / "1.png";
+    folder.write("1.png", toy_png(4, 4, 3, 1));
+    options.spec = spec;
+    const Dataset dataset = open_dataset(options);
+    const int64_t index = dataset.size() / 2;
+    const std::vector<float> first = read_image(dataset, index);
+    const auto time = fs::last_write_time(file);
+    // the same bytes again are no change
+    fs::rename(folder.write("new", toy_png(4, 4, 3, 1)), file);
+    EXPECT_EQ(read_image(dataset, index), first);
+    std::string bytes = toy_png(4, 4, 3, 7);
+    folder.write("1.png", bytes);
+    fs::last_write_time(file, time);
+    EXPECT_EQ(message_of<IoError>([&] { read_image(dataset, index); }),
+              file.string() + " changed while it was read");
+    folder.write("1.png", "");
+    EXPECT_EQ(message_of<IoError>([&] { read_image(dataset, index); }),
+              file.string() + " changed while it was read");
+  }
+}
+
 }  // namespace
 }  // namespace ddpm
