@@ -51,10 +51,38 @@ TEST_F(SameFile, AFileIsFoundInATreeUnderAnyNameThatCounts) {
 TEST_F(SameFile, ATreeHasWhatWillBeInItToo) {
   fs::create_directory_symlink("a/deep", folder_ / "link");
   for (const char* name : {"a", "a/new", "a/deep/file", "link/new/newer", "x/../a/new"}) {
-    EXPECT_TRUE(lies_in_folder(folder_ / name, folder_ / "a")) << name;
+    EXPECT_EQ(folder_around(folder_ / name, folder_ / "a"), folder_ / "a") << name;
   }
   for (const char* name : {"other", "ab", "a/../other", ""}) {
-    EXPECT_FALSE(lies_in_folder(folder_ / name, folder_ / "a")) << name;
+    EXPECT_FALSE(folder_around(folder_ / name, folder_ / "a")) << name;
+  }
+}
+
+TEST_F(SameFile, ATreeHasWhatItsLinksLeadTo) {
+  fs::create_directories(folder_ / "far/away/deep");
+  fs::create_directory_symlink("../../far/away", folder_ / "a/deep/link");
+  fs::create_directory_symlink("..", folder_ / "a/deep/circle");
+  fs::create_symlink("nowhere", folder_ / "a/dangling");
+  for (const char* name : {"far/away", "far/away/new", "far/away/deep/new/newer"}) {
+    EXPECT_EQ(folder_around(folder_ / name, folder_ / "a"), folder_ / "a/deep/link") << name;
+  }
+  for (const char* name : {"far", "far/new", "other"}) {
+    EXPECT_FALSE(folder_around(folder_ / name, folder_ / "a")) << name;
+  }
+}
+
+TEST_F(SameFile, WalksHearAStop) {
+  struct Enough {};
+  for (int i = 0; i < 3000; ++i) write_file_whole(folder_ / "a" / concat(i), "");
+  for (const int allowed : {0, 1, 2}) {
+    int calls = 0;
+    const auto give_up = [&calls, allowed] {
+      if (++calls > allowed) throw Enough();
+    };
+    const auto other = *identity_of(folder_ / "other");
+    EXPECT_THROW(find_in_folder(folder_ / "a", other, every, give_up), Enough);
+    calls = 0;
+    EXPECT_THROW(folder_around(folder_ / "other", folder_ / "a", give_up), Enough);
   }
 }
 

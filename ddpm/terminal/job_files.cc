@@ -19,6 +19,7 @@
 #include "ddpm/base/temporary.h"
 #include "ddpm/base/text.h"
 #include "ddpm/terminal/output.h"
+#include "ddpm/terminal/signals.h"
 
 namespace ddpm {
 
@@ -276,14 +277,17 @@ void JobFiles::check_against_inputs(const JobOutput& output) const {
                ", got the same one");
     std::error_code error;
     if (!fs::is_directory(input.path, error)) continue;
-    DDPM_CHECK(!input.is_data || !lies_in_folder(target, input.path), who,
-               ": expected a place outside of ", input.flag, " ", input.path.string(),
-               ", whose files are all data, got one inside");
+    const auto around =
+        input.is_data ? folder_around(target, input.path, give_up_if_stopped) : std::nullopt;
+    DDPM_CHECK(!around, who, ": expected a place outside of ", input.flag, " ", input.path.string(),
+               ", whose files are all data, got one inside",
+               around == input.path ? "" : concat(", by the link ", around->string()));
     if (!identity || output.kind != OutputKind::kFile) continue;
     const bool is_data = input.is_data;
-    const auto found = find_in_folder(input.path, *identity, [is_data](const fs::path& name) {
-      return is_data || !is_result_name(name);
-    });
+    const auto found = find_in_folder(
+        input.path, *identity,
+        [is_data](const fs::path& name) { return is_data || !is_result_name(name); },
+        give_up_if_stopped);
     DDPM_CHECK(!found, who, ": expected another file than those of ", input.flag, ", got ",
                found->string());
   }

@@ -146,6 +146,22 @@ TEST_F(JobFilesTest, NothingNewAppearsAmongData) {
   EXPECT_NE(file("deep/new.png"), "");
 }
 
+// The walk over data follows links to folders, so what lies there is data too.
+TEST_F(JobFilesTest, NothingNewAppearsAmongDataThatALinkLeadsTo) {
+  fs::create_directories(folder_ / "more/deep");
+  EXPECT_EQ(file("more/new.png"), "");
+  fs::create_directory_symlink("../../more", folder_ / "photos/deep/link");
+  for (const char* name : {"more/new.png", "more/deep/new.png", "more/a/b.png"}) {
+    EXPECT_EQ(file(name), concat("c: --out: ", name,
+                                 ": expected a place outside of --data photos, whose files "
+                                 "are all data, got one inside, by the link photos/deep/link"));
+  }
+  EXPECT_NE(into("more"), "");
+  EXPECT_NE(into("more/samples"), "");
+  EXPECT_NE(makes("more/run"), "");
+  EXPECT_EQ(file("elsewhere.png"), "");
+}
+
 TEST_F(JobFilesTest, TwoOutputsAreTwoFiles) {
   const auto two = [&](const std::string& first, const std::string& second) {
     return complaint([&](JobFiles& files) {
