@@ -61,11 +61,15 @@ class Decoder {
     read_header();
     const bool indexed = header_.bits <= 8;
     const int64_t channels = !indexed && header_.masks[3].bits != 0 ? 4 : 3;
-    check_decodable(header_.height, header_.width, channels, bytes_.size(), who_);
-    if (!indexed) return direct(channels);
     const bool runs = header_.compression == kRle8 || header_.compression == kRle4;
-    return image_of_indices(header_.height, header_.width, runs ? run_lengths() : packed(),
-                            header_.palette, who_);
+    // of run lengths it is known only behind the last pixel how many bytes there are
+    const size_t most = bytes_.size() - std::min<size_t>(bytes_.size(), header_.offset);
+    check_decodable(header_.height, header_.width, runs ? 1 : channels, most, who_);
+    if (!indexed) return direct(channels);
+    size_t run_bytes = most;
+    const std::vector<uint8_t> indices = runs ? run_lengths(run_bytes) : packed();
+    check_decodable(header_.height, header_.width, channels, run_bytes, who_);
+    return image_of_indices(header_.height, header_.width, indices, header_.palette, who_);
   }
 
  private:
@@ -235,7 +239,8 @@ class Decoder {
   // Pairs of a count and a value, or 0 and an escape: 0 ends a row, 1 the image, 2 moves, others
   // are as many values one by one. Pixels that are passed over have index 0. Each pair takes at
   // least two bytes and each value writes one pixel, so the file and the image bound the work.
-  std::vector<uint8_t> run_lengths() const {
+  // `used` becomes the number of bytes up to the last pixel.
+  std::vector<uint8_t> run_lengths(size_t& used) const {
     std::vector<uint8_t> indices(static_cast<size_t>(header_.height * header_.width));
     const bool nibbles = header_.compression == kRle4;
     int64_t x = 0;
@@ -254,6 +259,7 @@ class Decoder {
     size_t at = header_.offset;
     while (true) {
       const bool full = y >= header_.height || (y == header_.height - 1 && x == header_.width);
+      if (!full) used = at - header_.offset;
       if (full && at + 1 >= bytes_.size()) return indices;  // the end's mark alone is missing
       const uint32_t count = byte_at(at);
       const uint32_t value = byte_at(at + 1);

@@ -124,8 +124,12 @@ TEST(Bmp, OtherKindsAreRefusedByName) {
 
 TEST(Bmp, SizesAreCheckedBeforeTheyAreAllocated) {
   expect_contains(error_of(bmp(INT32_MAX, INT32_MIN, 24, 0, "", "")), "pixels, got 2147483648x");
-  expect_contains(error_of(bmp(9000, 9000, 8, 1, kPalette, "\0\1"s, 3)),
-                  "expected a file of at least");
+  expect_contains(error_of(bmp(9000, 9000, 8, 1, kPalette, "\0\1"s, 3)), "expected at least");
+  // an end at once, and the ends of many rows, with bytes behind them that are not read
+  const std::string padding(2'000'000, '\0');
+  expect_contains(error_of(bmp(9000, 9000, 8, 1, kPalette, "\0\1"s + padding, 3)),
+                  "expected at least");
+  expect_contains(error_of(bmp(9000, 9000, 8, 1, kPalette, padding, 3)), "expected at least");
   expect_contains(error_of(bmp(-5, 1, 24, 0, "", "")), "at least one pixel, got 1x-5");
 }
 

@@ -19,8 +19,7 @@ constexpr int kNoIndex = -1;
 // giflib reading bytes in memory.
 class Decoder {
  public:
-  Decoder(std::span<const std::byte> bytes, const std::string& who)
-      : rest_(bytes), who_(who), file_bytes_(bytes.size()) {
+  Decoder(std::span<const std::byte> bytes, const std::string& who) : rest_(bytes), who_(who) {
     int error = 0;
     gif_ = DGifOpen(this, read, &error);
     if (gif_ == nullptr) fail(error);
@@ -36,8 +35,9 @@ class Decoder {
     const int64_t height = std::max<int64_t>(gif_->SHeight, int64_t{frame.Top} + frame.Height);
     const int64_t width = std::max<int64_t>(gif_->SWidth, int64_t{frame.Left} + frame.Width);
     const bool whole = frame.Height == height && frame.Width == width;
-    check_decodable(height, width, whole && transparent_ == kNoIndex ? 3 : 4, file_bytes_, who_);
-    check_decodable(frame.Height, frame.Width, 3, file_bytes_, who_);
+    const size_t pixel_bytes = bytes_of_blocks();
+    check_decodable(height, width, whole && transparent_ == kNoIndex ? 3 : 4, pixel_bytes, who_);
+    check_decodable(frame.Height, frame.Width, 3, pixel_bytes, who_);
     const std::vector<Colour> palette = frame_palette();
     const std::vector<uint8_t> indices = frame_indices();
     Image image = image_of_indices(frame.Height, frame.Width, indices, palette, who_);
@@ -86,6 +86,19 @@ class Decoder {
       }
     }
     check(DGifGetImageDesc(gif_));
+  }
+
+  // The bytes of the blocks that begin here, up to an empty one.
+  size_t bytes_of_blocks() const {
+    size_t sum = 0;
+    for (auto rest = rest_; !rest.empty();) {
+      const auto count = std::to_integer<size_t>(rest[0]);
+      if (count == 0) break;
+      const size_t there = std::min(count, rest.size() - 1);
+      sum += there;
+      rest = rest.subspan(1 + there);
+    }
+    return sum;
   }
 
   std::vector<Colour> frame_palette() const {
@@ -139,7 +152,6 @@ class Decoder {
 
   std::span<const std::byte> rest_;
   const std::string& who_;
-  size_t file_bytes_;
   GifFileType* gif_ = nullptr;
   int transparent_ = kNoIndex;
 };

@@ -128,7 +128,8 @@ TEST(Gif, AFewBytesOfManyPixelsAreRefused) {
   for (const size_t place : {7U, 9U}) file[place] = '\x7f';  // the screen's size, little-endian
   expect_contains(error_of(file), "test.gif: expected at most 100,000,000 pixels");
   for (const size_t place : {7U, 9U}) file[place] = '\x1f';
-  expect_contains(error_of(file), "test.gif: expected a file of at least");
+  expect_contains(error_of(file), "test.gif: expected at least");
+  expect_contains(error_of(file + std::string(3'000'000, 'x')), "test.gif: expected at least");
   EXPECT_EQ(error_of("GIF90a"), "test.gif: not a GIF file");
 }
 

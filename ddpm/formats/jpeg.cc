@@ -17,6 +17,7 @@ namespace ddpm {
 
 namespace {
 
+constexpr int kStartOfScan = 0xda;      // a marker
 constexpr char kExifMark[] = "Exif\0";  // six bytes with the literal's own zero
 
 // What the scans of one file may cost. A legal progressive file of 100,000,000 pixels in ten scans
@@ -187,17 +188,43 @@ int orientation_in(const jpeg_decompress_struct& jpeg) {
   return 1;
 }
 
+// How many bytes hold coefficients: those behind the header of each scan, up to the next marker
+// that is no part of it. Where segments are broken, all that follows.
+size_t coefficient_bytes(std::span<const std::byte> bytes) {
+  const auto at = [&](size_t i) { return std::to_integer<int>(bytes[i]); };
+  size_t sum = 0;
+  bool in_scan = false;
+  size_t place = 2;
+  while (place + 1 < bytes.size()) {
+    const int marker = at(place + 1);
+    const bool restarts = marker >= JPEG_RST0 && marker <= JPEG_RST0 + 7;
+    if (at(place) != 0xff || marker == 0 || (in_scan && restarts)) {
+      if (in_scan) ++sum;  // a zero or a restart after 0xff belongs to the coefficients
+      ++place;
+      continue;
+    }
+    if (marker == 0xff) {  // fills up to the marker
+      ++place;
+      continue;
+    }
+    in_scan = marker == kStartOfScan;
+    if (marker == JPEG_EOI || place + 3 >= bytes.size()) break;
+    place += 2 + static_cast<size_t>(at(place + 2) << 8 | at(place + 3));
+  }
+  return sum;
+}
+
 // Four inks to three colours. Files hold them inverted, 255 for no ink, as Adobe's programs write
 // them; readers assume so with and without Adobe's marker.
-std::vector<uint16_t> rgb_from_cmyk(const std::vector<uint16_t>& cmyk) {
-  std::vector<uint16_t> rgb;
-  rgb.reserve(cmyk.size() / 4 * 3);
-  for (size_t i = 0; i + 3 < cmyk.size(); i += 4) {
+void make_rgb_of_cmyk(std::vector<uint16_t>& samples) {
+  auto to = samples.begin();
+  for (size_t i = 0; i + 3 < samples.size(); i += 4) {
+    const int black = samples[i + 3];
     for (size_t c = 0; c < 3; ++c) {
-      rgb.push_back(static_cast<uint16_t>((cmyk[i + c] * cmyk[i + 3] + 127) / 255));
+      *to++ = static_cast<uint16_t>((samples[i + c] * black + 127) / 255);
     }
   }
-  return rgb;
+  samples.erase(to, samples.end());
 }
 
 }  // namespace
@@ -217,13 +244,13 @@ Image decode_jpeg(std::span<const std::byte> bytes, const std::string& who) {
   image.width = jpeg.image_width;
   const bool inks = jpeg.out_color_space == JCS_CMYK;
   const int64_t stored = inks ? 4 : jpeg.out_color_space == JCS_GRAYSCALE ? 1 : 3;
-  check_decodable(image.height, image.width, stored, bytes.size(), who);
+  check_decodable(image.height, image.width, stored, coefficient_bytes(bytes), who);
   const int orientation = orientation_in(jpeg);  // the markers do not outlive the pixels' reading
   std::vector<JSAMPLE> row(static_cast<size_t>(image.width * stored));
   image.samples.resize(row.size() * static_cast<size_t>(image.height));
   if (!read_rows(decoder, row.data(), row.size(), image.samples.data())) fail(decoder, who);
   image.channels = inks ? 3 : stored;
-  if (inks) image.samples = rgb_from_cmyk(image.samples);
+  if (inks) make_rgb_of_cmyk(image.samples);
   return apply_orientation(std::move(image), orientation);
 }
 

@@ -219,8 +219,15 @@ TEST(JpegWork, AFewBytesOfManyPixelsAreRefused) {
   const size_t frame = file.find("\xff\xc0");
   for (const size_t i : {5U, 7U}) file[frame + i] = '\x22';  // 8720 x 8736
   const std::string line = complaint<FormatError>([&] { decode(file); });
-  expect_contains(line, "test.jpg: expected a file of at least 332,996 bytes");
+  expect_contains(line, "test.jpg: expected at least 332,996 bytes");
   expect_contains(line, "8720x8736");
+  const std::string comment = segment('\xfe', std::string(60'000, 'x'));
+  std::string padded = file;
+  for (int i = 0; i < 10; ++i) padded.insert(2, comment);
+  for (const std::string& one : {padded, file + std::string(600'000, 'x')}) {
+    expect_contains(complaint<FormatError>([&] { decode(one); }),
+                    "test.jpg: expected at least 332,996 bytes");
+  }
 }
 
 }  // namespace

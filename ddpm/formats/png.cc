@@ -157,27 +157,30 @@ bool read_pixels(Reader& reader, int passes, png_bytep pixels, size_t row_bytes)
   throw FormatError(concat(who, ": damaged PNG file: ", why));
 }
 
-// Every chunk up to the end must lie within the file: libpng makes room for a chunk of two
-// gigabytes before it looks for its bytes.
-void check_chunks(std::span<const std::byte> bytes, const std::string& who) {
+// Every chunk must lie within the file: libpng makes room for a chunk of two gigabytes before it
+// looks for its bytes. Returns how many bytes hold pixels.
+size_t check_chunks(std::span<const std::byte> bytes, const std::string& who) {
   if (!is_png(bytes)) throw FormatError(concat(who, ": not a PNG file"));
   auto rest = bytes.subspan(kSignatureBytes);
-  bool end = false;
-  while (!end) {
+  size_t pixel_bytes = 0;
+  std::string_view type;
+  while (type != "IEND") {
     if (rest.size() < kChunkFrameBytes) fail(who, "the file ends too early");
     const auto* at = reinterpret_cast<png_const_bytep>(rest.data());
     const size_t length = png_get_uint_32(at);
-    if (length > rest.size() - kChunkFrameBytes)
+    if (length > rest.size() - kChunkFrameBytes) {
       fail(who, "the file ends too early: a chunk is longer than the rest of the file");
-    end = std::memcmp(at + 4, "IEND", 4) == 0;
+    }
+    type = {reinterpret_cast<const char*>(at) + 4, 4};
+    if (type == "IDAT") pixel_bytes += length;
     rest = rest.subspan(kChunkFrameBytes + length);
   }
+  return pixel_bytes;
 }
 
-// The colours of a palette, 3 or, with transparency, 4 samples each.
 struct Palette {
   std::vector<std::array<uint8_t, 4>> colours;
-  int64_t channels = 0;  // 0: the pixels are no indices
+  int64_t channels = 0;  // 3, or 4 with transparency; 0: the pixels are no indices
 };
 
 Palette palette_of(const Reader& reader) {
@@ -199,14 +202,13 @@ Palette palette_of(const Reader& reader) {
 
 // Bytes are read into the end of the samples' own memory, and spread from there: what a sample is
 // written over was spread before.
-void spread(const Palette& palette, const png_byte* pixels, int64_t count, Image& image,
-            const std::string& who) {
+void spread(const Palette& palette, const png_byte* pixels, Image& image, const std::string& who) {
   if (palette.channels == 0) {
     for (size_t i = 0; i < image.samples.size(); ++i) image.samples[i] = pixels[i];
     return;
   }
   uint16_t* to = image.samples.data();
-  for (int64_t i = 0; i < count; ++i) {
+  for (int64_t i = 0; i < image.height * image.width; ++i) {
     const size_t index = pixels[i];
     if (index >= palette.colours.size()) {
       fail(who, concat("expected indices below ", palette.colours.size(),
@@ -218,7 +220,7 @@ void spread(const Palette& palette, const png_byte* pixels, int64_t count, Image
 
 // The whole file is read, chunks behind the pixels too.
 Image read_all(Reader& reader, std::span<const std::byte> bytes, const std::string& who) {
-  check_chunks(bytes, who);
+  const size_t pixel_bytes = check_chunks(bytes, who);
   reader.rest = bytes.subspan(kSignatureBytes);
   if (!read_header(reader)) fail(who, reader.message);
   const Palette palette = palette_of(reader);
@@ -230,14 +232,13 @@ Image read_all(Reader& reader, std::span<const std::byte> bytes, const std::stri
   image.bits = png_get_bit_depth(reader.png, reader.info);
   image.channels =
       palette.channels > 0 ? palette.channels : png_get_channels(reader.png, reader.info);
-  check_decodable(image.height, image.width, image.channels, bytes.size(), who);
-  const int64_t count = image.height * image.width;
-  image.samples.resize(static_cast<size_t>(count * image.channels));
+  check_decodable(image.height, image.width, image.channels, pixel_bytes, who);
+  image.samples.resize(static_cast<size_t>(image.height * image.width * image.channels));
   const size_t row_bytes = png_get_rowbytes(reader.png, reader.info);
   auto* end = reinterpret_cast<png_bytep>(image.samples.data() + image.samples.size());
   png_bytep pixels = end - row_bytes * static_cast<size_t>(image.height);
   if (!read_pixels(reader, passes, pixels, row_bytes)) fail(who, reader.message);
-  if (image.bits == 8) spread(palette, pixels, count, image, who);
+  if (image.bits == 8) spread(palette, pixels, image, who);
   return image;
 }
 

@@ -117,6 +117,7 @@ class Decoder {
     const int64_t channels = direct ? stored_channels() : 4;
     check_decodable(page_.height, page_.width, channels, source_.bytes.size(), who_);
     check_layout();
+    check_decodable(page_.height, page_.width, channels, strip_bytes(), who_);
     Image image = direct ? decode_direct() : decode_converted();
     return apply_orientation(std::move(image), page_.orientation);
   }
@@ -207,6 +208,18 @@ class Decoder {
     }
     // the table of offsets alone has 2 bytes for each
     if (chunks > static_cast<int64_t>(source_.bytes.size())) fail("more strips than its bytes");
+  }
+
+  // The bytes of all strips or tiles, as their table has them; no more than the file.
+  size_t strip_bytes() const {
+    const uint32_t count =
+        page_.tiled ? TIFFNumberOfTiles(tiff_.get()) : TIFFNumberOfStrips(tiff_.get());
+    const uint64_t file_bytes = source_.bytes.size();
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < count && sum < file_bytes; ++i) {
+      sum += std::min(TIFFGetStrileByteCount(tiff_.get(), i), file_bytes);
+    }
+    return static_cast<size_t>(std::min(sum, file_bytes));
   }
 
   void check_no_loss(bool read) const {

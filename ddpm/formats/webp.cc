@@ -87,8 +87,8 @@ Image decode_webp(std::span<const std::byte> bytes, const std::string& who) {
   const int64_t width = WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH);
   const bool whole = frame.height == height && frame.width == width;
   const bool alpha = frame.has_alpha != 0 || !whole;
-  check_decodable(height, width, alpha ? 4 : 3, bytes.size(), who);
-  check_decodable(frame.height, frame.width, alpha ? 4 : 3, bytes.size(), who);
+  check_decodable(height, width, alpha ? 4 : 3, frame.fragment.size, who);
+  check_decodable(frame.height, frame.width, alpha ? 4 : 3, frame.fragment.size, who);
   Image image = decode_frame(frame, alpha, who);
   if (!whole) image = on_canvas(image, height, width, frame.y_offset, frame.x_offset);
   return apply_orientation(std::move(image), orientation_in(demuxer.get()));

@@ -117,7 +117,9 @@ TEST(Webp, AFewBytesOfManyPixelsAreRefused) {
   std::string file = lossless(16, 16, 3);
   const size_t header = file.find("VP8L") + 9;  // behind its length and the byte 0x2f
   file.replace(header, 4, little(16382 | 5000 << 14, 4));
-  expect_contains(error_of(file), "test.webp: expected a file of at least");
+  expect_contains(error_of(file), "test.webp: expected at least");
+  const std::string padded = riff(file.substr(12) + chunk("XTRA", std::string(2'000'000, 'x')));
+  expect_contains(error_of(padded), "test.webp: expected at least");
   EXPECT_EQ(error_of("RIFF"), "test.webp: not a WebP file");
 }
 
