@@ -1,8 +1,11 @@
 // `ddpm forward`: the picture of the forward process, [DDPM] figure 2 read from right to left.
 
 #include <algorithm>
+#include <functional>
 #include <iostream>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
@@ -78,28 +81,30 @@ Stream noise_of(const ForwardFlags& flags, int64_t image, int64_t t) {
           static_cast<uint64_t>(t)};
 }
 
+// Called with x_t at each of the times, one after the other: many large images at once would need
+// much memory.
+using OnTime = std::function<void(ConstBatchView x_t)>;
+
 // One image at all times by the closed form, each with noise of its own.
-std::vector<Batch> chain_at_once(const ForwardFlags& flags, const Schedule& schedule,
-                                 ConstBatchView x0, int64_t image,
-                                 const std::vector<int64_t>& times) {
-  std::vector<Batch> chain;
-  Batch eps(x0.shape());
+void chain_at_once(const ForwardFlags& flags, const Schedule& schedule, ConstBatchView x0,
+                   int64_t image, const std::vector<int64_t>& times, const OnTime& on_time) {
+  Batch x_t;
   for (const int64_t t : times) {
-    fill_normal(noise_of(flags, image, t), eps.values());
-    chain.emplace_back(x0.shape());
-    q_sample(schedule, x0, std::span(&t, 1), eps, chain.back());
+    if (t == 0) {
+      on_time(x0);
+      continue;
+    }
+    if (x_t.values().empty()) x_t = Batch(x0.shape());
+    fill_normal(noise_of(flags, image, t), x_t.values());
+    q_sample(schedule, x0, std::span(&t, 1), x_t, x_t);
+    on_time(x_t);
   }
-  return chain;
 }
 
 // The same through every x_1, x_2, .. between.
-std::vector<Batch> chain_by_steps(const ForwardFlags& flags, const Schedule& schedule,
-                                  ConstBatchView x0, int64_t image,
-                                  const std::vector<int64_t>& times) {
-  std::vector<Batch> chain;
-  Batch x(x0.shape());
-  std::copy(x0.values().begin(), x0.values().end(), x.values().begin());
-  Batch z(x0.shape());
+void chain_by_steps(const ForwardFlags& flags, const Schedule& schedule, Batch x, int64_t image,
+                    const std::vector<int64_t>& times, const OnTime& on_time) {
+  Batch z(x.shape());
   int64_t now = 0;
   for (const int64_t t : times) {
     while (now < t) {
@@ -107,9 +112,8 @@ std::vector<Batch> chain_by_steps(const ForwardFlags& flags, const Schedule& sch
       fill_normal(noise_of(flags, image, now), z.values());
       q_step(schedule, x, std::span(&now, 1), z, x);
     }
-    chain.push_back(x);
+    on_time(x);
   }
-  return chain;
 }
 
 Image picture(const ForwardFlags& flags, const Dataset& dataset, const Schedule& schedule,
@@ -120,10 +124,13 @@ Image picture(const ForwardFlags& flags, const Dataset& dataset, const Schedule&
     const int64_t image = flags.first_image + i;
     Batch x0(shape);
     dataset.read(image, /*flip=*/false, x0.values());
-    const auto chain = flags.stepwise ? chain_by_steps(flags, schedule, x0, image, times)
-                                      : chain_at_once(flags, schedule, x0, image, times);
-    for (const Batch& x_t : chain) {
+    const auto on_time = [&cells, &shape](ConstBatchView x_t) {
       cells.push_back(to_image(x_t.values(), shape.channels, shape.height, shape.width));
+    };
+    if (flags.stepwise) {
+      chain_by_steps(flags, schedule, std::move(x0), image, times, on_time);
+    } else {
+      chain_at_once(flags, schedule, x0, image, times, on_time);
     }
   }
   GridOptions options = grid_options_for(cells[0]);

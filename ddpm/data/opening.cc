@@ -265,17 +265,20 @@ class Opening {
 
   Summary finish_one(int64_t k, PackedImage& kept) {
     const int64_t i = used_[static_cast<size_t>(k)];
-    PackedImage first = std::exchange(records_[static_cast<size_t>(i)].image, {});
-    const BatchShape shape{1, channels_, height_, width_};
-    const Image image =
-        first.is_kept()
-            ? convert_channels(fit_image(unpack(first), height_, width_, options_.fit), channels_)
-            : finished_image(source_, i, shape, options_.fit);
-    budget_.give_back(std::ssize(first.bytes));
-    first = {};
-    PackedImage packed = pack(image);
-    Summary summary = summarise(packed, image);
-    if (budget_.take(std::ssize(packed.bytes))) kept = std::move(packed);
+    PackedImage image = std::exchange(records_[static_cast<size_t>(i)].image, {});
+    budget_.give_back(std::ssize(image.bytes));
+    const bool is_finished =
+        image.height == height_ && image.width == width_ && image.channels == channels_;
+    if (!image.is_kept()) {
+      image = pack(finished_image(source_, i, {1, channels_, height_, width_}, options_.fit));
+    } else if (!is_finished) {
+      Image plain = unpack(image);
+      image = {};  // one form at a time: images may be large
+      plain = fit_image(std::move(plain), height_, width_, options_.fit);
+      image = pack(convert_channels(std::move(plain), channels_));
+    }
+    Summary summary = summarise(image);
+    if (budget_.take(std::ssize(image.bytes))) kept = std::move(image);
     return summary;
   }
 

@@ -9,22 +9,28 @@
 
 namespace ddpm {
 
-Summary summarise(const PackedImage& packed, const Image& image) {
+Summary summarise(const PackedImage& packed) {
   Summary summary;
   Sha256 sha;
   sha.add(as_bytes(concat(packed.bits, "\n")));
   sha.add(std::as_bytes(std::span(packed.bytes)));
   summary.digest = sha.hex();
-  const auto channels = static_cast<size_t>(image.channels);
+  const bool wide = packed.bits == 16;
+  const auto channels = static_cast<size_t>(packed.channels);
   std::array<uint64_t, 4> sum{};  // exact: at most kMaxPixels * 65535^2 < 2^63
   std::array<uint64_t, 4> squares{};
-  for (size_t i = 0; i < image.samples.size(); ++i) {
-    const uint64_t sample = image.samples[i];
-    sum[i % channels] += sample;
-    squares[i % channels] += sample * sample;
-    if (image.bits == 16 && sample % 257 != 0) summary.fits_bytes = false;
+  const uint8_t* next = packed.bytes.data();
+  const int64_t pixels = packed.height * packed.width;
+  for (int64_t i = 0; i < pixels; ++i) {
+    for (size_t c = 0; c < channels; ++c) {
+      const uint64_t sample = wide ? next[0] | next[1] << 8 : next[0];
+      next += wide ? 2 : 1;
+      sum[c] += sample;
+      squares[c] += sample * sample;
+      if (wide && sample % 257 != 0) summary.fits_bytes = false;
+    }
   }
-  const double most = image.bits == 16 ? 65535.0 : 255.0;
+  const double most = wide ? 65535.0 : 255.0;
   for (size_t c = 0; c < channels; ++c) {
     summary.sum[c] = static_cast<double>(sum[c]) / most;
     summary.sum_of_squares[c] = static_cast<double>(squares[c]) / (most * most);

@@ -11,7 +11,6 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/sha256.h"
 #include "ddpm/data/packed_image_internal.h"
-#include "ddpm/formats/image.h"
 
 namespace ddpm {
 
@@ -24,7 +23,7 @@ struct Summary {
   bool fits_bytes = true;  // every sample is one of 8 bits: of 16 bits, a multiple of 257
 };
 
-Summary summarise(const PackedImage& packed, const Image& image);
+Summary summarise(const PackedImage& packed);
 
 // Puts summaries together in the order of the images, in whatever order they come.
 class Totals {
