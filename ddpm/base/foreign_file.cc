@@ -34,6 +34,7 @@ constexpr std::array kMagics = {
     Magic{0, "BZh"sv, "bzip2-compressed data; decompress it with bunzip2"},
     Magic{0, "\xfd\x37zXZ\0"sv, "xz-compressed data; decompress it with unxz"},
     Magic{0, "\x28\xb5\x2f\xfd"sv, "zstd-compressed data; decompress it with unzstd"},
+    Magic{0, "\x04\x22\x4d\x18"sv, "lz4-compressed data; decompress it with unlz4"},
     Magic{0, "7z\xbc\xaf\x27\x1c"sv, "a 7z archive; unpack it"},
     Magic{0, "Rar!\x1a\x07"sv, "a RAR archive; unpack it"},
     Magic{0, "PK\3\4"sv, "a zip archive"},

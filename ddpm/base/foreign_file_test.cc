@@ -34,6 +34,7 @@ TEST(ForeignFile, KnownKindsAreNamed) {
   EXPECT_EQ(what_it_is("\x80\5\x95"s), "a Python pickle");
   EXPECT_EQ(what_it_is("\x80\x09"s), "");
   expect_contains(what_it_is("\x1f\x8b\x08"), "gzip-compressed data; decompress it with gunzip");
+  expect_contains(what_it_is("\x04\x22\x4d\x18"), "lz4-compressed data");
   EXPECT_EQ(what_it_is("{}"), "JSON text");
   EXPECT_EQ(what_it_is("\x1f\x8b\0\0\0\0\0\0{\"a\""s), "a safetensors file");  // of 35,615 bytes
   EXPECT_EQ(what_it_is("\x10\0\0\0\0\0\0\0{\"a\""s), "a safetensors file");

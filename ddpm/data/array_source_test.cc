@@ -77,8 +77,33 @@ TEST(IdxFile, OfOtherContentsThanItsHeaderPromisesIsRefused) {
               open(packed(toy_idx(1, 1000, 1001, zeros)));
             }).find("expected 1001016 bytes, as 1 images of 1000x1001 have, got 1000016"),
             std::string::npos);
-  EXPECT_NE(message_of<InvalidArgument>([&] { open(packed(zeros)); }).find("none of these kinds"),
-            std::string::npos);
+}
+
+TEST(Source, AFileOfAnotherKindIsNamedWithTheWayOut) {
+  using namespace std::string_literals;
+  const ToyFolder folder;
+  const std::vector<std::pair<std::string, std::string>> kinds = {
+      {"<!DOCTYPE html><html>", ", as a server sends in place of a file; download the file again"},
+      {"version https://git-lfs.github.com/spec/v1\noid 1", "run 'git lfs pull'"},
+      {std::string(5000, '\0'), "zero bytes, as an interrupted download or copy leaves"},
+      {"", "an empty file; download or copy it again"},
+      {"Rar!\x1a\x07\1\0"s, "a RAR archive; unpack it"},
+      {"7z\xbc\xaf\x27\x1c"s, "a 7z archive; unpack it"},
+      {"\x04\x22\x4d\x18"s, "lz4-compressed data; decompress it"},
+      {"hello", "a file "}};
+  for (const auto& [bytes, what] : kinds) {
+    for (const char* name : {"a.zip", "a.tar", "a.tar.gz"}) {
+      const bool is_empty_tar = bytes.size() == 5000 && name != "a.zip"s;  // blocks of its end
+      const std::string text = message_of<FormatError>([&] { open(folder.write(name, bytes)); });
+      EXPECT_NE(text.find(is_empty_tar ? "got none and nothing else" : what), std::string::npos)
+          << text;
+    }
+    for (const char* name : {"a.idx", "a.gz"}) {
+      const std::string text =
+          message_of<InvalidArgument>([&] { open(folder.write(name, bytes)); });
+      EXPECT_NE(text.find(what), std::string::npos) << text;
+    }
+  }
 }
 
 TEST(IdxFile, OfDamagedGzipIsCalledDamagedWhereverTheDamageIs) {

@@ -8,6 +8,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
+#include "ddpm/base/foreign_file.h"
 #include "ddpm/base/text.h"
 #include "ddpm/data/image_files_internal.h"
 #include "ddpm/data/known_layouts_internal.h"
@@ -26,8 +27,7 @@ constexpr const char* kFashionMnistFolder = "/usr/share/datasets/fashion-mnist";
 constexpr std::string_view kTest = ":test";
 constexpr const char* kForms =
     "fashion-mnist, a folder of images, a .zip, .tar or .tar.gz of such, an IDX file (.gz too), or "
-    "a "
-    "folder of MNIST's IDX files or of CIFAR-10's binary version";
+    "a folder of MNIST's IDX files or of CIFAR-10's binary version";
 
 // An array file may be this large, inflated.
 constexpr int64_t kMaxArrayBytes = int64_t{16} << 30;
@@ -43,12 +43,13 @@ std::vector<std::string> numbered_names(int64_t count) {
 // of another kind costs nothing, and one of other contents than it promises no more than those.
 std::string read_idx(const fs::path& path, const std::string& shown, const GiveUp& give_up) {
   std::string bytes = read_file(path, kMaxArrayBytes);
-  const std::string start = gunzip_start(bytes, IdxShape::kHeaderBytes);
+  const std::string start = gunzip_start(bytes, kRecognisedBytes);
   // damage before the end of the header hides what it is
   const bool is_cut = start.size() < IdxShape::kHeaderBytes;
   if (is_cut) bytes = gunzip_if_needed(std::move(bytes), IdxShape::kHeaderBytes, shown, give_up);
-  DDPM_CHECK(is_idx(as_bytes(start)), "data: expected ", kForms, ", got ", shown,
-             ", a file of none of these kinds");
+  const std::string foreign = what_it_is(start);
+  DDPM_CHECK(is_idx(as_bytes(start)), "data: expected ", kForms, ", got ", shown, ", ",
+             foreign.empty() ? "a file of none of these kinds" : foreign);
   const IdxShape shape = idx_shape(as_bytes(start), shown);
   return gunzip_if_needed(std::move(bytes), std::min(shape.file_bytes, kMaxArrayBytes), shown,
                           give_up);

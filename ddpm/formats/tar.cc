@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/foreign_file.h"
 #include "ddpm/base/text.h"
 #include "ddpm/formats/archive_internal.h"
 #include "ddpm/formats/byte_stream_internal.h"
@@ -164,6 +165,10 @@ class TarReader {
                 "; fetch it again, or unpack what there is and give the folder"));
   }
 
+  [[noreturn]] void fail_kind(const std::string& foreign, const char* unknown) const {
+    fail(concat("expected a zip or tar archive, got ", foreign.empty() ? unknown : foreign));
+  }
+
   bool read_block() {
     const std::string_view block = stream_.peek(kBlock);
     if (block.size() < kBlock) return false;
@@ -175,12 +180,14 @@ class TarReader {
   void read_header() {
     const int64_t place = stream_.position();
     const bool is_first = place == 0;
+    const std::string foreign = is_first ? what_it_is(stream_.peek(kRecognisedBytes)) : "";
     if (!read_block()) {
-      if (is_first) fail("expected a zip or tar archive, got a file of less than one tar header");
+      if (is_first) fail_kind(foreign, "a file of less than one tar header");
       fail_cut(concat("after ", with_thousands(place), " bytes, without end-of-archive blocks"));
     }
     if (is_zero(block_) || has_its_checksum(block_)) return;
-    if (is_first) fail("expected a zip or tar archive, got a file of another kind");
+    const bool is_marked = field_of(block_, kMagic).starts_with("ustar");
+    if (is_first && !is_marked) fail_kind(foreign, "a file of another kind");
     fail(concat("damaged: the tar header at byte ", with_thousands(place),
                 " does not have its checksum"));
   }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/foreign_file.h"
 #include "ddpm/base/text.h"
 #include "ddpm/formats/zip_internal.h"
 
@@ -132,9 +133,15 @@ class DirectoryReader {
     }
     if (last_that_fits >= 0) return last_that_fits;
     const bool begins_well = file_.size() >= 4 && bytes_at(0, 4) == kZipLocalMagic;
-    fail(begins_well ? "the archive is cut: a zip file has its directory at the end, and there is "
-                       "none; fetch it again"
-                     : "expected a zip archive, got a file without a zip directory");
+    if (begins_well) {
+      fail(
+          "the archive is cut: a zip file has its directory at the end, and there is none; fetch "
+          "it again");
+    }
+    const auto start = std::min<int64_t>(file_.size(), kRecognisedBytes);
+    const std::string foreign = what_it_is(bytes_at(0, start));
+    fail(concat("expected a zip archive, got ",
+                foreign.empty() ? "a file without a zip directory" : foreign));
   }
 
   // The directory as bytes; sets what has to be added to offsets, which count from the first byte
