@@ -152,6 +152,36 @@ TEST(Cifar10, AFolderIsItsTrainingBatchesInOrder) {
   EXPECT_THROW(open(folder.write("empty.bin", "")), FormatError);
 }
 
+TEST(Cifar10, ABatchThatIsMissingIsNamed) {
+  const ToyFolder folder;
+  for (const int i : {1, 3, 5}) folder.write(concat("data_batch_", i, ".bin"), toy_cifar(1, i));
+  EXPECT_NE(open_data(folder.path())
+                .report()
+                .lines()
+                .find("note: of the 5 training batches of CIFAR-10 data_batch_2.bin, "
+                      "data_batch_4.bin are missing\n"),
+            std::string::npos);
+  for (const int i : {2, 4}) folder.write(concat("data_batch_", i, ".bin"), toy_cifar(1, i));
+  EXPECT_TRUE(open_data(folder.path()).report().notes.empty());
+}
+
+TEST(Source, FilesBesideAKnownDataSetAreCountedAsLeftOut) {
+  const ToyFolder digits;
+  digits.write("train-images-idx3-ubyte", toy_idx(3, 1, 1, {1, 2, 3}));
+  EXPECT_TRUE(open(digits.path()).left_out.empty());
+  digits.write("train-labels-idx1-ubyte", "labels");
+  digits.write("mine.png", toy_png(4, 4, 1, 0));
+  digits.write("more/mine.PNG", toy_png(4, 4, 1, 0));
+  EXPECT_EQ(open(digits.path()).left_out, (LeftOut{{".png", 2}, {"no ending", 1}}));
+  const ToyFolder batches;
+  batches.write("data_batch_1.bin", toy_cifar(1, 1));
+  batches.write("data_batch_2.bin", toy_cifar(1, 1));
+  EXPECT_TRUE(open(batches.path()).left_out.empty());
+  batches.write("test_batch.bin", toy_cifar(1, 1));
+  batches.write("mine.png", toy_png(4, 4, 1, 0));
+  EXPECT_EQ(open(batches.path()).left_out, (LeftOut{{".png", 1}, {".bin", 1}}));
+}
+
 TEST(Cifar10, TheTestBatchIsNeverTakenUnasked) {
   const ToyFolder folder;
   folder.write("test_batch.bin", toy_cifar(1, 0));

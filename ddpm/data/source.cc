@@ -114,12 +114,42 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, error);
 }
 
+// A note of the training batches that a download or a copy has left out; none if all are there.
+std::vector<std::string> missing_batches(const fs::path& folder) {
+  constexpr int kBatches = 5;
+  std::vector<std::string> missing;
+  for (int i = 1; i <= kBatches; ++i) {
+    const std::string name = concat("data_batch_", i, ".bin");
+    if (!is_there(folder / name)) missing.push_back(name);
+  }
+  if (missing.empty()) return {};
+  return {concat("of the ", kBatches, " training batches of CIFAR-10 ", join(missing, ", "),
+                 missing.size() == 1 ? " is" : " are", " missing")};
+}
+
+// Counts the files of the folder beside `used`, whatever they are.
+LeftOut files_beside(const fs::path& folder, const std::vector<fs::path>& used,
+                     const GiveUp& give_up) {
+  Listing listing = list_folder(folder, give_up);
+  for (const std::string& name : listing.images) ++listing.left_out[ending_of(name)];
+  for (const fs::path& file : used) {
+    const auto kind = listing.left_out.find(ending_of(file.filename().string()));
+    if (kind != listing.left_out.end() && --kind->second == 0) listing.left_out.erase(kind);
+  }
+  return std::move(listing.left_out);
+}
+
 Source open_folder(const fs::path& folder, const GiveUp& give_up) {
   const auto train = cifar_files(folder, false);
   const std::string shown = escaped(folder.string());
-  if (!train.empty()) return open_cifar(train, "CIFAR-10 folder " + shown);
-  const fs::path digits = mnist_file(folder, false);
-  if (!digits.empty()) return open_idx(digits, give_up);
+  const fs::path digits = train.empty() ? mnist_file(folder, false) : fs::path();
+  if (!train.empty() || !digits.empty()) {
+    Source source =
+        train.empty() ? open_idx(digits, give_up) : open_cifar(train, "CIFAR-10 folder " + shown);
+    if (!train.empty()) source.notes = missing_batches(folder);
+    source.left_out = files_beside(folder, train.empty() ? std::vector{digits} : train, give_up);
+    return source;
+  }
   DDPM_CHECK(cifar_files(folder, true).empty() && mnist_file(folder, true).empty(),
              "data: expected training images in ", shown, ", got only test images; ", shown, kTest,
              " reads those");
