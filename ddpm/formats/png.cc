@@ -224,8 +224,11 @@ Image read_all(Reader& reader, std::span<const std::byte> bytes, const std::stri
   reader.rest = bytes.subspan(kSignatureBytes);
   if (!read_header(reader)) fail(who, reader.message);
   const Palette palette = palette_of(reader);
-  Image image{.height = png_get_image_height(reader.png, reader.info),
-              .width = png_get_image_width(reader.png, reader.info)};
+  Image image{png_get_image_height(reader.png, reader.info),
+              png_get_image_width(reader.png, reader.info),
+              0,
+              8,
+              {}};
   int passes = 1;
   if (!start_pixels(reader, passes)) fail(who, reader.message);
   image.bits = png_get_bit_depth(reader.png, reader.info);
