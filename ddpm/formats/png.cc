@@ -168,9 +168,7 @@ size_t check_chunks(std::span<const std::byte> bytes, const std::string& who) {
     if (rest.size() < kChunkFrameBytes) fail(who, "the file ends too early");
     const auto* at = reinterpret_cast<png_const_bytep>(rest.data());
     const size_t length = png_get_uint_32(at);
-    if (length > rest.size() - kChunkFrameBytes) {
-      fail(who, "the file ends too early: a chunk is longer than the rest of the file");
-    }
+    if (length > rest.size() - kChunkFrameBytes) fail(who, "the file ends within a chunk");
     type = {reinterpret_cast<const char*>(at) + 4, 4};
     if (type == "IDAT") pixel_bytes += length;
     rest = rest.subspan(kChunkFrameBytes + length);
@@ -224,11 +222,9 @@ Image read_all(Reader& reader, std::span<const std::byte> bytes, const std::stri
   reader.rest = bytes.subspan(kSignatureBytes);
   if (!read_header(reader)) fail(who, reader.message);
   const Palette palette = palette_of(reader);
-  Image image{png_get_image_height(reader.png, reader.info),
-              png_get_image_width(reader.png, reader.info),
-              0,
-              8,
-              {}};
+  Image image;
+  image.height = png_get_image_height(reader.png, reader.info);
+  image.width = png_get_image_width(reader.png, reader.info);
   int passes = 1;
   if (!start_pixels(reader, passes)) fail(who, reader.message);
   image.bits = png_get_bit_depth(reader.png, reader.info);
