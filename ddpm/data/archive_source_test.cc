@@ -126,6 +126,25 @@ TEST(Archive, WithoutImagesOrDamagedIsAnError) {
   EXPECT_THROW(open(file), FormatError);
 }
 
+TEST(Archive, CopiesAreKnownByTheirBytes) {
+  const ToyFolder folder;
+  const std::string a = toy_png(4, 4, 1, 0);
+  const std::string cut = a.substr(0, 30);
+  write_toy_archive(
+      folder.path() / "a.zip", ToyArchive::kZip,
+      {{"a.png", a}, {"b.png", toy_png(4, 4, 1, 1)}, {"c.png", a}, {"d.png", cut}, {"e.png", cut}});
+  EXPECT_EQ(open(folder.path() / "a.zip").first_copy, (std::vector<int64_t>{0, 1, 0, 3, 3}));
+  DataOptions options = options_for(folder.path() / "a.zip");
+  options.max_bad_share = 1.0;
+  const DataReport report = open_dataset(options).report();
+  EXPECT_EQ(report.used, 3);
+  ASSERT_EQ(report.bad_names.size(), 2u);
+  EXPECT_EQ(report.bad_names[0].substr(0, 7), "d.png: ");
+  EXPECT_EQ(report.bad_names[1], "e" + report.bad_names[0].substr(1));
+  write_toy_archive(folder.path() / "b.zip", ToyArchive::kZip, {{"a.png", a}, {"d.png", cut}});
+  EXPECT_TRUE(open(folder.path() / "b.zip").first_copy.empty());
+}
+
 TEST(Archive, IsReadAgainFromMemoryWhenImagesAreNotKept) {
   const ToyFolder folder;
   const fs::path file = folder.path() / "a.zip";

@@ -18,8 +18,9 @@ const std::vector<double>& Dataset::channel_means() const { return contents_->me
 const std::vector<double>& Dataset::channel_stds() const { return contents_->stds; }
 
 int64_t Dataset::images_in_memory() const {
-  return std::count_if(contents_->images.begin(), contents_->images.end(),
-                       [](const PackedImage& image) { return image.is_kept(); });
+  int64_t count = 0;
+  for (int64_t i = 0; i < size(); ++i) count += contents_->kept(i).is_kept() ? 1 : 0;
+  return count;
 }
 
 std::optional<int64_t> Dataset::first_beyond_bytes(int64_t first, int64_t count) const {
@@ -35,7 +36,7 @@ void Dataset::read(int64_t index, bool flip, std::span<float> out) const {
              index);
   DDPM_CHECK(std::ssize(out) == shape.image_size(), "dataset: expected room for ",
              shape.image_size(), " numbers, got ", out.size());
-  const PackedImage& kept = contents_->images[static_cast<size_t>(index)];
+  const PackedImage& kept = contents_->kept(index);
   if (kept.is_kept()) return write_units(kept, flip, out);
   const Image image =
       finished_image(contents_->source, contents_->source_index[static_cast<size_t>(index)], shape,

@@ -1,6 +1,8 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -75,6 +77,29 @@ Source source_of(std::string description, Listing listing,
   return source;
 }
 
+using Files = std::vector<std::shared_ptr<const std::string>>;
+
+// Source::first_copy of these files, of which those that are bad are null.
+std::vector<int64_t> first_copies(const Files& files, const GiveUp& give_up) {
+  std::unordered_map<size_t, int64_t> sizes;  // only files of one size need be compared
+  for (const auto& file : files) {
+    if (file != nullptr) ++sizes[file->size()];
+  }
+  std::unordered_map<std::string_view, int64_t> seen;
+  std::vector<int64_t> first;
+  bool any = false;
+  for (int64_t i = 0; i < std::ssize(files); ++i) {
+    first.push_back(i);
+    const auto& file = files[static_cast<size_t>(i)];
+    if (file == nullptr || sizes[file->size()] == 1) continue;
+    if (give_up) give_up();
+    first.back() = seen.try_emplace(*file, i).first->second;
+    any = any || first.back() != i;
+  }
+  if (!any) first.clear();
+  return first;
+}
+
 }  // namespace
 
 Source open_image_folder(const fs::path& folder, const GiveUp& give_up) {
@@ -93,16 +118,18 @@ Source open_image_archive(const fs::path& archive, int64_t limit_bytes, const Gi
   ArchiveImages images = read_archive_images(archive, limit_bytes, give_up);
   const std::string description = "archive " + escaped(archive.string());
   check_any_image(images.listing, description, archive);
-  const auto files = std::make_shared<std::vector<std::shared_ptr<const std::string>>>();
+  const auto files = std::make_shared<Files>();
   for (const std::string& name : images.listing.images) {
     const auto found = images.bytes.find(name);
     files->push_back(found == images.bytes.end() ? nullptr : std::move(found->second));
   }
-  return source_of(description, std::move(images.listing),
-                   [files](int64_t index, const std::string& name) {
-                     const auto& bytes = *(*files)[static_cast<size_t>(index)];
-                     return decode_listed(as_bytes(bytes), shown_name(name));
-                   });
+  Source source = source_of(description, std::move(images.listing),
+                            [files](int64_t index, const std::string& name) {
+                              const auto& bytes = *(*files)[static_cast<size_t>(index)];
+                              return decode_listed(as_bytes(bytes), shown_name(name));
+                            });
+  source.first_copy = first_copies(*files, give_up);
+  return source;
 }
 
 Source open_image_file(const fs::path& file) {

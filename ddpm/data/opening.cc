@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <new>
 #include <tuple>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "ddpm/base/available_memory.h"
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
+#include "ddpm/data/copies_internal.h"
 #include "ddpm/data/listing_internal.h"
 #include "ddpm/data/opening_internal.h"
 #include "ddpm/data/summary_internal.h"
@@ -51,7 +53,9 @@ struct Record {
   bool gray = false;
   double missing_opacity = 0.0;  // summed over its pixels
   std::string left_out;          // what it is, if it is no data at all
-  PackedImage image;             // as in the file, made to fit if the size is known; if it was kept
+  // As in the file, made to fit if the size is known; if there is no memory for it, its summary.
+  PackedImage image;
+  std::unique_ptr<Summary> summary;
 };
 
 // Opening a dataset: every file is looked at, then size and channels are decided, then every image
@@ -70,8 +74,14 @@ class Opening {
 
   void look() {
     for_each_parallel(
-        source_.count(), options_.threads, [this](int64_t i) { look_at(i); },
+        source_.count(), options_.threads,
+        [this](int64_t i) {
+          if (first_copy(i) == i) look_at(i);
+        },
         [this](int64_t done) { tell(done); });
+    for (int64_t i = 0; i < source_.count(); ++i) {
+      if (first_copy(i) != i) look_at_copy(i);
+    }
   }
 
   void decide() {
@@ -96,34 +106,43 @@ class Opening {
     Totals totals(concat("ddpm data 1\n", count, " ", channels_, " ", height_, " ", width_, " ",
                          name_of(options_.fit), "\n"));
     std::vector<char> fits_bytes(used_.size());  // not bool: written by several threads
+    Copies copies(used_, source_.first_copy);
     const auto finish_image = [&](int64_t k) {
-      const auto place = static_cast<size_t>(k);
-      Summary summary = finish_one(k, contents.images[place]);
-      fits_bytes[place] = summary.fits_bytes ? 1 : 0;
-      totals.add(k, std::move(summary));
+      if (copies.is_copy(k)) return;
+      const Summary summary = finish_one(k, contents.images[static_cast<size_t>(k)]);
+      copies.for_each(k, [&](int64_t place) {
+        fits_bytes[static_cast<size_t>(place)] = summary.fits_bytes ? 1 : 0;
+        totals.add(place, summary);
+      });
     };
     for_each_parallel(count, options_.threads, finish_image,
                       [this](int64_t done) { tell(source_.count() + done); });
     for (int64_t k = 0; k < count; ++k) {
       if (fits_bytes[static_cast<size_t>(k)] == 0) contents.beyond_bytes.push_back(k);
     }
-    contents.fingerprint = totals.fingerprint();
-    const double samples =
-        static_cast<double>(count) * static_cast<double>(height_) * static_cast<double>(width_);
-    for (size_t c = 0; c < static_cast<size_t>(channels_); ++c) {
-      contents.means.push_back(totals.mean(c, samples));
-      contents.stds.push_back(totals.std(c, samples));
-    }
+    add_statistics(totals, contents);
     tell(2 * source_.count());
     contents.report = std::move(report_);
     contents.source_index = std::move(used_);
-    const bool all_kept = std::all_of(contents.images.begin(), contents.images.end(),
-                                      [](const PackedImage& image) { return image.is_kept(); });
+    contents.first_copy = copies.take_first();
+    bool all_kept = true;
+    for (int64_t k = 0; k < count; ++k) all_kept = all_kept && contents.kept(k).is_kept();
     if (!all_kept) contents.source = std::move(source_);
     return contents;
   }
 
  private:
+  static void add_statistics(Totals& totals, DatasetContents& contents) {
+    const BatchShape& shape = contents.shape;
+    contents.fingerprint = totals.fingerprint();
+    const double samples = static_cast<double>(contents.images.size()) *
+                           static_cast<double>(shape.height) * static_cast<double>(shape.width);
+    for (size_t c = 0; c < static_cast<size_t>(shape.channels); ++c) {
+      contents.means.push_back(totals.mean(c, samples));
+      contents.stds.push_back(totals.std(c, samples));
+    }
+  }
+
   void tell(int64_t done) const {
     if (observer_) observer_(done, 2 * source_.count());
   }
@@ -148,7 +167,11 @@ class Opening {
       record.gray = is_gray(image);
       record.missing_opacity = missing_opacity(image);
       PackedImage packed = pack(fitted(std::move(image)));
-      if (budget_.take(std::ssize(packed.bytes))) record.image = std::move(packed);
+      if (budget_.take(std::ssize(packed.bytes))) {
+        record.image = std::move(packed);
+      } else {
+        record.summary = std::make_unique<Summary>(summarise(packed));
+      }
     } catch (const NotData& error) {
       record.left_out = error.what();
     } catch (const std::bad_alloc&) {
@@ -158,6 +181,25 @@ class Opening {
       record.bad = error.what();
       if (record.bad.rfind(name, 0) != 0) record.bad = concat(name, ": ", record.bad);
     }
+  }
+
+  int64_t first_copy(int64_t i) const { return first_copy_of(i, source_.first_copy); }
+
+  // What is known of the first of its copies, under its own name.
+  void look_at_copy(int64_t i) {
+    const Record& first = records_[static_cast<size_t>(first_copy(i))];
+    Record& record = records_[static_cast<size_t>(i)];
+    record.height = first.height;
+    record.width = first.width;
+    record.channels = first.channels;
+    record.gray = first.gray;
+    record.missing_opacity = first.missing_opacity;
+    record.left_out = first.left_out;
+    if (first.bad.empty()) return;
+    const auto name_of = [this](int64_t k) {
+      return shown_name(source_.names[static_cast<size_t>(k)]);
+    };
+    record.bad = name_of(i) + first.bad.substr(name_of(first_copy(i)).size());
   }
 
   void decide_which() {
@@ -265,10 +307,14 @@ class Opening {
 
   Summary finish_one(int64_t k, PackedImage& kept) {
     const int64_t i = used_[static_cast<size_t>(k)];
-    PackedImage image = std::exchange(records_[static_cast<size_t>(i)].image, {});
+    Record& record = records_[static_cast<size_t>(i)];
+    const auto summary_before = std::move(record.summary);
+    PackedImage image = std::exchange(record.image, {});
     budget_.give_back(std::ssize(image.bytes));
-    const bool is_finished =
-        image.height == height_ && image.width == width_ && image.channels == channels_;
+    const bool had_size =
+        options_.height > 0 || (record.height == height_ && record.width == width_);
+    const bool is_finished = had_size && record.channels == channels_;
+    if (is_finished && summary_before != nullptr) return *summary_before;
     if (!image.is_kept()) {
       image = pack(finished_image(source_, i, {1, channels_, height_, width_}, options_.fit));
     } else if (!is_finished) {

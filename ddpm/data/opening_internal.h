@@ -8,6 +8,7 @@
 
 #include "ddpm/base/batch.h"
 #include "ddpm/base/check.h"
+#include "ddpm/data/copies_internal.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/packed_image_internal.h"
 #include "ddpm/data/source.h"
@@ -17,7 +18,9 @@ namespace ddpm {
 struct DatasetContents {
   BatchShape shape;  // images = 1
   Fit fit = Fit::kNone;
-  std::vector<PackedImage> images;    // one an image of the dataset, finished; not all need be kept
+  std::vector<PackedImage> images;  // one an image of the dataset, finished; not all need be kept
+  // One an image: the first with the same bytes, which alone is kept; empty if all differ.
+  std::vector<int64_t> first_copy;
   std::vector<int64_t> beyond_bytes;  // images of the dataset that 8 bits cannot hold; rising
   std::vector<int64_t> source_index;  // one an image: where it is in the source
   Source source;                      // without names and images if all are kept
@@ -25,6 +28,11 @@ struct DatasetContents {
   DataReport report;
   std::vector<double> means;
   std::vector<double> stds;
+
+  // Image `index` as it is kept, or one that is not.
+  const PackedImage& kept(int64_t index) const {
+    return images[static_cast<size_t>(first_copy_of(index, first_copy))];
+  }
 };
 
 // Thrown by a source's decode() for a file that is no data: what() is its kind, as in LeftOut.

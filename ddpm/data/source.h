@@ -80,6 +80,9 @@ struct Source {
   // Image `index`. May be called by several threads. Throws FormatError or IoError that starts with
   // the name; IoError for a file that has other bytes than in the first call for it.
   std::function<Image(int64_t index)> decode;
+  // Of each image the first one with the same bytes, often itself; empty if none is known to be a
+  // copy. A copy is not decoded for itself.
+  std::vector<int64_t> first_copy = {};
   LeftOut left_out = {};
   std::vector<std::string> notes = {};  // what else to know of it, as DataReport::notes
 
