@@ -93,6 +93,12 @@ DataOptions data_options(const TrainConfig& config) {
   return options;
 }
 
+DataOptions for_few_images(DataOptions options) {
+  constexpr int64_t kKeptBytes = int64_t{256} << 20;
+  options.memory_limit_bytes = kKeptBytes;
+  return options;
+}
+
 Dataset open_dataset_watched(const DataOptions& options) {
   std::unique_ptr<Progress> progress;
   Dataset dataset = open_dataset(options, [&progress](int64_t done, int64_t total) {

@@ -44,6 +44,10 @@ DataOptions data_options(const std::string& command, const DataFlags& flags);
 // What a run's configuration says of its data.
 DataOptions data_options(const TrainConfig& config);
 
+// For a command that wants few of the images: decoded ones are kept up to 256 MiB, not up to half
+// of the memory, as is right for training. Those beyond are decoded again when they are read.
+DataOptions for_few_images(DataOptions options);
+
 // The same for images of a network's extents and channels.
 DataOptions data_options(const std::string& command, const std::string& spec,
                          const std::string& fit, double max_bad_files, const UNetConfig& unet);

@@ -137,8 +137,8 @@ Image picture(const DenoiseFlags& flags, const Model& model, const std::vector<F
 
 // The images to begin with, and how many of them are taken.
 Dataset open_data(DenoiseFlags& flags, const Model& model) {
-  Dataset dataset = open_dataset_watched(
-      data_options("denoise", flags.data, "crop", flags.max_bad_files, model.config.unet));
+  Dataset dataset = open_dataset_watched(for_few_images(
+      data_options("denoise", flags.data, "crop", flags.max_bad_files, model.config.unet)));
   if (!flags.images_given) flags.images = std::min(flags.images, dataset.size());
   DDPM_CHECK(flags.images <= dataset.size(), "denoise: --images: expected at most ", dataset.size(),
              ", as many as the data have, got ", flags.images);

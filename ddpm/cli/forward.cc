@@ -153,7 +153,7 @@ int run_forward(ForwardFlags flags, const std::string& program) {
       make_schedule(schedule_config("forward", flags.schedule, flags.process));
   const std::vector<int64_t> times = times_of(flags, schedule.steps());
   std::cout << files.shown("--out") << std::endl;
-  const Dataset dataset = open_dataset_watched(data_options("forward", flags.data));
+  const Dataset dataset = open_dataset_watched(for_few_images(data_options("forward", flags.data)));
   if (!flags.images_given) {
     flags.images = std::clamp<int64_t>(dataset.size() - flags.first_image, 1, flags.images);
   }

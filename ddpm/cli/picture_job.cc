@@ -96,7 +96,7 @@ Batch read_model_images(const std::string& command, const PictureFlags& flags,
                         const std::string& spec, const std::vector<int64_t>& numbers,
                         const Model& model, int64_t at_least) {
   const Dataset dataset = open_dataset_watched(
-      data_options(command, spec, "crop", flags.max_bad_files, model.config.unet));
+      for_few_images(data_options(command, spec, "crop", flags.max_bad_files, model.config.unet)));
   DDPM_CHECK(dataset.size() >= at_least, command, ": --data: ", spec, ": expected at least ",
              at_least, " images, got ", dataset.size());
   Batch x(model.shape(std::ssize(numbers)));
