@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <thread>
@@ -25,6 +26,51 @@ namespace {
 constexpr int64_t kLargestOutput = 10'000'000;
 constexpr const char* kOut = ".stdout";
 constexpr auto kPatience = std::chrono::seconds(120);
+
+// Runs that were trained by this process, by what was asked for, for the tests that only need one.
+class TrainedRuns {
+ public:
+  ~TrainedRuns() { fs::remove_all(folder_); }
+
+  // False if there is none. What config.json says of the place of the data is adapted.
+  bool copy_to(const fs::path& run, const fs::path& test, const std::vector<std::string>& more) {
+    const auto found = runs_.find(more);
+    if (found == runs_.end()) return false;
+    fs::copy(found->second.run, run, fs::copy_options::recursive);
+    std::string config = read_file(run / "config.json", kLargestOutput);
+    const size_t at = config.find(found->second.test.string());
+    if (at == std::string::npos) return false;
+    write_file_whole(run / "config.json",
+                     config.replace(at, found->second.test.string().size(), test.string()));
+    return true;
+  }
+  void keep(const fs::path& run, const fs::path& test, const std::vector<std::string>& more) {
+    fs::create_directories(folder_);
+    const fs::path copy = folder_ / std::to_string(runs_.size());
+    fs::copy(run, copy, fs::copy_options::recursive);
+    runs_[more] = {.run = copy, .test = test};
+  }
+
+ private:
+  struct Kept {
+    fs::path run;
+    fs::path test;  // the folder of the test, in which its data were
+  };
+  const fs::path folder_ = fs::temp_directory_path() / concat("ddpm-trained-", ::getpid());
+  std::map<std::vector<std::string>, Kept> runs_;
+};
+
+TrainedRuns& trained_runs() {
+  static TrainedRuns runs;
+  return runs;
+}
+
+// Whether a run depends on the files of its test's folder.
+bool names_files(const std::vector<std::string>& flags) {
+  return std::any_of(flags.begin(), flags.end(), [](const std::string& word) {
+    return word == "--data" || word == "--init-from" || word == "--network" || word == "--config";
+  });
+}
 
 // A child process whose output goes into two files of `folder`.
 class Child {
@@ -169,12 +215,15 @@ void EndToEnd::SetUp() {
 
 void EndToEnd::TearDown() { fs::remove_all(folder_); }
 
-void EndToEnd::train_tiny(const std::string& run, const std::vector<std::string>& more) const {
+void EndToEnd::train_tiny(const std::string& run, const std::vector<std::string>& more) {
+  const bool first = trained_.insert(more).second && !names_files(more);
+  if (first && trained_runs().copy_to(folder_ / run, folder_, more)) return;
   std::vector<std::string> arguments = {"train", "--preset", "tiny", "--data",
                                         "data",  "--out",    run};
   arguments.insert(arguments.end(), more.begin(), more.end());
   const Outcome outcome = ddpm(arguments);
   ASSERT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+  if (first) trained_runs().keep(folder_ / run, folder_, more);
 }
 
 }  // namespace ddpm

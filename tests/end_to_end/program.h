@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -64,10 +65,14 @@ class EndToEnd : public testing::Test {
   Outcome ddpm(const std::vector<std::string>& arguments) const {
     return run_ddpm(folder_, arguments);
   }
-  // `ddpm train --preset tiny --data data --out RUN` and `more`; must succeed.
-  void train_tiny(const std::string& run, const std::vector<std::string>& more = {}) const;
+  // `ddpm train --preset tiny --data data --out RUN` and `more`; must succeed. The first run of a
+  // test with this `more` may be a copy of one that another test has trained.
+  void train_tiny(const std::string& run, const std::vector<std::string>& more = {});
 
   std::filesystem::path folder_;
+
+ private:
+  std::set<std::vector<std::string>> trained_;  // what this test has asked for
 };
 
 }  // namespace ddpm
