@@ -123,6 +123,13 @@ class Child {
 std::vector<std::string> ddpm_with(const std::vector<std::string>& arguments) {
   std::vector<std::string> words = {std::string(DDPM_BUILD_DIR) + "/ddpm"};
   words.insert(words.end(), arguments.begin(), arguments.end());
+  // threads of a tiny network mostly wait for each other, above all beside other tests
+  const auto named = [&arguments](const char* word) {
+    return std::find(arguments.begin(), arguments.end(), word) != arguments.end();
+  };
+  if (named("train") && !named("--resume") && !named("--threads") && !named("--config")) {
+    words.insert(words.end(), {"--threads", "1"});
+  }
   return words;
 }
 

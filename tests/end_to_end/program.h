@@ -28,7 +28,7 @@ Outcome run_ddpm(const std::filesystem::path& folder, const std::vector<std::str
 // The same for a line of a shell.
 Outcome run_shell(const std::filesystem::path& folder, const std::string& line);
 
-// build/ddpm and these arguments.
+// build/ddpm and these arguments; a training that names no --threads gets one.
 std::vector<std::string> ddpm_with(const std::vector<std::string>& arguments);
 
 // Starts the program words[0], sends `signal` as soon as `moment` is true, and waits for the end.
