@@ -1,10 +1,20 @@
 #!/usr/bin/env bash
 # clang-tidy over every source of the programs and the library, tests apart, as many side by side as there are cores.
-#   tools/tidy.sh [FILE...]      those free of LibTorch if nothing is given
+#   tools/tidy.sh [FILE...]      those free of LibTorch if nothing is given: 220 files, 12 minutes on two Zen 4 cores
+#   tools/tidy.sh --changed N    those of them, and of the headers, that the last N commits changed
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/setup.sh
 list() { find ddpm -name '*.cc' | grep -vE '_(test|bench|fuzz)\.cc$'; }
+changed() {
+  git rev-parse --quiet --verify "HEAD~$1" > /dev/null || { list; return; }  # no such history here
+  git diff --name-only --diff-filter=d "HEAD~$1" -- ddpm | sed -E 's/(_internal)?\.h$/.cc/' | sort -u | grep -xFf <(list) || true
+}
+if [ "${1:-}" = --changed ]; then
+  mapfile -t files < <(changed "$2")
+  set -- "${files[@]}"
+  [ $# -gt 0 ] || { echo "clang-tidy: nothing changed"; exit 0; }
+fi
 
 check_tidy() {
   install_packages clang clang-tidy --
@@ -17,4 +27,4 @@ check_tidy() {
   [ -s build/tidy/files ]
   xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p build/tidy '--warnings-as-errors=*' < build/tidy/files
 }
-step tidy "clang-tidy" check_tidy "$@"
+step tidy "clang-tidy ($# files named)" check_tidy "$@"
