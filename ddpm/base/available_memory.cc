@@ -1,5 +1,8 @@
 #include "ddpm/base/available_memory.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <optional>
@@ -24,13 +27,25 @@ std::optional<int64_t> free_bytes_of_machine(const std::filesystem::path& root) 
   return std::nullopt;
 }
 
+// What `ulimit -v` leaves of this process's addresses.
+std::optional<int64_t> room_of_addresses() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return std::nullopt;
+  std::ifstream in("/proc/self/statm");
+  int64_t pages = 0;
+  if (!(in >> pages)) return std::nullopt;
+  const auto most = static_cast<int64_t>(limit.rlim_cur);
+  return std::max<int64_t>(most - pages * ::sysconf(_SC_PAGESIZE), 0);
+}
+
 }  // namespace
 
 int64_t available_memory_bytes(const std::filesystem::path& root) {
-  const auto machine = free_bytes_of_machine(root);
-  const auto groups = memory_room(root);
-  if (machine && groups) return std::min(*machine, *groups);
-  return machine.value_or(groups.value_or(0));
+  std::optional<int64_t> least;
+  for (const auto& room : {free_bytes_of_machine(root), memory_room(root), room_of_addresses()}) {
+    if (room) least = std::min(least.value_or(*room), *room);
+  }
+  return least.value_or(0);
 }
 
 }  // namespace ddpm

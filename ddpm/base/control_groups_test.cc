@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -188,6 +189,22 @@ TEST_F(ControlGroupsTest, AvailableMemoryIsTheSmallerOfTheMachinesAndTheGroups) 
   EXPECT_EQ(available_memory_bytes(root_), 1000000);
   write("sys/fs/cgroup/memory.max", "100000000\n");
   EXPECT_EQ(available_memory_bytes(root_), 2000 * 1024);
+}
+
+TEST_F(ControlGroupsTest, AvailableMemoryIsNoMoreThanTheLimitOfAddressesLeaves) {
+  write("proc/meminfo", "MemAvailable:    9000000000 kB\n");
+  int64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const int64_t used = pages * ::sysconf(_SC_PAGESIZE);
+  constexpr int64_t kRoom = int64_t{64} << 20;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_AS, &before), 0);
+  const rlimit now{static_cast<rlim_t>(used + kRoom), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &now), 0);
+  const int64_t available = available_memory_bytes(root_);
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &before), 0);
+  EXPECT_LE(available, kRoom);
+  EXPECT_GT(available, kRoom / 2);
 }
 
 }  // namespace
