@@ -45,9 +45,9 @@ std::shared_ptr<PredictFlags> declare(Flags& flags) {
   return values;
 }
 
-NpyArray read_npy(const std::string& flag, const std::string& path) {
+NpyArray read_array(const std::string& flag, const std::string& path) {
   DDPM_CHECK(fs::exists(path), "predict: ", flag, ": ", path, " does not exist");
-  return decode_npy(read_file(path, kLargestInput, Pipes::kTaken), "predict: " + path);
+  return read_npy(path, "predict: " + path, kLargestInput);
 }
 
 // "[1, 0, 27, 3]": where the first value that is not finite is; nothing if all are finite.
@@ -111,8 +111,8 @@ int run_predict(const PredictFlags& flags, const Backend& backend) {
   files.reads("--timesteps", flags.timesteps);
   files.writes("--output", flags.output, Content::kNpy);
   files.check();
-  const NpyArray x_array = read_npy("--input", flags.input);
-  const NpyArray t_array = read_npy("--timesteps", flags.timesteps);
+  const NpyArray x_array = read_array("--input", flags.input);
+  const NpyArray t_array = read_array("--timesteps", flags.timesteps);
   const BareNetwork model = open_bare_network("predict", flags.model, backend);
   const Batch x = input_batch(x_array, model.unet, flags.input);
   const auto timesteps = input_timesteps(t_array, model.unet, x.images(), flags.timesteps);

@@ -123,6 +123,7 @@ uint32_t little_endian(std::string_view bytes) {
 // The header's text and where the data begin.
 std::pair<std::string_view, size_t> header_of(std::string_view bytes, const std::string& who) {
   constexpr size_t kVersionAt = 6;
+  if (bytes.empty()) throw FormatError(concat(who, ": expected a .npy file, got an empty one"));
   if (bytes.size() < 10 || bytes.substr(0, kMagic.size()) != kMagic) {
     throw FormatError(concat(who, ": not a .npy file"));
   }
@@ -152,6 +153,19 @@ std::optional<int64_t> count_within(const std::vector<int64_t>& shape, int64_t v
     count *= extent;
   }
   return count;
+}
+
+// The next bytes of a pipe, fewer at its end only.
+std::string read_up_to(const InputFile& pipe, int64_t most) {
+  std::string bytes(static_cast<size_t>(std::max<int64_t>(most, 0)), '\0');
+  size_t have = 0;
+  while (have < bytes.size()) {
+    const size_t got = pipe.read_some(std::as_writable_bytes(std::span(bytes)).subspan(have));
+    if (got == 0) break;
+    have += got;
+  }
+  bytes.resize(have);
+  return bytes;
 }
 
 template <typename From, typename To>
@@ -199,6 +213,24 @@ NpyArray decode_npy(std::string_view bytes, const std::string& who) {
   NpyHeader header = decode_npy_header(bytes, std::ssize(bytes), who);
   header.array.bytes = bytes.substr(static_cast<size_t>(header.data_begin));
   return std::move(header.array);
+}
+
+NpyArray read_npy(const std::filesystem::path& path, const std::string& who, int64_t max_bytes) {
+  const InputFile file(path, Pipes::kTaken);
+  if (!file.is_pipe()) return decode_npy(read_file(path, max_bytes), who);
+  std::string bytes = read_up_to(file, kMaxNpyFrontBytes);
+  const auto [text, data_begin] = header_of(bytes, who);
+  const NpyArray array = HeaderReader(text, who).read();
+  // an unknown dtype is decode_npy's to report
+  const int64_t value_bytes = std::max<int64_t>(bytes_of(array.dtype), 1);
+  const auto count = count_within(array.shape, value_bytes, max_bytes);
+  if (!count) {
+    throw FormatError(concat(who, ": expected an array of at most ", max_bytes, " bytes, got ",
+                             shape_text(array.shape), " of ", array.dtype));
+  }
+  const int64_t file_bytes = static_cast<int64_t>(data_begin) + *count * value_bytes;
+  bytes += read_up_to(file, file_bytes + 1 - std::ssize(bytes));  // one more than it may have
+  return decode_npy(bytes, who);
 }
 
 NpyFile::NpyFile(const std::filesystem::path& path, std::string who)

@@ -38,6 +38,10 @@ struct NpyHeader {
 inline constexpr int64_t kMaxNpyFrontBytes = 12 + (int64_t{1} << 16);
 NpyHeader decode_npy_header(std::string_view front, int64_t file_bytes, const std::string& who);
 
+// decode_npy of a file, or of a pipe, of which no more is read than its header and what that names.
+// Throws IoError too, and FormatError for a file or an array of more than `max_bytes` bytes.
+NpyArray read_npy(const std::filesystem::path& path, const std::string& who, int64_t max_bytes);
+
 // An opened .npy file whose header was compared with the file's size; values are read when they are
 // asked for.
 class NpyFile {

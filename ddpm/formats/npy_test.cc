@@ -118,6 +118,32 @@ TEST(Npy, AFileIsReadInPartsAfterItsHeader) {
 }
 
 // 2^53 bytes are promised, 80 are there: nothing is allocated for the promise.
+TEST(Npy, OfAPipeNoMoreIsReadThanItsHeaderNames) {
+  const std::string array = encode_npy({"<f4", {2, 1}, std::string(8, 'x')});
+  const auto read = [](const std::string& written) {
+    int ends[2];
+    EXPECT_EQ(::pipe(ends), 0);
+    EXPECT_EQ(::write(ends[1], written.data(), written.size()), std::ssize(written));
+    ::close(ends[1]);
+    std::string text = "";
+    try {
+      text = read_npy("/dev/fd/" + std::to_string(ends[0]), "a", 1000).bytes;
+    } catch (const FormatError& error) {
+      text = error.what();
+    }
+    ::close(ends[0]);
+    return text;
+  };
+  EXPECT_EQ(read(array), std::string(8, 'x'));
+  EXPECT_EQ(read(""), "a: expected a .npy file, got an empty one");
+  EXPECT_EQ(read(encode_npy({"<f4", {0, 7}, ""})), "");
+  EXPECT_EQ(read(array + std::string(20'000, 'y')).find("a: the shape [2, 1] of <f4 does not fit"),
+            0U);
+  EXPECT_EQ(read(array.substr(0, array.size() - 1)).find("a: the shape [2, 1]"), 0U);
+  const std::string large = npy_header({"<f4", {1 << 20}, ""});
+  EXPECT_EQ(read(large), "a: expected an array of at most 1000 bytes, got [1048576] of <f4");
+}
+
 TEST(Npy, TheSizeIsComparedWithTheFileBeforeAnythingIsAllocated) {
   NpyArray promise = floats({2}, {1, 2});
   promise.shape = {int64_t{1} << 51};
