@@ -167,6 +167,10 @@ std::vector<Image> read_images(const fs::path& folder, const PngText& job, int64
     const fs::path path = image_file(folder, index);
     const std::string bytes = read_file(path, kLargestFile);
     images.push_back(decode_png(as_bytes(bytes), path.string()));
+    const Image& image = images.back();
+    DDPM_CHECK(image.height == images[0].height && image.width == images[0].width, path.string(),
+               ": expected an image of ", images[0].height, "x", images[0].width,
+               " pixels, as the others are, got ", image.height, "x", image.width, kWayOut);
     const PngText found = read_png_head_text(as_bytes(bytes), path.string());
     const std::string difference = difference_of_jobs(found, with_index(job, index));
     DDPM_CHECK(difference.empty(), path.string(), " became one of another job: ", difference,

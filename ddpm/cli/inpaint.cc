@@ -140,6 +140,7 @@ int run_inpaint(const InpaintFlags& flags, const Backend& backend) {
       flags.mask.empty() ? mask_of_fill("inpaint: --fill", flags.fill, unet.height, unet.width)
                          : mask_of_file("inpaint: --mask", flags.mask, unet.height, unet.width);
   std::cout << files.shown("--out") << '\n' << describe(model, flags.picture.model) << std::endl;
+  const auto single = lock_single("inpaint", flags.picture);
   catch_stop_signals();
   const std::vector<int64_t> numbers =
       flags.images.empty() ? std::vector<int64_t>{0} : flags.images;

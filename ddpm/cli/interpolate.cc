@@ -188,6 +188,7 @@ int run_interpolate(const InterpolateFlags& flags, const Backend& backend) {
   const std::vector<int64_t> at = flags.at.empty() ? default_times(T) : flags.at;
   check_noise_times("interpolate", "--at", at, 0, T);
   std::cout << files.shown("--out") << '\n' << describe(model, flags.picture.model) << std::endl;
+  const auto single = lock_single("interpolate", flags.picture);
   catch_stop_signals();
   const Ends ends = read_ends(flags, model);
   const int64_t encoded = flags.encode == "ddim" ? 2 : 0;

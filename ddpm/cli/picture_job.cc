@@ -83,6 +83,11 @@ JobFiles picture_files(const std::string& command, const PictureFlags& flags) {
   return files;
 }
 
+std::optional<JobLock> lock_single(const std::string& command, const PictureFlags& flags) {
+  if (flags.single.empty()) return std::nullopt;
+  return std::optional<JobLock>(std::in_place, command, flags.single);
+}
+
 PngText picture_text(const std::string& command, const PictureFlags& flags, const Model& model,
                      const Chain& chain) {
   PngText text = chain.text;

@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "ddpm/cli/job_lock.h"
 #include "ddpm/cli/sampling_job.h"
 #include "ddpm/formats/image.h"
 #include "ddpm/terminal/job_files.h"
@@ -34,6 +36,10 @@ void declare_picture_rest(Flags& flags, PictureFlags& values,
 // The files that all of these commands have. Throws InvalidArgument unless --checkpoint and --out
 // are given. The command adds its own inputs, then calls check().
 JobFiles picture_files(const std::string& command, const PictureFlags& flags);
+
+// The lock of --single's folder, if there is one: to be held while the picture is made. Throws as
+// JobLock does.
+std::optional<JobLock> lock_single(const std::string& command, const PictureFlags& flags);
 
 // The job as its PNG tells it, to which a command adds what is its own.
 PngText picture_text(const std::string& command, const PictureFlags& flags, const Model& model,

@@ -156,6 +156,7 @@ int run_reconstruct(const ReconstructFlags& flags, const Backend& backend) {
   std::cout << files.shown("--out") << '\n';
   if (!flags.csv.empty()) std::cout << files.shown("--csv") << '\n';
   std::cout << describe(model, flags.picture.model) << std::endl;
+  const auto single = lock_single("reconstruct", flags.picture);
   catch_stop_signals();
   const std::vector<int64_t> numbers =
       flags.images.empty() ? std::vector<int64_t>{0} : flags.images;

@@ -57,6 +57,14 @@ bool is_result_name(const fs::path& path) {
   return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
 }
 
+// "000012.png" and "00-13.png", as images in a folder are called.
+bool is_name_of_an_image(const std::string& name) {
+  constexpr std::string_view kEnding = ".png";
+  if (!name.ends_with(kEnding)) return false;
+  const std::string stem = name.substr(0, name.size() - kEnding.size());
+  return stem.size() >= 5 && stem.find_first_not_of("0123456789-") == std::string::npos;
+}
+
 }  // namespace
 
 // A file; a folder for files; a folder that appears whole.
@@ -305,7 +313,23 @@ void JobFiles::check_against_outputs(size_t index) const {
                                          (identity && identity == identity_of(other.target.path));
     DDPM_CHECK(!same, command_, ": ", output.flag, ": ", output.path.string(),
                ": expected another file than that of ", other.flag, ", got the same one");
+    check_in_folder(output, other);
+    check_in_folder(other, output);
   }
+}
+
+// Not one of the files that the command itself names in a folder.
+void JobFiles::check_in_folder(const JobOutput& file, const JobOutput& folder) const {
+  if (file.kind != OutputKind::kFile || file.target.is_stream) return;
+  if (folder.kind != OutputKind::kFolder) return;
+  std::error_code error;
+  const fs::path place = fs::weakly_canonical(file.target.path.parent_path(), error);
+  if (place != fs::weakly_canonical(folder.target.path, error)) return;
+  const std::string name = file.target.path.filename().string();
+  DDPM_CHECK(!is_name_of_an_image(name) && name != "grid.png" && !name.starts_with(".ddpm"),
+             command_, ": ", file.flag, ": ", file.path.string(),
+             ": expected another name than those of the files that ", folder.flag, " ",
+             folder.path.string(), " gets, got ", name);
 }
 
 // Not what standard output or standard error is redirected to: it would be replaced under them.

@@ -73,6 +73,7 @@ class JobFiles {
   void add(const std::string& flag, const std::filesystem::path& path, JobOutput output);
   void check_against_inputs(const JobOutput& output) const;
   void check_against_outputs(size_t index) const;
+  void check_in_folder(const JobOutput& file, const JobOutput& folder) const;
   void check_against_prints(const JobOutput& output) const;
   void redirect_prints();
 

@@ -179,6 +179,24 @@ TEST_F(JobFilesTest, TwoOutputsAreTwoFiles) {
   EXPECT_EQ(two("a", "b"), "");
 }
 
+TEST_F(JobFilesTest, AFileIsNoneOfThoseThatAFolderGets) {
+  const auto both = [&](const std::string& file, const fs::path& folder) {
+    return complaint([&](JobFiles& files) {
+      files.writes_into("--single", folder);
+      files.writes("--out", folder_ / file, Content::kPng);
+    });
+  };
+  const fs::path samples = folder_ / "samples";  // which does not exist yet
+  fs::create_symlink("samples/000001.png", folder_ / "link.png");
+  for (const char* name : {"samples/00-00.png", "samples/000001.png", "samples/grid.png",
+                           "samples/.ddpm-lock", "link.png", "photos/../samples/00-13.png"}) {
+    EXPECT_NE(both(name, samples).find("expected another name"), std::string::npos) << name;
+  }
+  for (const char* name : {"samples/all.png", "00-00.png", "samples/deep/00-00.png"}) {
+    EXPECT_EQ(both(name, samples), "") << name;
+  }
+}
+
 TEST_F(JobFilesTest, NamesOf255BytesCanBeWrittenAndLongerOnesAreRefused) {
   EXPECT_EQ(file(std::string(251, 'n') + ".png"), "");
   EXPECT_NE(file(std::string(252, 'n') + ".png"), "");
