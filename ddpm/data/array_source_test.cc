@@ -91,7 +91,9 @@ TEST(Source, AFileOfAnotherKindIsNamedWithTheWayOut) {
       {"7z\xbc\xaf\x27\x1c"s, "a 7z archive; unpack it"},
       {"\x04\x22\x4d\x18"s, "lz4-compressed data; decompress it"},
       {"hello", "a file "}};
-  for (const auto& [bytes, what] : kinds) {
+  for (const auto& kind : kinds) {
+    const std::string& bytes = kind.first;
+    const std::string& what = kind.second;
     for (const char* name : {"a.zip", "a.tar", "a.tar.gz"}) {
       const bool is_empty_tar = bytes.size() == 5000 && name != "a.zip"s;  // blocks of its end
       const std::string text = message_of<FormatError>([&] { open(folder.write(name, bytes)); });
