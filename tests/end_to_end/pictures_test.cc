@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "ddpm/base/file.h"
+#include "ddpm/base/folder_lock.h"
 #include "ddpm/base/text.h"
 #include "ddpm/formats/png.h"
 #include "program.h"
@@ -270,6 +271,16 @@ TEST_F(Pictures, AMaskIsWhiteWhereTheImageIsKnown) {
   EXPECT_EQ(by_mask, filled("--fill", "right"));
   EXPECT_EQ(by_mask, filled("--fill", "4,0,4,8"));
   EXPECT_NE(by_mask, filled("--fill", "left"));
+}
+
+TEST_F(Pictures, OfTwoInOneFolderOfCellsTheSecondIsRefused) {
+  fs::create_directories(folder_ / "cells");
+  const FolderLock first(folder_ / "cells" / ".ddpm-lock");
+  const Outcome second = ddpm({"progressive", "--checkpoint", "run", "--count", "1", "--out",
+                               "p.png", "--single", "cells", "--threads", "1"});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_NE(second.err.find("is writing into this folder"), std::string::npos) << second.err;
+  EXPECT_FALSE(fs::exists(folder_ / "p.png"));
 }
 
 TEST_F(Pictures, AFillingIsTheSameHoweverManyAreMade) {

@@ -50,6 +50,15 @@ class Sample : public EndToEnd {
   }
 };
 
+TEST_F(Sample, NothingIsWrittenAmongTheDataOfTheRun) {
+  for (const char* out : {"data", "data/samples"}) {
+    const Outcome outcome = ddpm({"sample", "--checkpoint", "run", "--count", "1", "--out", out});
+    EXPECT_EQ(outcome.exit_code, 2) << out;
+    EXPECT_NE(outcome.err.find("the data of run"), std::string::npos) << outcome.err;
+  }
+  EXPECT_FALSE(fs::exists(folder_ / "data" / "000000.png"));
+}
+
 TEST_F(Sample, BatchAndThreadsChangeNoBitOfAnImageOfTheEngine) {
   for (const char* precision : {"fp32", "bf16"}) {
     const std::string reference = std::string("reference_") + precision;
