@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/run_layout.h"
 #include "ddpm/base/text.h"
 #include "ddpm/data/archive_images_internal.h"
 #include "ddpm/data/known_layouts_internal.h"

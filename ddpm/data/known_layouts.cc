@@ -118,23 +118,6 @@ void refuse_hugging_face_cache(const fs::path& folder) {
                                escaped(known ? main : snapshots.front())));
 }
 
-bool is_checkpoint_name(std::string_view name) {
-  constexpr size_t kLeastDigits = 8;
-  return name.size() >= kLeastDigits &&
-         name.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
-bool is_run_folder(const fs::path& folder) {
-  if (!is_file(folder / "config.json") || !is_folder(folder / "checkpoints")) return false;
-  if (is_file(folder / "metrics.jsonl")) return true;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder / "checkpoints", error), end; !error && entry != end;
-       entry.increment(error)) {
-    if (is_checkpoint_name(entry->path().filename().string())) return true;
-  }
-  return false;
-}
-
 fs::path mnist_file(const fs::path& folder, bool test) {
   const std::string part = test ? "t10k" : "train";
   for (const char* rest : {"-images-idx3-ubyte", "-images.idx3-ubyte"}) {

@@ -30,13 +30,6 @@ class LayoutHints {
 // cache: datasets--NAME or models--NAME, with blobs, refs and snapshots in it.
 void refuse_hugging_face_cache(const std::filesystem::path& folder);
 
-// Whether a folder of this name in a run is a checkpoint: eight digits or more.
-bool is_checkpoint_name(std::string_view name);
-
-// Whether `folder` is a run of this program: it holds config.json and a folder named checkpoints,
-// and metrics.jsonl or a checkpoint.
-bool is_run_folder(const std::filesystem::path& folder);
-
 // The IDX file of MNIST's training or test images in `folder`, under any of the names that it is
 // published by; "" if there is none.
 std::filesystem::path mnist_file(const std::filesystem::path& folder, bool test);

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/run_layout.h"
 #include "ddpm/base/text.h"
 #include "ddpm/data/listing_internal.h"
 

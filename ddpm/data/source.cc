@@ -9,6 +9,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/foreign_file.h"
+#include "ddpm/base/run_layout.h"
 #include "ddpm/base/text.h"
 #include "ddpm/data/image_files_internal.h"
 #include "ddpm/data/known_layouts_internal.h"

@@ -48,6 +48,7 @@ class JobFiles {
   //   - its folder, or the nearest one that exists, can be written to, as can the file itself, also
   //     by others than root; no part of its path is too long
   //   - it is no file that an input names or contains, be it by a link, and lies in no data
+  //   - it lies in no folder RUN/checkpoints: training removes and replaces what is in it
   // Removes the temporaries that killed processes left where outputs will be, see
   // base/temporary.h.
   // From here to the destructor, if an output is standard output, what the command prints goes to

@@ -76,6 +76,23 @@ TEST_F(JobFilesTest, NewNamesAreTakenAndNothingIsMadeByTheCheck) {
   EXPECT_EQ(file("old.png"), "");  // its name was given
 }
 
+TEST_F(JobFilesTest, NothingIsWrittenAmongTheCheckpointsOfARun) {
+  fs::create_directories(folder_ / "run" / "checkpoints" / "00000010");
+  fs::create_directory_symlink(folder_ / "run" / "checkpoints" / "00000010", folder_ / "link");
+  const std::string told =
+      ": expected a place outside of run/checkpoints, which holds the checkpoints of a run and "
+      "nothing else, got one inside";
+  for (const char* name : {"run/checkpoints", "run/checkpoints/00000025",
+                           "run/checkpoints/00000010/cells", "link/cells"}) {
+    EXPECT_EQ(into(name), concat("c: --out: ", name, told));
+  }
+  EXPECT_EQ(makes("run/checkpoints/00000030"), "c: --out: run/checkpoints/00000030" + told);
+  EXPECT_EQ(file("run/checkpoints/00000010/a.png"),
+            "c: --out: run/checkpoints/00000010/a.png" + told);
+  EXPECT_EQ(into("run/samples"), "");
+  EXPECT_EQ(makes("checkpoints/00000030"), "");  // of no run
+}
+
 TEST_F(JobFilesTest, TheKindIsThatOfWhatIsWritten) {
   EXPECT_EQ(file("photos"), "c: --out: photos: expected the name of a file, got a folder");
   EXPECT_EQ(into("x.npy"), "c: --out: x.npy: expected a folder or a new name, got a regular file");
