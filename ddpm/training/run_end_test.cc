@@ -1,0 +1,119 @@
+// How a run ends early, and its previews.
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+#include "ddpm/base/sha256.h"
+#include "ddpm/checkpoints/store.h"
+#include "ddpm/report/run_log.h"
+#include "ddpm/training/toy_run_internal.h"
+
+namespace ddpm {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST_F(RunTraining, AStopIsHeardBetweenTwoSteps) {
+  RunObserver observer;
+  int64_t steps = 0;
+  observer.progress = [&steps](int64_t step, int64_t, double) { steps = step; };
+  observer.stop = [&steps] { return steps == 3; };
+  EXPECT_EQ(run("stopped", four_steps(), false, observer), RunEnd::kStopped);
+  const auto newest = CheckpointStore(folder_ / "stopped").newest_valid().path;
+  ASSERT_TRUE(newest);
+  EXPECT_EQ(read_training_state(*newest).step, 3);
+}
+
+// A stop that comes in the middle of a preview.
+RunObserver stop_in_a_preview(bool& asked) {
+  RunObserver observer;
+  observer.previewing = [&asked](double images, int64_t) { asked = asked || images > 1.0; };
+  observer.stop = [&asked] { return asked; };
+  return observer;
+}
+TEST_F(RunTraining, APreviewThatIsGivenUpIsMadeWhenTheRunGoesOn) {
+  TrainConfig config = four_steps();
+  config.sample_every = 2;
+  config.sample_count = 3;
+  config.sample_steps = 5;
+  run("whole", config);
+  bool asked = false;
+  EXPECT_EQ(run("cut", config, false, stop_in_a_preview(asked)), RunEnd::kStopped);
+  const fs::path picture = fs::path("samples") / "00000002.png";
+  EXPECT_FALSE(fs::exists(folder_ / "cut" / picture));
+  const auto newest = CheckpointStore(folder_ / "cut").newest_valid().path;
+  ASSERT_TRUE(newest);
+  EXPECT_EQ(read_training_state(*newest).step, 2);
+
+  EXPECT_EQ(run("cut", config, true), RunEnd::kDone);
+  EXPECT_EQ(sha256_of_file(folder_ / "cut" / picture), sha256_of_file(folder_ / "whole" / picture));
+  EXPECT_EQ(weights("cut"), weights("whole"));
+  EXPECT_EQ(comparable(read_run_log(folder_ / "cut" / "metrics.jsonl")),
+            comparable(read_run_log(folder_ / "whole" / "metrics.jsonl")));
+}
+
+TEST_F(RunTraining, TheLastPreviewComesBehindTheLastCheckpointAndIsMadeUpForToo) {
+  TrainConfig config = four_steps();
+  config.sample_every = 3;
+  config.sample_count = 3;
+  const fs::path picture = folder_ / "run" / "samples" / "00000004.png";
+  bool asked = false;
+  RunObserver observer;
+  observer.stop = [&asked] { return asked; };
+  observer.previewing = [&](double, int64_t) {
+    asked = fs::exists(folder_ / "run" / "checkpoints" / "00000004");
+  };
+  EXPECT_EQ(run("run", config, false, observer), RunEnd::kStopped);
+  EXPECT_TRUE(asked);
+  EXPECT_FALSE(fs::exists(picture));
+  EXPECT_EQ(run("run", config, true), RunEnd::kDone);
+  EXPECT_TRUE(fs::exists(picture));
+}
+
+TEST_F(RunTraining, WithoutACadenceOfPreviewsThereIsNone) {
+  TrainConfig config = four_steps();
+  config.sample_every = 0;
+  RunObserver observer;
+  observer.previewing = [](double, int64_t) { ADD_FAILURE() << "a preview"; };
+  EXPECT_EQ(run("plain", config, false, observer), RunEnd::kDone);
+  EXPECT_TRUE(!fs::exists(folder_ / "plain" / "samples") ||
+              fs::is_empty(folder_ / "plain" / "samples"));
+}
+
+TEST_F(RunTraining, ARunWithoutTimeForAStepHasACheckpointAndAPicture) {
+  TrainConfig config = four_steps();
+  config.sample_every = 1;
+  config.time_limit = 1e-9;  // is over before the first step
+  EXPECT_EQ(run("short", config), RunEnd::kTimeLimit);
+  EXPECT_TRUE(fs::exists(folder_ / "short" / "samples" / "00000000.png"));
+  const auto newest = CheckpointStore(folder_ / "short").newest_valid().path;
+  ASSERT_TRUE(newest);
+  EXPECT_EQ(read_training_state(*newest).step, 0);
+}
+
+// The limit passes in the middle of the preview of step 2, which is then made at the end, and the
+// log of the run that goes on is that of one that was never limited.
+TEST_F(RunTraining, ATimeLimitInAPreviewLeavesNoTraceInTheLog) {
+  TrainConfig config = four_steps();
+  config.sample_every = 2;
+  config.sample_steps = 5;
+  run("whole", config);
+  config.time_limit = 1.0;
+  int64_t asked = 0;
+  RunObserver observer;
+  observer.previewing = [&asked](double, int64_t) {
+    if (asked++ == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+  };
+  EXPECT_EQ(run("limited", config, false, observer), RunEnd::kTimeLimit);
+  EXPECT_GT(asked, 1 + config.sample_steps);  // given up, and made once more
+  config.time_limit = 0.0;
+  EXPECT_EQ(run("limited", config, true), RunEnd::kDone);
+  EXPECT_EQ(weights("limited"), weights("whole"));
+  EXPECT_EQ(comparable(read_run_log(folder_ / "limited" / "metrics.jsonl")),
+            comparable(read_run_log(folder_ / "whole" / "metrics.jsonl")));
+}
+
+}  // namespace
+}  // namespace ddpm

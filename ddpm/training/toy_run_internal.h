@@ -1,0 +1,96 @@
+// For tests: runs of four steps on images of noise, in a folder that is removed at the end.
+
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ddpm/base/check.h"
+#include "ddpm/base/file.h"
+#include "ddpm/base/sha256.h"
+#include "ddpm/checkpoints/presets.h"
+#include "ddpm/data/dataset.h"
+#include "ddpm/random/stream.h"
+#include "ddpm/training/run.h"
+
+namespace ddpm {
+
+inline std::filesystem::path run_test_folder() {
+  const std::filesystem::path memory = "/dev/shm";
+  const std::filesystem::path base =
+      ::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path();
+  return base / concat("ddpm-run-test-", ::getpid());
+}
+
+inline std::vector<Image> noise_images(int64_t count, uint64_t seed) {
+  std::vector<Image> images;
+  for (int64_t i = 0; i < count; ++i) {
+    Image image{8, 8, 1, 8, {}};
+    for (uint64_t k = 0; k < 64; ++k) {
+      image.samples.push_back(
+          static_cast<uint16_t>(below({seed, Purpose::kTest, static_cast<uint64_t>(i), k}, 256)));
+    }
+    images.push_back(std::move(image));
+  }
+  return images;
+}
+
+// Four steps, a checkpoint after two and at the end, a picture at the end.
+inline TrainConfig four_steps() {
+  TrainConfig config = preset("tiny");
+  config.data = "made in memory";
+  config.steps = 4;
+  config.batch_size = 2;
+  config.save_every = 2;
+  config.sample_every = 4;
+  config.sample_count = 1;
+  config.sample_steps = 1;
+  config.log_every = 3;
+  config.keep_last = 1;
+  return config;
+}
+
+class RunTraining : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  RunEnd run(const std::string& name, const TrainConfig& config, bool resume = false,
+             const RunObserver& observer = {}, FileLayer& files = real_files()) const {
+    return run_training({folder_ / name, config, resume, false}, dataset_, at::kCPU, observer,
+                        files);
+  }
+
+  std::map<std::string, std::string> weights(const std::string& name,
+                                             const std::string& step = "00000004") const {
+    std::map<std::string, std::string> sums;
+    const std::filesystem::path last = folder_ / name / "checkpoints" / step;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(last)) {
+      if (entry.path().extension() != ".safetensors") continue;
+      sums[entry.path().filename().string()] = sha256_of_file(entry.path());
+    }
+    return sums;
+  }
+
+  const std::filesystem::path folder_ = run_test_folder();
+  const Dataset dataset_ = make_dataset(noise_images(6, 1));
+};
+
+// Every file below a folder, by its path.
+inline std::map<std::string, std::string> contents(const std::filesystem::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    const std::string name = entry.path().lexically_relative(folder).string();
+    files[name] = entry.is_regular_file() ? read_file(entry.path(), 1 << 24) : "";
+  }
+  return files;
+}
+
+}  // namespace ddpm
