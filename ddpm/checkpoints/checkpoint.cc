@@ -17,9 +17,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kRawName = "training/raw.safetensors";
-constexpr const char* kOptimizerName = "training/optimizer.safetensors";
-constexpr const char* kStateName = "training/state.json";
 constexpr int64_t kMaxStateBytes = 64 << 20;        // ten losses for each of 100,000 times
 const std::string kFirstMomentPrefix = "exp_avg.";  // PyTorch's names for Adam's moments
 const std::string kSecondMomentPrefix = "exp_avg_sq.";
@@ -78,7 +75,7 @@ void write_checkpoint(const fs::path& path, const TrainingState& state,
     writer.add(kDiffusersWeightsName, [&](const ByteSink& sink) {
       stream_parameters(state.unet, {{"", arrays.ema}}, sink, {{"weights", "ema"}});
     });
-    writer.add(kRawName, [&](const ByteSink& sink) {
+    writer.add(kRawWeightsName, [&](const ByteSink& sink) {
       stream_parameters(state.unet, {{"", arrays.raw}}, sink, {{"weights", "raw"}});
     });
     writer.add(kOptimizerName, [&](const ByteSink& sink) {
@@ -87,7 +84,7 @@ void write_checkpoint(const fs::path& path, const TrainingState& state,
           {{kFirstMomentPrefix, arrays.first_moment}, {kSecondMomentPrefix, arrays.second_moment}},
           sink);
     });
-    writer.add_text(kStateName, json_text(state_to_json(state)));
+    writer.add_text(kTrainingStateName, json_text(state_to_json(state)));
     writer.add_manifest();
   };
   write_folder_whole(path, fill, files);
@@ -95,7 +92,8 @@ void write_checkpoint(const fs::path& path, const TrainingState& state,
 
 void verify_checkpoint(const fs::path& checkpoint) {
   const Manifest manifest = verify_folder(checkpoint);
-  for (const char* name : {kDiffusersWeightsName, kRawName, kOptimizerName, kStateName}) {
+  for (const char* name :
+       {kDiffusersWeightsName, kRawWeightsName, kOptimizerName, kTrainingStateName}) {
     if (manifest.count(name) == 0) {
       throw FormatError(
           concat((checkpoint / kManifestName).string(), ": does not name '", name, "'"));
@@ -103,12 +101,14 @@ void verify_checkpoint(const fs::path& checkpoint) {
   }
 }
 
-bool has_training_state(const fs::path& checkpoint) { return fs::exists(checkpoint / kStateName); }
+bool has_training_state(const fs::path& checkpoint) {
+  return fs::exists(checkpoint / kTrainingStateName);
+}
 
 TrainingState read_training_state(const fs::path& checkpoint) {
   DDPM_CHECK(has_training_state(checkpoint), checkpoint.string(),
              ": has no training state, so it can be sampled from but not gone on with");
-  const fs::path path = checkpoint / kStateName;
+  const fs::path path = checkpoint / kTrainingStateName;
   const Json json = parse_json(read_file(path, kMaxStateBytes), path.string());
   return state_from_json(json, read_model_config(checkpoint).unet, path.string());
 }

@@ -21,6 +21,10 @@
 
 namespace ddpm {
 
+inline constexpr const char* kRawWeightsName = "training/raw.safetensors";
+inline constexpr const char* kOptimizerName = "training/optimizer.safetensors";
+inline constexpr const char* kTrainingStateName = "training/state.json";
+
 // Throws NotFinite or InvalidArgument that names the array and the tensor unless every array
 // belongs to state.unet and every number is finite.
 void check_training_arrays(const TrainingState& state, const TrainingArrays& arrays);

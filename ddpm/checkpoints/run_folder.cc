@@ -75,12 +75,19 @@ bool is_signed_lock(const fs::path& path) {
   return found;
 }
 
-void remove_leftovers(const fs::path& folder, FileLayer& files) {
+// Adds a line to `kept` for each that cannot be removed: it is in nobody's way.
+void remove_leftovers(const fs::path& folder, FileLayer& files, std::vector<std::string>& kept) {
   std::vector<fs::path> leftovers;
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (is_temporary_of_a_run(entry.path().filename().string())) leftovers.push_back(entry.path());
   }
-  for (const fs::path& path : leftovers) files.remove_all(path);
+  for (const fs::path& path : leftovers) {
+    try {
+      files.remove_all(path);
+    } catch (const IoError& error) {
+      kept.emplace_back(error.what());
+    }
+  }
 }
 
 // Whether `path`, or a folder on the way to it, is `folder`.
@@ -215,13 +222,15 @@ void check_apart_from_data(const std::string& who, const fs::path& run, const st
              folder.string(), " in it, where previews would become training data");
 }
 
-void prepare_run_folder(const fs::path& run, FileLayer& files) {
+std::vector<std::string> prepare_run_folder(const fs::path& run, FileLayer& files) {
+  std::vector<std::string> kept;
   for (const fs::path& folder : {run, run / "checkpoints", run / "samples"}) {
     files.make_folder(folder);
-    remove_leftovers(folder, files);
+    remove_leftovers(folder, files, kept);
   }
   files.sync(run);                                                  // the two names in it ...
   files.sync(fs::absolute(run / ".").parent_path().parent_path());  // ... and its own
+  return kept;
 }
 
 void write_run_config(const fs::path& run, const TrainConfig& config, FileLayer& files) {

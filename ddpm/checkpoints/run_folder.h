@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "ddpm/base/file.h"
 #include "ddpm/checkpoints/train_config.h"
@@ -51,8 +52,11 @@ void check_apart_from_data(const std::string& who, const std::filesystem::path& 
 
 // Makes the folders run, run/checkpoints and run/samples where they are missing, durably, and
 // removes the temporary files and folders in them that a crash left behind: names that only this
-// program gives, see is_temporary_of_a_run. The caller holds the lock of a folder that is a run.
-void prepare_run_folder(const std::filesystem::path& run, FileLayer& files = real_files());
+// program gives, see is_temporary_of_a_run. Returns a line for each of these that cannot be
+// removed. The
+// caller holds the lock of a folder that is a run.
+std::vector<std::string> prepare_run_folder(const std::filesystem::path& run,
+                                            FileLayer& files = real_files());
 
 // Whether a file or folder of this name in a run is one that was not finished: ".tmp-" and sixteen
 // hexadecimal digits, ".tmp-removed-" and a step, or ".tmp-PROCESS-NAME" of an earlier version.

@@ -8,9 +8,11 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/format_version.h"
+#include "ddpm/base/input_file.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/manifest.h"
 #include "ddpm/checkpoints/model_folder.h"
+#include "ddpm/checkpoints/removal.h"
 #include "ddpm/formats/safetensors.h"
 
 namespace ddpm {
@@ -31,6 +33,12 @@ std::optional<UnusableCheckpoint> fault_of(const fs::path& checkpoint) {
   const auto fault = [&checkpoint](CheckpointFault kind, const std::string& reason) {
     return UnusableCheckpoint{checkpoint, kind, reason};
   };
+  std::error_code unknown;  // which verifying reports
+  const fs::file_status status = fs::status(checkpoint, unknown);
+  if (fs::exists(status) && !fs::is_directory(status)) {
+    return fault(CheckpointFault::kDamaged,
+                 concat("expected a folder, got ", kind_of_file(checkpoint)));
+  }
   try {
     verify_checkpoint(checkpoint);
     return std::nullopt;
@@ -56,15 +64,6 @@ bool is_of_newer_version(const fs::path& checkpoint) {
   } catch (const std::exception&) {
     return false;
   }
-}
-
-// A folder, or what would be one if the system could open it: a link that leads nowhere is a
-// checkpoint that cannot be read.
-bool may_be_checkpoint(const fs::directory_entry& entry) {
-  std::error_code error;
-  const fs::file_status status = entry.status(error);
-  return fs::is_directory(status) || status.type() == fs::file_type::none ||
-         status.type() == fs::file_type::not_found;
 }
 
 const char* word_of(CheckpointFault fault) {
@@ -104,6 +103,20 @@ void throw_fault(const std::string& who, const UnusableCheckpoint& checkpoint,
   throw FormatError(text);
 }
 
+std::optional<UnusableCheckpoint> obstacle_to_saving(UnusableCheckpoint checkpoint) {
+  // what is not damaged may be read by somebody, some day
+  if (checkpoint.fault == CheckpointFault::kUnreadable) {
+    checkpoint.reason += "; make it readable or move it away";
+    return checkpoint;
+  }
+  const auto reason = checkpoint.fault == CheckpointFault::kDamaged
+                          ? reason_to_keep(checkpoint.path)
+                          : std::optional<std::string>("");
+  if (!reason) return std::nullopt;
+  checkpoint.reason += concat("; ", *reason, reason->empty() ? "" : "; ", "move it away");
+  return checkpoint;
+}
+
 int64_t free_disk_bytes(const fs::path& folder) {
   std::error_code error;
   const fs::space_info space = fs::space(folder, error);
@@ -127,7 +140,7 @@ std::vector<StoredCheckpoint> CheckpointStore::list() const {
   if (!fs::is_directory(folder_)) return found;
   for (const auto& entry : fs::directory_iterator(folder_)) {
     const std::optional<int64_t> step = step_of(entry.path().filename().string());
-    if (step && may_be_checkpoint(entry)) found.push_back({*step, entry.path()});
+    if (step) found.push_back({*step, entry.path()});
   }
   std::sort(found.begin(), found.end(),
             [](const auto& a, const auto& b) { return a.step < b.step; });
@@ -150,20 +163,18 @@ NewestCheckpoint CheckpointStore::newest_valid() const {
 }
 
 fs::path CheckpointStore::save(const TrainingState& state, const TrainingArrays& arrays,
-                               const KeepPolicy& keep) {
+                               const KeepPolicy& keep, const KeptReport& report) {
   fs::path path = path_of(state.step);
   std::error_code error;
   const bool there = fs::symlink_status(path, error).type() != fs::file_type::not_found;
   const auto fault = there ? fault_of(path) : std::nullopt;
   if (there && !fault) return path;
-  // what is not damaged may be read by somebody, some day
-  if (fault && fault->fault != CheckpointFault::kDamaged) {
-    throw_fault("cannot save", *fault, "; move it away");
-  }
+  const auto obstacle = fault ? obstacle_to_saving(*fault) : std::nullopt;
+  if (obstacle) throw_fault("cannot save", *obstacle, "");
   check_free_bytes(path, state.unet);
   if (there) remove(path);
   write_checkpoint(path, state, arrays, files_);
-  prune(state.step, keep);
+  prune(state.step, keep, report);
   return path;
 }
 
@@ -185,7 +196,7 @@ void CheckpointStore::remove(const fs::path& checkpoint) {
   files_.remove_all(doomed);
 }
 
-void CheckpointStore::prune(int64_t newest, const KeepPolicy& keep) {
+void CheckpointStore::prune(int64_t newest, const KeepPolicy& keep, const KeptReport& report) {
   if (keep.last == 0) return;
   std::vector<StoredCheckpoint> all = list();
   const int64_t old = std::ssize(all) - keep.last;
@@ -198,7 +209,22 @@ void CheckpointStore::prune(int64_t newest, const KeepPolicy& keep) {
   }
   if (doomed.empty()) return;
   verify_checkpoint(path_of(newest));
-  for (const fs::path& path : doomed) remove(path);
+  for (const fs::path& path : doomed) {
+    const std::optional<std::string> reason = remove_if_possible(path);
+    if (reason && report) report(concat("not removed: ", path.string(), ": ", *reason));
+  }
+}
+
+// An old checkpoint that stays costs room on the disk; training that ends would cost more.
+std::optional<std::string> CheckpointStore::remove_if_possible(const fs::path& checkpoint) {
+  std::optional<std::string> reason = reason_to_keep(checkpoint);
+  if (reason) return reason;
+  try {
+    remove(checkpoint);
+  } catch (const IoError& error) {
+    reason = error.what();
+  }
+  return reason;
 }
 
 ResolvedCheckpoint resolve_checkpoint(const fs::path& path) {

@@ -47,6 +47,10 @@ std::string fault_text(const UnusableCheckpoint& checkpoint);
 [[noreturn]] void throw_fault(const std::string& who, const UnusableCheckpoint& checkpoint,
                               const std::string& way_out);
 
+// The same with a longer reason, which ends with a way out, if saving a checkpoint of the same step
+// must not replace it; nothing if it is damaged and may be removed, see removal.h.
+std::optional<UnusableCheckpoint> obstacle_to_saving(UnusableCheckpoint checkpoint);
+
 // The newest checkpoint of a run that verifies, if there is one, and those that are newer and do
 // not, the newest first.
 struct NewestCheckpoint {
@@ -61,6 +65,8 @@ int64_t free_disk_bytes(const std::filesystem::path& folder);
 class CheckpointStore {
  public:
   using FreeBytes = std::function<int64_t(const std::filesystem::path& folder)>;
+  // Gets a line for each checkpoint that `keep` does not keep and that was not removed.
+  using KeptReport = std::function<void(const std::string& line)>;
 
   explicit CheckpointStore(const std::filesystem::path& run, FileLayer& files = real_files(),
                            FreeBytes free_bytes = free_disk_bytes);
@@ -68,20 +74,22 @@ class CheckpointStore {
   // <run>/checkpoints/00000030.
   std::filesystem::path path_of(int64_t step) const;
 
-  // In the order of their steps, damaged ones too; none if the folder is missing.
+  // In the order of their steps, with whatever else has the name of one; none if the folder is
+  // missing.
   std::vector<StoredCheckpoint> list() const;
 
   // Reads every file of the newest checkpoint, and of older ones until one verifies.
   [[nodiscard]] NewestCheckpoint newest_valid() const;
 
   // Writes the checkpoint of state.step whole or not at all, then removes what `keep` does not
-  // keep: never before the new one is complete and has verified, and none of a newer version. One
+  // keep: never before the new one is complete and has verified, none of a newer version, and none
+  // for which there is a reason_to_keep; one that cannot be removed is reported and no error. One
   // of the same step that verifies is left as it is, a damaged one is replaced. Before anything is
-  // written it throws NotFinite for a number that is not finite, and IoError if the disk has not
-  // the bytes; IoError or NewerVersion if there is one of this step that is unreadable or of a
-  // newer version. All that verifies is then unchanged.
+  // written it throws NotFinite for a number that is not finite, IoError if the disk has not the
+  // bytes, and the error of its fault if there is one of this step with an obstacle_to_saving. All
+  // that verifies is then unchanged.
   std::filesystem::path save(const TrainingState& state, const TrainingArrays& arrays,
-                             const KeepPolicy& keep);
+                             const KeepPolicy& keep, const KeptReport& report = {});
 
   // Throws IoError unless the disk has the bytes of the checkpoint of `step`: to be asked before
   // the work that it is to keep.
@@ -92,7 +100,9 @@ class CheckpointStore {
  private:
   void check_free_bytes(const std::filesystem::path& checkpoint, const UNetConfig& unet) const;
   void remove(const std::filesystem::path& checkpoint);
-  void prune(int64_t newest, const KeepPolicy& keep);
+  void prune(int64_t newest, const KeepPolicy& keep, const KeptReport& report);
+  // Why it was not removed.
+  std::optional<std::string> remove_if_possible(const std::filesystem::path& checkpoint);
 
   std::filesystem::path folder_;
   FileLayer& files_;

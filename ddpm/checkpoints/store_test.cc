@@ -10,7 +10,6 @@
 
 #include "ddpm/base/complaint.h"
 #include "ddpm/base/faulty_files.h"
-#include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/checkpoints/toy_checkpoint_internal.h"
 
 namespace ddpm {
@@ -44,15 +43,6 @@ int64_t leftovers_in(const fs::path& run) {
   return count;
 }
 
-// A run folder that is ready to be written to.
-struct ToyRun {
-  explicit ToyRun(const std::string& name) : scratch(name), path(scratch.path() / "run") {
-    prepare_run_folder(path, hasty_files());
-  }
-  ScratchFolder scratch;
-  fs::path path;
-};
-
 TEST(CheckpointStore, ListsByStepAndIgnoresOtherNames) {
   const ToyRun run("list");
   CheckpointStore store(run.path, hasty_files());
@@ -65,7 +55,6 @@ TEST(CheckpointStore, ListsByStepAndIgnoresOtherNames) {
   for (const char* name : {"best", "00000030.old", ".tmp-1-00000040", "50", "000000060"}) {
     fs::create_directory(run.path / "checkpoints" / name);
   }
-  std::ofstream(run.path / "checkpoints" / "00000070") << "a file";
   EXPECT_EQ(steps_of(store), (std::vector<int64_t>{20, 100}));
   EXPECT_EQ(store.newest_valid().path, store.path_of(100));
 }

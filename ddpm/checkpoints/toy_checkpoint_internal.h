@@ -13,6 +13,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
+#include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/checkpoints/state.h"
 
 namespace ddpm {
@@ -137,6 +138,15 @@ struct ToyCheckpoint {
 
   TrainingState state;
   ParameterValues ema, raw, first, second;
+};
+
+// A run folder that is ready to be written to.
+struct ToyRun {
+  explicit ToyRun(const std::string& name) : scratch(name), path(scratch.path() / "run") {
+    prepare_run_folder(path, hasty_files());
+  }
+  ScratchFolder scratch;
+  std::filesystem::path path;
 };
 
 }  // namespace ddpm

@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/cores.h"
@@ -110,6 +111,16 @@ class Run {
     if (observer_.say) observer_.say(line);
   }
 
+  // What every save would report again.
+  void say_once(const std::string& line) {
+    if (said_.insert(line).second) say(line);
+  }
+
+  void prepare_folder() const {
+    for (const std::string& line : prepare_run_folder(request_.run, files_)) say(line);
+    store_.check_room(config_.steps, network_config());
+  }
+
   // Until here nothing was locked, so another process may have changed the number of steps.
   ResumePoint resume_point() const {
     TrainConfig asked = request_.config;
@@ -126,8 +137,7 @@ class Run {
     if (again) check_data_of_the_log(read_run_log(log));
     if (!config_.init_from.empty()) warm_start();
     keep_config();
-    prepare_run_folder(request_.run, files_);
-    store_.check_room(config_.steps, network_config());
+    prepare_folder();
     log_.emplace(log, files_);
     if (again && !read_run_log(log).lines.empty()) {
       log_->append({{"kind", "resume"}, {"step", 0}, {"steps", config_.steps}});
@@ -170,8 +180,7 @@ class Run {
     interval_.restore(state.carried);
     saved_step_ = state.step;
     keep_config();
-    prepare_run_folder(request_.run, files_);
-    store_.check_room(config_.steps, network_config());
+    prepare_folder();
     log_.emplace(request_.run / "metrics.jsonl", files_);
     Json line = {{"kind", "resume"}, {"step", state.step}, {"steps", config_.steps}};
     if (!point_.passed_over.empty()) line["passed_over"] = point_.passed_over;
@@ -315,7 +324,8 @@ class Run {
     state.data_images = dataset_.size();
     state.carried = interval_.carried();
     log_->sync();  // the lines up to a checkpoint have to outlive whatever the checkpoint outlives
-    save_snapshot(trainer_, state, store_, {config_.keep_last, config_.keep_every});
+    save_snapshot(trainer_, state, store_, {config_.keep_last, config_.keep_every},
+                  [this](const std::string& line) { say_once(line); });
     saved_step_ = trainer_.steps_done();
   }
 
@@ -337,6 +347,7 @@ class Run {
     }
     line["reason"] = end == RunEnd::kDone        ? "done"
                      : end == RunEnd::kTimeLimit ? "time limit"
+  std::set<std::string> said_;
                                                  : "stopped";
     log_->append(line);
     plot_loss();

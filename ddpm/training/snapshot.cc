@@ -39,7 +39,8 @@ void restore_into(const std::vector<Tensor>& tensors, const std::filesystem::pat
 }  // namespace
 
 std::filesystem::path save_snapshot(Trainer& trainer, TrainingState state, CheckpointStore& store,
-                                    const KeepPolicy& keep) {
+                                    const KeepPolicy& keep,
+                                    const CheckpointStore::KeptReport& report) {
   state.config = trainer.config();
   state.unet = trainer.network().config();
   state.step = trainer.steps_done();
@@ -52,7 +53,7 @@ std::filesystem::path save_snapshot(Trainer& trainer, TrainingState state, Check
   const TrainingArrays arrays{host_arrays(trainer.ema().averages()), host_arrays(trainer.weights()),
                               host_arrays(trainer.adam().first_moments()),
                               host_arrays(trainer.adam().second_moments())};
-  return store.save(state, arrays, keep);
+  return store.save(state, arrays, keep, report);
 }
 
 TrainingState restore_snapshot(const std::filesystem::path& checkpoint, Trainer& trainer) {

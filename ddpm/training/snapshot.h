@@ -15,7 +15,8 @@ namespace ddpm {
 // overwrites the same fields of `state` (step, updates, skipped); the caller fills in the rest:
 // data and `carried`. Throws as CheckpointStore::save does; the trainer is unchanged.
 std::filesystem::path save_snapshot(Trainer& trainer, TrainingState state, CheckpointStore& store,
-                                    const KeepPolicy& keep);
+                                    const KeepPolicy& keep,
+                                    const CheckpointStore::KeptReport& report = {});
 
 // Makes the trainer, built for the same network, go on bit for bit where the checkpoint was
 // written. Throws FormatError or InvalidArgument; the trainer may then have parts of it and must
