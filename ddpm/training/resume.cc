@@ -75,3 +75,26 @@ bool is_finished(const fs::path& run, const TrainConfig& config) {
 }
 
 }  // namespace ddpm
+std::vector<std::string> faults_of_the_log(const fs::path& run) {
+  const fs::path path = run / "metrics.jsonl";
+  const RunLog log = read_run_log(path);
+  constexpr size_t kNamed = 3;
+  std::vector<std::string> lines;
+  for (size_t i = 0; i < std::min(kNamed, log.faults.size()); ++i) {
+    lines.push_back(concat(path.string(), ": ", log.faults[i]));
+  }
+  if (log.faults.size() > kNamed) {
+    lines.push_back(concat(path.string(), ": ", log.faults.size() - kNamed, " more"));
+  }
+  return lines;
+}
+
+std::optional<int64_t> last_previewed_step(const fs::path& run) {
+  std::optional<int64_t> step;
+  for (const Json& line : read_run_log(run / "metrics.jsonl").lines) {
+    const bool of_the_end = line["kind"] == "end" && line.value("preview", Json()).is_object();
+    if (line["kind"] == "channel_drift" || of_the_end) step = log_step(line);
+  }
+  return step;
+}
+

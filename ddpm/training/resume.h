@@ -32,3 +32,10 @@ ResumePoint find_resume_point(const std::filesystem::path& run, const TrainConfi
 bool is_finished(const std::filesystem::path& run, const TrainConfig& config);
 
 }  // namespace ddpm
+// The lines of the run's log that are JSON and not of its grammar: the first few, and how many
+// more.
+std::vector<std::string> faults_of_the_log(const std::filesystem::path& run);
+
+// The step of the last preview that was finished, as the log knows it.
+std::optional<int64_t> last_previewed_step(const std::filesystem::path& run);
+

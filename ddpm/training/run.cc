@@ -185,8 +185,8 @@ class Run {
     Json line = {{"kind", "resume"}, {"step", state.step}, {"steps", config_.steps}};
     if (!point_.passed_over.empty()) line["passed_over"] = point_.passed_over;
     log_->append(line);
-    report_faults_of_the_log();
-    previewed_step_ = last_previewed_step();
+    for (const std::string& fault : faults_of_the_log(request_.run)) say("passed over: " + fault);
+    previewed_step_ = last_previewed_step(request_.run);
     say(concat("resumed at step ", state.step, " of ", config_.steps, ": ", state.ema_updates,
                " EMA updates, learning rate ",
                shortest(learning_rate_at(config_, std::min(state.step, config_.steps - 1)))));
@@ -249,27 +249,6 @@ class Run {
     line["waiting_share"] = pace.waiting_share;
     log_->append(line);
     interval_ = Interval();
-  }
-
-  void report_faults_of_the_log() const {
-    const fs::path path = request_.run / "metrics.jsonl";
-    const RunLog log = read_run_log(path);
-    constexpr size_t kNamed = 3;
-    for (size_t i = 0; i < std::min(kNamed, log.faults.size()); ++i) {
-      say(concat("passed over: ", path.string(), ": ", log.faults[i]));
-    }
-    if (log.faults.size() <= kNamed) return;
-    say(concat("passed over: ", path.string(), ": ", log.faults.size() - kNamed, " more"));
-  }
-
-  // The step of the last preview that was finished, as the log knows it.
-  std::optional<int64_t> last_previewed_step() const {
-    std::optional<int64_t> step;
-    for (const Json& line : read_run_log(request_.run / "metrics.jsonl").lines) {
-      const bool of_the_end = line["kind"] == "end" && line.value("preview", Json()).is_object();
-      if (line["kind"] == "channel_drift" || of_the_end) step = log_step(line);
-    }
-    return step;
   }
 
   bool preview_is_due() const {
