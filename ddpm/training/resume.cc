@@ -33,6 +33,15 @@ int64_t steps_of(const fs::path& run, const TrainConfig& asked, bool given,
   return std::max(state.config.steps, state.step);
 }
 
+// What cannot be read or is of others stays where it is, so its step could not be saved again: that
+// is known before the steps up to it are made.
+void check_can_save_again(const UnusableCheckpoint& checkpoint, int64_t steps) {
+  const int64_t step = parse_int(checkpoint.path.filename().string()).value_or(0);
+  const auto obstacle = step > steps ? std::nullopt : obstacle_to_saving(checkpoint);
+  if (obstacle)
+    throw_fault(concat("train: --resume: cannot save step ", step, " again"), *obstacle, "");
+}
+
 }  // namespace
 
 ResumePoint find_resume_point(const fs::path& run, const TrainConfig& asked, bool steps_given,
@@ -45,6 +54,9 @@ ResumePoint find_resume_point(const fs::path& run, const TrainConfig& asked, boo
   }
   if (point.checkpoint) {
     point.steps = steps_of(run, asked, steps_given, read_training_state(*point.checkpoint));
+    for (const UnusableCheckpoint& one : newest.passed_over) {
+      check_can_save_again(one, point.steps);
+    }
     return point;
   }
   const std::string who = concat("train: --resume: ", run.string());
@@ -74,7 +86,6 @@ bool is_finished(const fs::path& run, const TrainConfig& config) {
   return store.newest_valid().path == all.back().path;
 }
 
-}  // namespace ddpm
 std::vector<std::string> faults_of_the_log(const fs::path& run) {
   const fs::path path = run / "metrics.jsonl";
   const RunLog log = read_run_log(path);
@@ -98,3 +109,4 @@ std::optional<int64_t> last_previewed_step(const fs::path& run) {
   return step;
 }
 
+}  // namespace ddpm

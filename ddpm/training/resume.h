@@ -23,7 +23,8 @@ struct ResumePoint {
 // Only reads. `asked` is the configuration to go on with; `steps_given`: its number of steps was
 // asked for now, and is not the one in config.json. Throws InvalidArgument if fewer steps are asked
 // for than are done, FormatError if there was a checkpoint and none is whole, NewerVersion if the
-// newest is of a newer version.
+// newest is of a newer version, and the error of its fault if there is a newer one up to these
+// steps with an obstacle_to_saving.
 ResumePoint find_resume_point(const std::filesystem::path& run, const TrainConfig& asked,
                               bool steps_given, const CheckpointStore& store);
 
@@ -31,7 +32,6 @@ ResumePoint find_resume_point(const std::filesystem::path& run, const TrainConfi
 // so that there is nothing to go on with. Only reads.
 bool is_finished(const std::filesystem::path& run, const TrainConfig& config);
 
-}  // namespace ddpm
 // The lines of the run's log that are JSON and not of its grammar: the first few, and how many
 // more.
 std::vector<std::string> faults_of_the_log(const std::filesystem::path& run);
@@ -39,3 +39,4 @@ std::vector<std::string> faults_of_the_log(const std::filesystem::path& run);
 // The step of the last preview that was finished, as the log knows it.
 std::optional<int64_t> last_previewed_step(const std::filesystem::path& run);
 
+}  // namespace ddpm

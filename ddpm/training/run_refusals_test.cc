@@ -120,5 +120,34 @@ TEST_F(RunTraining, OtherDataAreRefusedUnlessTheyAreAllowed) {
             RunEnd::kDone);
 }
 
+// Otherwise all steps up to the save would be made before it fails, at every resume again.
+TEST_F(RunTraining, ACheckpointThatCannotBeReplacedIsRefusedBeforeAnyStep) {
+  TrainConfig config = four_steps();
+  config.keep_last = 0;
+  run("run", config);
+  const fs::path manifest = folder_ / "run" / "checkpoints" / "00000004" / "manifest.json";
+  fs::remove(manifest);
+  fs::create_symlink("manifest.json", manifest);  // to itself: nobody can open it
+  RunObserver observer;
+  observer.progress = [](int64_t, int64_t, double) { ADD_FAILURE() << "a step"; };
+  config.steps = 6;
+  const std::string unreadable = complaint<IoError>([&] { run("run", config, true, observer); });
+  expect_contains(unreadable, "train: --resume: cannot save step 4 again: ");
+  expect_contains(unreadable, "00000004 is unreadable: ");
+  expect_contains(unreadable, "; make it readable or move it away");
+  config.steps = 3;  // which comes before
+  write_run_config(folder_ / "run", config);
+  EXPECT_EQ(run("run", config, true), RunEnd::kDone);
+
+  config.steps = 6;
+  fs::remove(manifest);
+  write_file_whole(manifest.parent_path() / "notes.txt", "mine");
+  write_run_config(folder_ / "run", config);
+  const std::string of_others = complaint<FormatError>([&] { run("run", config, true, observer); });
+  expect_contains(of_others, "it holds notes.txt, which no checkpoint has; move it away");
+  fs::remove(manifest.parent_path() / "notes.txt");
+  EXPECT_EQ(run("run", config, true), RunEnd::kDone);
+}
+
 }  // namespace
 }  // namespace ddpm
