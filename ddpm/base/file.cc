@@ -46,7 +46,13 @@ class RealFiles : public FileLayer {
   void make_folder(const fs::path& path) override {
     std::error_code error;
     fs::create_directories(path, error);
-    if (error) throw_io("create the folder", path, error.value());
+    if (!error) return;
+    std::error_code unknown;
+    if (fs::exists(fs::symlink_status(path, unknown)) && !fs::is_directory(path, unknown)) {
+      throw IoError(concat("cannot create the folder ", path.string(),
+                           ": expected a folder or nothing, got ", kind_of_file(path)));
+    }
+    throw_io("create the folder", path, error.value());
   }
   void remove_all(const fs::path& path) override {
     std::error_code error;
@@ -81,11 +87,6 @@ class RealFiles : public FileLayer {
 fs::path parent_of(const fs::path& path) { return fs::absolute(path).parent_path(); }
 
 bool is_empty_folder(const fs::path& path) { return fs::is_directory(path) && fs::is_empty(path); }
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const size_t at = text.find(from);
-  return at == std::string::npos ? text : text.replace(at, from.size(), to);
-}
 
 void sync_tree(const fs::path& folder, FileLayer& files) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) files.sync(entry.path());
@@ -173,8 +174,8 @@ void write_folder_whole(const fs::path& path,
   try {
     fill(folder.path());
     sync_tree(folder.path(), files);
-  } catch (const IoError& error) {  // nobody knows the temporary name
-    throw IoError(replaced(error.what(), folder.path().string(), target.string()));
+  } catch (const IoError& error) {
+    throw_with_name(error, folder.path(), target);
   }
   keep_mode_of(target, folder.path());
   folder.publish(target);

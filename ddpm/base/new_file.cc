@@ -172,6 +172,13 @@ void throw_io(const char* what, const fs::path& path, int error) {
   throw IoError(concat("cannot ", what, " ", path.string(), ": ", std::strerror(error)));
 }
 
+void throw_with_name(const IoError& error, const fs::path& temporary, const fs::path& name) {
+  std::string text = error.what();
+  const size_t at = text.find(temporary.string());
+  if (at != std::string::npos) text.replace(at, temporary.string().size(), name.string());
+  throw IoError(text);
+}
+
 void write_all(int descriptor, const fs::path& path, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(descriptor, bytes.data(), bytes.size());
@@ -202,7 +209,11 @@ NewFolder::NewFolder(const fs::path& target, FileLayer& files) : files_(files) {
   for (int i = 0; i < kTries; ++i) {
     path_ = parent / temporary_name();
     if (fs::exists(fs::symlink_status(path_, error))) continue;
-    files_.make_folder(path_);
+    try {
+      files_.make_folder(path_);
+    } catch (const IoError& failed) {
+      throw_with_name(failed, path_, target);
+    }
     opened_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (opened_.get() < 0) return;
     mark_as_in_use(opened_);

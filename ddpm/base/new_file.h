@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 
 namespace ddpm {
@@ -30,6 +31,10 @@ class Descriptor {
 };
 
 [[noreturn]] void throw_io(const char* what, const std::filesystem::path& path, int error);
+
+// Throws the error with `name` in place of `temporary`, which nobody knows.
+[[noreturn]] void throw_with_name(const IoError& error, const std::filesystem::path& temporary,
+                                  const std::filesystem::path& name);
 
 // Throws IoError that names `path`.
 void write_all(int descriptor, const std::filesystem::path& path, std::span<const std::byte> bytes);

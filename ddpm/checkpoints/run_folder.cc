@@ -90,6 +90,17 @@ void remove_leftovers(const fs::path& folder, FileLayer& files, std::vector<std:
   }
 }
 
+// A file without a name that is given up: permissions, read-only mounts and attributes refuse it as
+// they would the first checkpoint, many steps later.
+void check_can_be_written(const fs::path& folder, FileLayer& files) {
+  try {
+    files.create(folder / "file");
+  } catch (const IoError& error) {
+    const std::string text = error.what();
+    throw IoError(concat("cannot write into ", folder.string(), text.substr(text.rfind(": "))));
+  }
+}
+
 // Whether `path`, or a folder on the way to it, is `folder`.
 bool lies_in(const fs::path& path, const fs::path& folder) {
   std::error_code error;
@@ -226,6 +237,7 @@ std::vector<std::string> prepare_run_folder(const fs::path& run, FileLayer& file
   std::vector<std::string> kept;
   for (const fs::path& folder : {run, run / "checkpoints", run / "samples"}) {
     files.make_folder(folder);
+    check_can_be_written(folder, files);
     remove_leftovers(folder, files, kept);
   }
   files.sync(run);                                                  // the two names in it ...

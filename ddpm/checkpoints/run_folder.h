@@ -53,7 +53,7 @@ void check_apart_from_data(const std::string& who, const std::filesystem::path& 
 // Makes the folders run, run/checkpoints and run/samples where they are missing, durably, and
 // removes the temporary files and folders in them that a crash left behind: names that only this
 // program gives, see is_temporary_of_a_run. Returns a line for each of these that cannot be
-// removed. The
+// removed. Throws IoError that names the folder if no file can be made in one of the three. The
 // caller holds the lock of a folder that is a run.
 std::vector<std::string> prepare_run_folder(const std::filesystem::path& run,
                                             FileLayer& files = real_files());

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <span>
+#include <utility>
+
 #include "ddpm/base/complaint.h"
 #include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/checkpoints/store.h"
@@ -147,6 +151,51 @@ TEST_F(RunTraining, ACheckpointThatCannotBeReplacedIsRefusedBeforeAnyStep) {
   expect_contains(of_others, "it holds notes.txt, which no checkpoint has; move it away");
   fs::remove(manifest.parent_path() / "notes.txt");
   EXPECT_EQ(run("run", config, true), RunEnd::kDone);
+}
+
+// A disk on which no file can be made in one folder, as on one that is mounted read-only.
+class ReadOnlyFolder : public FileLayer {
+ public:
+  explicit ReadOnlyFolder(fs::path folder) : folder_(std::move(folder)) {}
+
+  std::unique_ptr<NewFile> create(const fs::path& target) override {
+    if (target.parent_path() == folder_) {
+      throw IoError(concat("cannot create ", target.string(), ": Read-only file system"));
+    }
+    return real_files().create(target);
+  }
+  void write(const fs::path& path, std::span<const std::byte> bytes) override {
+    real_files().write(path, bytes);
+  }
+  void append(const fs::path& path, std::span<const std::byte> bytes) override {
+    real_files().append(path, bytes);
+  }
+  void sync(const fs::path& path) override { real_files().sync(path); }
+  void rename(const fs::path& from, const fs::path& to) override { real_files().rename(from, to); }
+  void make_folder(const fs::path& path) override { real_files().make_folder(path); }
+  void remove_all(const fs::path& path) override { real_files().remove_all(path); }
+
+ private:
+  fs::path folder_;
+};
+
+TEST_F(RunTraining, AFolderThatCannotBeWrittenIsRefusedBeforeAnyStep) {
+  RunObserver observer;
+  observer.stop = [] { return true; };
+  run("old", four_steps(), false, observer);
+  observer.stop = {};
+  observer.progress = [](int64_t, int64_t, double) { ADD_FAILURE() << "a step"; };
+  for (const char* name : {"checkpoints", "samples"}) {
+    for (const bool resume : {true, false}) {
+      const std::string run_name = resume ? "old" : concat("new-", name);
+      ReadOnlyFolder files(folder_ / run_name / name);
+      const std::string error =
+          complaint<IoError>([&] { run(run_name, four_steps(), resume, observer, files); });
+      EXPECT_EQ(error, concat("cannot write into ", (folder_ / run_name / name).string(),
+                              ": Read-only file system"));
+    }
+  }
+  EXPECT_EQ(run("old", four_steps(), true), RunEnd::kDone);
 }
 
 }  // namespace
