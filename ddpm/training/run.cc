@@ -192,8 +192,31 @@ class Run {
                shortest(learning_rate_at(config_, std::min(state.step, config_.steps - 1)))));
   }
 
+  LoadedBatch next_batch() {
+    try {
+      return loader_->next();
+    } catch (const Error& error) {
+      end_without_data(error.what());
+    }
+  }
+
+  // Data that cannot be read any more: the steps that are done are kept, as by a stop.
+  [[noreturn]] void end_without_data(const std::string& reason) {
+    const int64_t step = trainer_.steps_done();
+    try {
+      if (saved_step_ != step) save();
+    } catch (const Error& error) {
+      throw IoError(
+          concat("train: ", reason, "; step ", step, " could not be saved: ", error.what()));
+    }
+    log_->append({{"kind", "end"}, {"reason", "data"}, {"step", step}});
+    throw IoError(concat("train: ", reason,
+                         "; training was stopped with a complete checkpoint of step ", step,
+                         ": ddpm train --resume ", shell_word(request_.run.string()), " goes on"));
+  }
+
   void one_step() {
-    const LoadedBatch batch = loader_->next();
+    const LoadedBatch batch = next_batch();
     const StepReport report = trainer_.step(batch.images, batch.first_sample);
     interval_.add(report, config_.T);
     pace_.step();
@@ -326,7 +349,6 @@ class Run {
     }
     line["reason"] = end == RunEnd::kDone        ? "done"
                      : end == RunEnd::kTimeLimit ? "time limit"
-  std::set<std::string> said_;
                                                  : "stopped";
     log_->append(line);
     plot_loss();
@@ -348,6 +370,7 @@ class Run {
   std::optional<int64_t> saved_step_;
   std::optional<int64_t> previewed_step_;
   std::optional<double> shown_loss_;
+  std::set<std::string> said_;
   Clock::time_point began_ = Clock::now();
   Pace pace_;
 };

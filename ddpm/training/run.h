@@ -44,9 +44,9 @@ struct RunRequest {
 // into the run folder as docs/run_folder.md describes, through `files`; nothing into one that is
 // finished already (kDone). A run without any checkpoint yet is resumed at step 0. Throws
 // InvalidArgument, with the folder unchanged, for a new run in a folder that is not empty, for
-// fewer steps than are done and for data that are not the run's or do not fit the network; IoError;
-// NotFinite after config.max_bad_steps skipped updates in a row, the last good checkpoint
-// untouched.
+// fewer steps than are done and for data that are not the run's or do not fit the network; IoError,
+// with a checkpoint of the last step if it is the data that cannot be read; NotFinite after
+// config.max_bad_steps skipped updates in a row, the last good checkpoint untouched.
 RunEnd run_training(const RunRequest& request, const Dataset& dataset, at::Device device,
                     const RunObserver& observer, FileLayer& files = real_files());
 

@@ -5,8 +5,10 @@
 #include <chrono>
 #include <thread>
 
+#include "ddpm/base/complaint.h"
 #include "ddpm/base/sha256.h"
 #include "ddpm/checkpoints/store.h"
+#include "ddpm/formats/png.h"
 #include "ddpm/report/run_log.h"
 #include "ddpm/training/toy_run_internal.h"
 
@@ -113,6 +115,40 @@ TEST_F(RunTraining, ATimeLimitInAPreviewLeavesNoTraceInTheLog) {
   EXPECT_EQ(weights("limited"), weights("whole"));
   EXPECT_EQ(comparable(read_run_log(folder_ / "limited" / "metrics.jsonl")),
             comparable(read_run_log(folder_ / "whole" / "metrics.jsonl")));
+}
+
+// An image that is gone when its turn comes.
+TEST_F(RunTraining, DataThatCannotBeReadAnyMoreEndTheRunWithACheckpoint) {
+  const fs::path data = folder_ / "data";
+  fs::create_directory(data);
+  int64_t number = 0;
+  for (const Image& image : noise_images(6, 1)) {
+    write_file_whole(data / concat(number++, ".png"), encode_png(image));
+  }
+  DataOptions nothing_kept;
+  nothing_kept.spec = data.string();
+  nothing_kept.memory_limit_bytes = 0;
+  const Dataset decoded_at_each_use = open_dataset(nothing_kept);
+  TrainConfig config = four_steps();
+  config.steps = 1000;
+  config.save_every = 0;
+  config.sample_every = 0;
+  int64_t done = 0;
+  RunObserver observer;
+  observer.progress = [&](int64_t step, int64_t, double) {
+    done = step;
+    if (step == 3) fs::remove(data / "2.png");
+  };
+  const std::string error = complaint<IoError>([&] {
+    run_training({folder_ / "run", config, false, false}, decoded_at_each_use, at::kCPU, observer);
+  });
+  expect_contains(error, "2.png");
+  expect_contains(error, concat("a complete checkpoint of step ", done, ": ddpm train --resume "));
+  EXPECT_GE(done, 3);
+  EXPECT_EQ(CheckpointStore(folder_ / "run").newest_valid().path,
+            CheckpointStore(folder_ / "run").path_of(done));
+  const RunLog log = read_run_log(folder_ / "run" / "metrics.jsonl");
+  EXPECT_EQ(log.lines.back()["reason"], "data");
 }
 
 }  // namespace
