@@ -4,6 +4,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string_view>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
@@ -162,8 +163,9 @@ std::optional<double> parse_seconds(std::string text) {
 }  // namespace
 
 Form<std::string> any_text() {
-  return words("TEXT", "UTF-8 text without line breaks", [](const std::string& text) {
-    return is_utf8(text) && text.find('\n') == std::string::npos;
+  return words("TEXT", "UTF-8 text without line breaks and NUL", [](const std::string& text) {
+    constexpr std::string_view kRefused("\n\0", 2);  // at a NUL the system would cut a path
+    return is_utf8(text) && text.find_first_of(kRefused) == std::string::npos;
   });
 }
 

@@ -26,7 +26,7 @@ struct Form {
 
 using Extents = std::pair<int64_t, int64_t>;  // height, width
 
-Form<std::string> any_text();  // without line breaks
+Form<std::string> any_text();  // without line breaks and NUL
 Form<std::string> one_of(const std::vector<std::string>& choices);
 Form<std::string> device_name();  // auto, cpu, cuda or cuda:N
 Form<bool> yes_or_no();

@@ -1,4 +1,4 @@
-// Numbers of a configuration as people and programs may write them.
+// Numbers and texts of a configuration as people and programs may write them.
 
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/complaint.h"
 #include "ddpm/checkpoints/train_config.h"
 
 namespace ddpm {
@@ -86,6 +87,16 @@ TEST(TrainConfig, NumbersThatFloat32CannotHoldAreRefusedWithTheRange) {
     } catch (const InvalidArgument& error) {
       EXPECT_EQ(std::string(error.what()).find(row[0] + " must be " + row[2]), 0U) << error.what();
     }
+  }
+}
+
+TEST(TrainConfig, AnEscapedNulInATextIsRefused) {
+  for (const char* key : {"data", "init_from", "fit", "device"}) {
+    const Json json = parse_json(concat("{\"", key, "\": \"images\\u0000more\"}"), "my.json");
+    const std::string said =
+        complaint<InvalidArgument>([&] { train_config_from_json(json, "my.json"); });
+    expect_contains(said, concat("my.json: ", key, " must be "));
+    expect_contains(said, "images\\u0000more");
   }
 }
 
