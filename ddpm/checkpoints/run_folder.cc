@@ -262,4 +262,14 @@ TrainConfig read_run_config(const fs::path& run) {
   }
 }
 
+bool has_run_config(const fs::path& folder) {
+  const fs::path path = folder / "config.json";
+  try {
+    const Json json = parse_json(read_file(path, kMaxConfigBytes), path.string());
+    return json.is_object() && json.contains("data") && json.contains("save_every");
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 }  // namespace ddpm

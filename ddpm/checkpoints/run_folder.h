@@ -68,4 +68,7 @@ void write_run_config(const std::filesystem::path& run, const TrainConfig& confi
                       FileLayer& files = real_files());
 TrainConfig read_run_config(const std::filesystem::path& run);
 
+// Whether <folder>/config.json is JSON with the keys of a run's, and not a network's of that name.
+bool has_run_config(const std::filesystem::path& folder);
+
 }  // namespace ddpm

@@ -13,6 +13,7 @@
 #include "ddpm/checkpoints/manifest.h"
 #include "ddpm/checkpoints/model_folder.h"
 #include "ddpm/checkpoints/removal.h"
+#include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/formats/safetensors.h"
 
 namespace ddpm {
@@ -86,6 +87,16 @@ const char* word_of(CheckpointFault fault) {
                                  : concat("; ", counted(std::ssize(all) - 1, "older checkpoint"),
                                           " of this run cannot be used either");
   throw_fault(concat(run.string(), ": no checkpoint can be used"), all.front(), others);
+}
+
+// Such as a run whose checkpoints are on a disk that is not mounted.
+[[noreturn]] void throw_without_checkpoints(const fs::path& run) {
+  const fs::path folder = run / "checkpoints";
+  const bool there = fs::exists(fs::symlink_status(folder));
+  throw InvalidArgument(concat(run.string(), ": expected a run with the folder checkpoints, got ",
+                               there ? kind_of_file(folder) : "none",
+                               "; this run's config.json alone holds no network: put its "
+                               "checkpoints back"));
 }
 
 }  // namespace
@@ -236,6 +247,7 @@ ResolvedCheckpoint resolve_checkpoint(const fs::path& path) {
     return {path, {}};
   }
   const bool is_run = fs::is_directory(path / "checkpoints");  // which has a config.json, too
+  if (!is_run && has_run_config(path)) throw_without_checkpoints(path);
   if (fs::exists(path / "model_index.json") || (!is_run && is_model_folder(path))) {
     return {path, {}};
   }

@@ -50,6 +50,17 @@ TEST(ResolveCheckpoint, TakesARunOrACheckpoint) {
   EXPECT_EQ(resolve_checkpoint(store.path_of(10)).path, store.path_of(10));
 }
 
+TEST(ResolveCheckpoint, ARunWithoutItsFolderOfCheckpointsIsNotTakenForANetwork) {
+  const ToyRun run("faulty_bare");
+  write_run_config(run.path, TrainConfig(), hasty_files());
+  const auto resolve = [&run] { std::ignore = resolve_checkpoint(run.path); };
+  fs::remove(run.path / "checkpoints");
+  expect_contains(complaint<InvalidArgument>(resolve),
+                  "run: expected a run with the folder checkpoints, got none; ");
+  fs::create_directory_symlink("../unmounted", run.path / "checkpoints");
+  expect_contains(complaint<InvalidArgument>(resolve), "got a link that leads nowhere; ");
+}
+
 // A file that the system refuses to open, for root as well.
 void make_unreadable(const fs::path& file) {
   fs::remove(file);
