@@ -16,6 +16,7 @@
 #include "ddpm/cli_torch/backend.h"
 #include "ddpm/cli_torch/device.h"
 #include "ddpm/cli_torch/plan.h"
+#include "ddpm/data/source.h"
 #include "ddpm/terminal/next_command.h"
 #include "ddpm/terminal/progress.h"
 #include "ddpm/terminal/signals.h"
@@ -119,6 +120,8 @@ int train_with_torch(const TrainRequest& request) {
   run.steps_given = std::ranges::count(request.given_keys, "steps") > 0;
   run.began = request.began;
   if (run.resume && is_finished(run.run, run.config)) {
+    // nothing is learned from them any more, but a wrong path is not ignored
+    if (std::ranges::count(request.given_keys, "data") > 0) open_source(data_options(run.config));
     std::cout << run.run.string() << "\nfinished: all of its " << with_thousands(run.config.steps)
               << " steps are done; --steps with a larger number goes on\n";
     print_end(RunEnd::kDone, run, request.program);
