@@ -9,6 +9,7 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "ddpm/base/check.h"
@@ -50,6 +51,12 @@ void hand_over_to_torch(const char* command, Clock::time_point began, char** arg
     throw IoError(concat(command, ": expected the program ddpm-torch at ", beside.string(),
                          ", got a program without LibTorch, such as a copy of ddpm; install "
                          "ddpm-torch there"));
+  }
+  std::error_code error;  // in a folder that was removed, ddpm-torch does not find its libraries
+  const auto working = std::filesystem::current_path(error);
+  if (error || working.empty()) {
+    throw IoError(concat(command, ": the working folder cannot be used: ", error.message(),
+                         "; it may have been removed: start in another one"));
   }
   const auto since = std::chrono::nanoseconds(began.time_since_epoch()).count();
   ::setenv(kHandedOver, concat(::getpid(), ' ', since).c_str(), 1);
