@@ -107,6 +107,11 @@ std::optional<fs::path> find_in_folder(const fs::path& folder, const FileIdentit
   return name;
 }
 
+bool lies_in_folder(const fs::path& path, const fs::path& folder) {
+  const auto top = identity_of(folder);
+  return top && identities_upwards(path).count(*top) > 0;
+}
+
 std::optional<fs::path> folder_around(const fs::path& path, const fs::path& folder,
                                       const std::function<void()>& give_up) {
   const auto top = identity_of(folder);

@@ -23,9 +23,9 @@ struct FileIdentity {
 // Of what `path` leads to, links followed; nothing if there is nothing.
 std::optional<FileIdentity> identity_of(const std::filesystem::path& path);
 
-// Both functions walk a folder tree, links to folders followed and no folder entered twice. Folders
-// that cannot be read are passed over. `give_up`, which may be empty, is called for every folder
-// and at every thousandth entry; what it throws ends the walk and reaches the caller.
+// Those that find something walk a folder tree, links to folders followed and no folder entered
+// twice. Folders that cannot be read are passed over. `give_up`, which may be empty, is called for
+// every folder and at every thousandth entry; what it throws ends the walk and reaches the caller.
 
 // The name under which `file` lies in the folder tree, if `counts` accepts it; nothing if it does
 // not.
@@ -33,6 +33,10 @@ std::optional<std::filesystem::path> find_in_folder(
     const std::filesystem::path& folder, const FileIdentity& file,
     const std::function<bool(const std::filesystem::path& name)>& counts,
     const std::function<void()>& give_up = {});
+
+// Whether `path`, which need not exist, is `folder` or lies below it; links inside `folder` are not
+// followed.
+bool lies_in_folder(const std::filesystem::path& path, const std::filesystem::path& folder);
 
 // The name of a folder of the tree, `folder` among them, that `path` is or lies in, whether or not
 // `path` exists: folder/link if a link in the folder leads to where `path` lies. Nothing if there

@@ -30,11 +30,20 @@ void declare_max_bad_files(Flags& flags, double& value) {
                1.0);
 }
 
-void add_data(JobFiles& files, const std::string& flag, const std::string& spec) {
+namespace {
+
+// The file or folder that --data names, or what is none.
+std::string place_of_data(const std::string& spec) {
   constexpr std::string_view kPart = ":test";  // of a folder, unless that is its name
   std::error_code error;
   const bool part = !std::filesystem::exists(spec, error) && spec.ends_with(kPart);
-  files.reads_data(flag, part ? spec.substr(0, spec.size() - kPart.size()) : spec);
+  return part ? spec.substr(0, spec.size() - kPart.size()) : spec;
+}
+
+}  // namespace
+
+void add_data(JobFiles& files, const std::string& flag, const std::string& spec) {
+  files.reads_data(flag, place_of_data(spec));
 }
 
 void add_checkpoint(JobFiles& files, const std::string& checkpoint) {
@@ -46,7 +55,8 @@ void add_checkpoint(JobFiles& files, const std::string& checkpoint) {
   for (int i = 0; i < kWayUp && !at.empty(); ++i, at = at.parent_path()) {
     if (!fs::exists(at / "checkpoints", error)) continue;
     try {
-      add_data(files, concat("the data of ", checkpoint), read_run_config(at).data);
+      files.keeps_out_of(concat("the data of ", checkpoint),
+                         place_of_data(read_run_config(at).data));
       return;
     } catch (const Error&) {
       continue;  // no run, or one that opening it will complain of

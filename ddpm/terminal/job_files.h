@@ -16,7 +16,7 @@ namespace ddpm {
 // What is written to a file. Its name has to end as its content does, or to have no ending.
 enum class Content { kPng, kCsv, kNpy, kNpz, kOnnx, kOnnxData };
 
-// What is known about the place of an output; see job_files.cc.
+// What is known about the place of an output; see job_output_internal.h.
 struct JobOutput;
 
 class JobFiles {
@@ -31,6 +31,10 @@ class JobFiles {
   void reads(const std::string& flag, const std::filesystem::path& path);
   // The same for data, where whatever appears in a folder becomes a part of them.
   void reads_data(const std::string& flag, const std::filesystem::path& path);
+
+  // Data that the command does not read, such as those of a run that it samples from: no output may
+  // lie in their folder. Links in it are not followed, since it may be large and far away.
+  void keeps_out_of(const std::string& name, const std::filesystem::path& folder);
 
   // A file that is written whole, replacing one that is there. "-" is standard output. An empty
   // path is none.
@@ -65,14 +69,16 @@ class JobFiles {
 
  private:
   struct Input {
+    enum class Kind { kPlain, kData, kOtherData };
     std::string flag;
     std::filesystem::path path;
-    bool is_data;
+    Kind kind;
   };
 
   const JobOutput& output(const std::string& flag) const;
   void add(const std::string& flag, const std::filesystem::path& path, JobOutput output);
   void check_against_inputs(const JobOutput& output) const;
+  void check_outside(const JobOutput& output, const Input& input, const std::string& who) const;
   void check_against_outputs(size_t index) const;
   void check_in_folder(const JobOutput& file, const JobOutput& folder) const;
   void check_against_prints(const JobOutput& output) const;

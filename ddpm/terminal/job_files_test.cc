@@ -196,6 +196,24 @@ TEST_F(JobFilesTest, TwoOutputsAreTwoFiles) {
   EXPECT_EQ(two("a", "b"), "");
 }
 
+TEST_F(JobFilesTest, NothingIsWrittenAmongDataThatTheCommandDoesNotRead) {
+  fs::create_directories(folder_ / "album" / "deep");
+  fs::create_directories(folder_ / "more");
+  fs::create_directory_symlink("../more", folder_ / "album" / "link");
+  const auto out = [&](const fs::path& name) {
+    return complaint([&](JobFiles& files) {
+      files.keeps_out_of("the data of run", folder_ / "album");
+      files.writes_into("--out", folder_ / name);
+    });
+  };
+  EXPECT_EQ(out("album/deep/new"),
+            "c: --out: album/deep/new: expected a place outside of the data of run album, whose "
+            "files are all data, got one inside");
+  EXPECT_NE(out("album"), "");
+  EXPECT_EQ(out("more"), "");  // links are followed in what the command reads alone
+  EXPECT_EQ(out("samples"), "");
+}
+
 TEST_F(JobFilesTest, AFileIsNoneOfThoseThatAFolderGets) {
   const auto both = [&](const std::string& file, const fs::path& folder) {
     return complaint([&](JobFiles& files) {
