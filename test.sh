@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is needed, builds, runs every test. Usage: ./test.sh [PRESET], one of the presets of
-# CMakePresets.json; release if none is given.
+# CMakePresets.json; release if none is given. DDPM_TEST_FLAGS are further flags for CMake.
 set -euo pipefail
 [ -z "${LIBTORCH_DIR:-}" ] || LIBTORCH_DIR=$(realpath -m "$LIBTORCH_DIR")
 cd "$(dirname "$0")"
@@ -18,7 +18,7 @@ case "$preset" in
   *) packages libgtest-dev ;;
 esac
 get_libtorch
-configure_flags="-DDDPM_TESTS=ON $strict"
+configure_flags="-DDDPM_TESTS=ON $strict ${DDPM_TEST_FLAGS:-}"
 build "$preset" all
 
 began=$SECONDS
