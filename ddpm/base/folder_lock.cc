@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/same_file.h"
+#include "ddpm/base/unfinished.h"
 
 namespace ddpm {
 
@@ -41,11 +43,12 @@ bool has_no_locks(int error) {
 
 FolderLock::FolderLock(fs::path file, Afterwards afterwards)
     : file_(std::move(file)), afterwards_(afterwards) {
+  const Unfinished taking;  // a stop waits until it would remove the file
   // another process may remove the file between our opening and locking it
   do {
     close();
     open();
-  } while (take() && !still_has_its_name());
+  } while (take() && !is_named(descriptor_, file_));
   if (!held_) return;
   if (afterwards_ == Afterwards::kRemove) removed_by_stop_.emplace(fs::absolute(file_));
   // Only for the message to others, so a failure to write it is no reason to stop.
@@ -57,7 +60,7 @@ FolderLock::FolderLock(fs::path file, Afterwards afterwards)
 
 FolderLock::~FolderLock() {
   removed_by_stop_.reset();
-  if (held_ && afterwards_ == Afterwards::kRemove && still_has_its_name()) {
+  if (held_ && afterwards_ == Afterwards::kRemove && is_named(descriptor_, file_)) {
     ::unlink(file_.c_str());
   }
   close();
@@ -107,13 +110,6 @@ bool FolderLock::take() {
                     ? concat(folder.string(), ": process ", holder,
                              " is writing into this folder; wait until it ends, or use another one")
                     : concat("cannot lock ", file_.string(), ": ", std::strerror(error)));
-}
-
-bool FolderLock::still_has_its_name() const {
-  struct stat ours {};
-  struct stat named {};
-  return ::fstat(descriptor_, &ours) == 0 && ::lstat(file_.c_str(), &named) == 0 &&
-         ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
 }
 
 void FolderLock::close() {

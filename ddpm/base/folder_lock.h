@@ -34,7 +34,6 @@ class FolderLock {
   void open();
   void check_is_lock() const;
   bool take();
-  bool still_has_its_name() const;
   void close();
 
   std::filesystem::path file_;

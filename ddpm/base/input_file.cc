@@ -158,11 +158,14 @@ void InputFile::check_unchanged() const {
 }
 
 std::string read_file(const fs::path& path, int64_t max_bytes, Pipes pipes) {
-  const InputFile file(path, pipes);
+  return read_file(InputFile(path, pipes), max_bytes);
+}
+
+std::string read_file(const InputFile& file, int64_t max_bytes) {
   if (file.is_pipe()) return read_pipe(file, max_bytes);
   if (file.size() > max_bytes) {
-    throw FormatError(
-        concat(path.string(), ": expected at most ", max_bytes, " bytes, got ", file.size()));
+    throw FormatError(concat(file.path().string(), ": expected at most ", max_bytes, " bytes, got ",
+                             file.size()));
   }
   std::string bytes(static_cast<size_t>(file.size()), '\0');
   file.read_at(0, std::as_writable_bytes(std::span<char>(bytes)));

@@ -63,5 +63,6 @@ class InputFile {
 // FormatError if it has more than `max_bytes` bytes (of a regular file nothing is then read).
 std::string read_file(const std::filesystem::path& path, int64_t max_bytes,
                       Pipes pipes = Pipes::kRefused);
+std::string read_file(const InputFile& file, int64_t max_bytes);
 
 }  // namespace ddpm

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/same_file.h"
 #include "ddpm/base/temporary.h"
 #include "ddpm/base/unfinished.h"
 
@@ -63,14 +64,6 @@ void keep_owner_and_mode(int descriptor, const struct stat& old) {
   ::fchmod(descriptor, old.st_mode & kPermissions);
 }
 
-// Whether `path` is the file or folder that is open.
-bool leads_to(const fs::path& path, const Descriptor& opened) {
-  struct stat ours {};
-  struct stat named {};
-  return ::fstat(opened.get(), &ours) == 0 && ::lstat(path.c_str(), &named) == 0 &&
-         ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
-}
-
 class RealNewFile : public NewFile {
  public:
   explicit RealNewFile(const fs::path& target) : target_(target) {
@@ -118,7 +111,8 @@ class RealNewFile : public NewFile {
       if (file_.get() < 0 && errno != EEXIST) break;
       if (file_.get() < 0) continue;
       mark_as_in_use(file_);
-      if (!leads_to(name, file_)) continue;  // removed by another process before it was marked
+      if (!is_named(file_.get(), name))
+        continue;  // removed by another process before it was marked
       name_ = name;
       return;
     }
@@ -217,7 +211,7 @@ NewFolder::NewFolder(const fs::path& target, FileLayer& files) : files_(files) {
     opened_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (opened_.get() < 0) return;
     mark_as_in_use(opened_);
-    if (leads_to(path_, opened_)) return;  // otherwise removed by another process meanwhile
+    if (is_named(opened_.get(), path_)) return;  // otherwise removed by another process meanwhile
   }
   throw_io("create", target, EEXIST);
 }

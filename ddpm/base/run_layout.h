@@ -1,4 +1,4 @@
-// The names in a run folder by which code knows one that must not open it.
+// How a run folder is recognised by names alone, without reading its files.
 
 #pragma once
 

@@ -95,6 +95,13 @@ std::optional<FileIdentity> identity_of(const fs::path& path) {
   return FileIdentity{status.st_dev, status.st_ino};
 }
 
+bool is_named(int descriptor, const fs::path& path) {
+  struct stat opened {};
+  struct stat named {};
+  return ::fstat(descriptor, &opened) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 std::optional<fs::path> find_in_folder(const fs::path& folder, const FileIdentity& file,
                                        const std::function<bool(const fs::path& name)>& counts,
                                        const std::function<void()>& give_up) {

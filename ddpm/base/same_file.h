@@ -23,6 +23,9 @@ struct FileIdentity {
 // Of what `path` leads to, links followed; nothing if there is nothing.
 std::optional<FileIdentity> identity_of(const std::filesystem::path& path);
 
+// Whether the open file or folder is what `path` names, a link not followed.
+bool is_named(int descriptor, const std::filesystem::path& path);
+
 // Those that find something walk a folder tree, links to folders followed and no folder entered
 // twice. Folders that cannot be read are passed over. `give_up`, which may be empty, is called for
 // every folder and at every thousandth entry; what it throws ends the walk and reaches the caller.

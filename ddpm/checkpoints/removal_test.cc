@@ -14,11 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path save(CheckpointStore& store, int64_t step) {
-  const ToyCheckpoint toy(step);
-  return store.save(toy.state, toy.arrays(), {.last = 0});
-}
-
 // Saves a step and keeps that one alone; returns what is reported.
 std::vector<std::string> save_alone(CheckpointStore& store, int64_t step) {
   std::vector<std::string> lines;
@@ -80,7 +75,7 @@ std::vector<std::string> names_below(const fs::path& folder) {
 TEST(Removal, WhatSavingMadeMayBeRemovedWholeOrDamaged) {
   const ToyRun run("removal_ours");
   CheckpointStore store(run.path, hasty_files());
-  const fs::path checkpoint = save(store, 10);
+  const fs::path checkpoint = save_toy(store, 10);
   EXPECT_EQ(reason_to_keep(checkpoint), std::nullopt);
   for (const char* name : {"manifest.json", "unet", "training/state.json", "scheduler"}) {
     fs::remove_all(checkpoint / name);
@@ -96,9 +91,9 @@ TEST(Removal, WhatOthersMadeIsKeptByPruningWhichReportsIt) {
     SCOPED_TRACE(content.reason);
     const ToyRun run("removal_prune");
     CheckpointStore store(run.path, hasty_files());
-    const fs::path checkpoint = save(store, 10);
+    const fs::path checkpoint = save_toy(store, 10);
     content.make(checkpoint);
-    save(store, 20);
+    save_toy(store, 20);
     const std::vector<std::string> lines = save_alone(store, 30);
     ASSERT_EQ(lines.size(), 1u);
     expect_contains(lines[0], "not removed: " + checkpoint.string() + ": " + content.reason);
@@ -112,11 +107,11 @@ TEST(Removal, WhatOthersMadeIsNotReplacedBySaving) {
     SCOPED_TRACE(content.reason);
     const ToyRun run("removal_replace");
     CheckpointStore store(run.path, hasty_files());
-    const fs::path checkpoint = save(store, 10);
+    const fs::path checkpoint = save_toy(store, 10);
     content.make(checkpoint);
     if (fs::is_directory(checkpoint)) fs::remove(checkpoint / "manifest.json");
     const auto before = names_below(run.path);
-    const std::string error = complaint<FormatError>([&] { save(store, 10); });
+    const std::string error = complaint<FormatError>([&] { save_toy(store, 10); });
     expect_contains(error, "cannot save: " + checkpoint.string() + " is damaged: ");
     expect_contains(error, content.reason);
     expect_contains(error, "; move it away");
@@ -150,7 +145,7 @@ TEST(Removal, ACheckpointThatTheSystemKeepsIsReportedAndNoError) {
   const ToyRun run("removal_refused");
   RefusingFiles files(RefusingFiles::kRename, "00000010");
   CheckpointStore store(run.path, files);
-  save(store, 10);
+  save_toy(store, 10);
   for (const int64_t step : {20, 30}) {
     EXPECT_EQ(save_alone(store, step),
               std::vector<std::string>{
@@ -164,14 +159,14 @@ TEST(Removal, ALeftoverThatCannotBeRemovedIsReportedByTheNextStartAndNoError) {
   const ToyRun run("removal_leftover");
   RefusingFiles files(RefusingFiles::kRemove, ".tmp-removed-00000010");
   CheckpointStore store(run.path, files);
-  save(store, 10);
+  save_toy(store, 10);
   EXPECT_EQ(save_alone(store, 20).size(), 1u);
   EXPECT_FALSE(fs::exists(store.path_of(10)));
   const std::vector<std::string> lines = prepare_run_folder(run.path, files);
   EXPECT_EQ(lines, std::vector<std::string>{"cannot remove"});
   EXPECT_EQ(store.newest_valid().path, store.path_of(20));
   // a checkpoint of the same step finds the name taken and stays under its own
-  save(store, 10);
+  save_toy(store, 10);
   EXPECT_EQ(save_alone(store, 30).size(), 1u);
   EXPECT_NO_THROW(verify_checkpoint(store.path_of(10)));
 }

@@ -15,6 +15,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/json.h"
+#include "ddpm/base/same_file.h"
 #include "ddpm/base/text.h"
 
 namespace ddpm {
@@ -111,14 +112,6 @@ bool lies_in(const fs::path& path, const fs::path& folder) {
   return false;
 }
 
-// Whether the open file is what the name leads to now.
-bool is_at(int file, const fs::path& path) {
-  struct stat opened {};
-  struct stat named {};
-  return ::fstat(file, &opened) == 0 && ::lstat(path.c_str(), &named) == 0 &&
-         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
-}
-
 }  // namespace
 
 bool is_temporary_of_a_run(const std::string& name) {
@@ -164,7 +157,7 @@ bool RunLock::open_file() {
             ? concat(path_.parent_path().string(), ": process ", holder, " is at work in this run")
             : concat("cannot lock ", path_.string(), ": ", std::strerror(error)));
   }
-  if (is_at(file_, path_)) return true;
+  if (is_named(file_, path_)) return true;
   ::close(file_);
   return false;
 }
@@ -182,7 +175,7 @@ RunLock::~RunLock() {
   std::error_code error;
   const fs::directory_iterator entries(path_.parent_path(), error);
   const bool alone = !error && std::distance(begin(entries), end(entries)) == 1;
-  if (made_ && (alone || !signed_) && is_at(file_, path_)) ::unlink(path_.c_str());
+  if (made_ && (alone || !signed_) && is_named(file_, path_)) ::unlink(path_.c_str());
   ::close(file_);
 }
 

@@ -9,6 +9,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/format_version.h"
 #include "ddpm/base/input_file.h"
+#include "ddpm/base/run_layout.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/manifest.h"
 #include "ddpm/checkpoints/model_folder.h"
@@ -24,8 +25,7 @@ namespace {
 
 // The step that a folder's name stands for, written as path_of writes it.
 std::optional<int64_t> step_of(const std::string& name) {
-  const bool digits = name.size() >= 8 && name.find_first_not_of("0123456789") == std::string::npos;
-  if (!digits || (name.size() > 8 && name[0] == '0')) return std::nullopt;
+  if (!is_checkpoint_name(name) || (name.size() > 8 && name[0] == '0')) return std::nullopt;
   return parse_int(name);
 }
 
@@ -120,11 +120,12 @@ std::optional<UnusableCheckpoint> obstacle_to_saving(UnusableCheckpoint checkpoi
     checkpoint.reason += "; make it readable or move it away";
     return checkpoint;
   }
-  const auto reason = checkpoint.fault == CheckpointFault::kDamaged
-                          ? reason_to_keep(checkpoint.path)
-                          : std::optional<std::string>("");
-  if (!reason) return std::nullopt;
-  checkpoint.reason += concat("; ", *reason, reason->empty() ? "" : "; ", "move it away");
+  if (checkpoint.fault == CheckpointFault::kDamaged) {
+    const std::optional<std::string> reason = reason_to_keep(checkpoint.path);
+    if (!reason) return std::nullopt;
+    checkpoint.reason += "; " + *reason;
+  }
+  checkpoint.reason += "; move it away";
   return checkpoint;
 }
 

@@ -120,6 +120,8 @@ TEST(CheckpointStore, AFullDiskIsNoticedBeforeAnythingIsWritten) {
   CheckpointStore store(run.path, hasty_files(), [](const fs::path&) { return int64_t{4096}; });
   expect_contains(complaint<IoError>([&] { save(store, 10); }),
                   "00000010: a checkpoint needs 1.0 MiB, the disk has 4.0 KiB");
+  expect_contains(complaint<IoError>([&] { store.check_room(70, ToyCheckpoint(70).state.unet); }),
+                  "00000070: a checkpoint needs 1.0 MiB, the disk has 4.0 KiB");
   EXPECT_TRUE(fs::is_empty(run.path / "checkpoints"));
 }
 

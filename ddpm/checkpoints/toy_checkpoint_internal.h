@@ -15,6 +15,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/checkpoints/state.h"
+#include "ddpm/checkpoints/store.h"
 
 namespace ddpm {
 
@@ -139,6 +140,12 @@ struct ToyCheckpoint {
   TrainingState state;
   ParameterValues ema, raw, first, second;
 };
+
+// Saves a checkpoint of this step and removes none.
+inline std::filesystem::path save_toy(CheckpointStore& store, int64_t step) {
+  const ToyCheckpoint toy(step);
+  return store.save(toy.state, toy.arrays(), {.last = 0});
+}
 
 // A run folder that is ready to be written to.
 struct ToyRun {

@@ -93,10 +93,10 @@ TEST(TrainConfig, NumbersThatFloat32CannotHoldAreRefusedWithTheRange) {
 TEST(TrainConfig, AnEscapedNulInATextIsRefused) {
   for (const char* key : {"data", "init_from", "fit", "device"}) {
     const Json json = parse_json(concat("{\"", key, "\": \"images\\u0000more\"}"), "my.json");
-    const std::string said =
+    const std::string text =
         complaint<InvalidArgument>([&] { train_config_from_json(json, "my.json"); });
-    expect_contains(said, concat("my.json: ", key, " must be "));
-    expect_contains(said, "images\\u0000more");
+    expect_contains(text, concat("my.json: ", key, " must be "));
+    expect_contains(text, "images\\u0000more");
   }
 }
 

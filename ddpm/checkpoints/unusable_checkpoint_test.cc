@@ -20,11 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path save(CheckpointStore& store, int64_t step) {
-  const ToyCheckpoint toy(step);
-  return store.save(toy.state, toy.arrays(), {.last = 0});
-}
-
 void damage(const fs::path& checkpoint) {
   fs::resize_file(checkpoint / "training/raw.safetensors", 100);
 }
@@ -41,8 +36,8 @@ TEST(ResolveCheckpoint, TakesARunOrACheckpoint) {
   std::ofstream(run.path / "file") << "x";
   expect_contains(said(run.path / "file"), "got a file");
 
-  save(store, 10);
-  save(store, 20);
+  save_toy(store, 10);
+  save_toy(store, 20);
   EXPECT_EQ(resolve_checkpoint(run.path).path, store.path_of(20));
   EXPECT_EQ(resolve_checkpoint(store.path_of(10)).path, store.path_of(10));
   // diffusers' part alone is a checkpoint too
@@ -128,8 +123,8 @@ TEST(ResolveCheckpoint, ReturnsWhatWasPassedOverAndACommandRefusesIt) {
     SCOPED_TRACE(fault.said);
     const ToyRun run("faulty_faults");
     CheckpointStore store(run.path, hasty_files());
-    save(store, 10);
-    save(store, 20);
+    save_toy(store, 10);
+    save_toy(store, 20);
     EXPECT_EQ(require_checkpoint("sample", "--checkpoint", run.path), store.path_of(20));
     fault.make(store.path_of(20));
     const ResolvedCheckpoint resolved = resolve_checkpoint(run.path);
@@ -152,14 +147,14 @@ TEST(ResolveCheckpoint, ARunWithoutAUsableCheckpointIsTheErrorOfItsNewest) {
   const ToyRun run("faulty_unusable");
   CheckpointStore store(run.path, hasty_files());
   const auto resolve = [&run] { std::ignore = resolve_checkpoint(run.path); };
-  save(store, 10);
+  save_toy(store, 10);
   damage(store.path_of(10));
   expect_contains(complaint<FormatError>(resolve), "run: no checkpoint can be used: ");
   expect_contains(complaint<FormatError>(resolve), "raw.safetensors: expected ");
-  save(store, 20);
+  save_toy(store, 20);
   make_unreadable(store.path_of(20) / "training" / "raw.safetensors");
   expect_contains(complaint<IoError>(resolve), "1 older checkpoint of this run cannot be used");
-  save(store, 30);
+  save_toy(store, 30);
   make_newer(store.path_of(30));
   expect_contains(complaint<NewerVersion>(resolve), "expected version 1, got 2");
 }
@@ -169,15 +164,15 @@ TEST(CheckpointStore, ReplacesOnlyADamagedCheckpoint) {
     SCOPED_TRACE(fault.said);
     const ToyRun run("faulty_replace");
     CheckpointStore store(run.path, hasty_files());
-    save(store, 20);
+    save_toy(store, 20);
     fault.make(store.path_of(20));
     const fs::file_status before = fs::symlink_status(store.path_of(20));
     if (fault.fault == CheckpointFault::kDamaged && fs::is_directory(before)) {
-      save(store, 20);
+      save_toy(store, 20);
       EXPECT_EQ(store.newest_valid().path, store.path_of(20));
       continue;
     }
-    expect_contains(complaint<Error>([&] { save(store, 20); }), "move it away");
+    expect_contains(complaint<Error>([&] { save_toy(store, 20); }), "move it away");
     EXPECT_EQ(fs::symlink_status(store.path_of(20)).type(), before.type());
     if (fs::is_directory(before)) {
       const auto names = fs::directory_iterator(store.path_of(20));
@@ -190,7 +185,7 @@ TEST(CheckpointStore, ReplacesOnlyADamagedCheckpoint) {
 TEST(CheckpointStore, NeverRemovesACheckpointOfANewerVersion) {
   const ToyRun run("faulty_newer");
   CheckpointStore store(run.path, hasty_files());
-  save(store, 10);
+  save_toy(store, 10);
   make_newer(store.path_of(10));
   for (const int64_t step : {20, 30, 40}) {
     const ToyCheckpoint one(step);

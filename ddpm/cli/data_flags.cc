@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/run_layout.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/checkpoints/train_config.h"
@@ -53,14 +54,13 @@ void add_checkpoint(JobFiles& files, const std::string& checkpoint) {
   fs::path at = checkpoint.empty() ? fs::path() : fs::weakly_canonical(checkpoint, error);
   constexpr int kWayUp = 3;  // RUN/checkpoints/N
   for (int i = 0; i < kWayUp && !at.empty(); ++i, at = at.parent_path()) {
-    if (!fs::exists(at / "checkpoints", error)) continue;
+    if (!is_run_folder(at)) continue;
     try {
       files.keeps_out_of(concat("the data of ", checkpoint),
                          place_of_data(read_run_config(at).data));
-      return;
-    } catch (const Error&) {
-      continue;  // no run, or one that opening it will complain of
+    } catch (const Error&) {  // whoever opens the run reports it
     }
+    return;
   }
 }
 

@@ -15,15 +15,16 @@ namespace ddpm {
 
 inline constexpr const char* kDataForms =
     "fashion-mnist, a folder of images, a .zip or .tar.gz of them, an IDX file, or a folder of "
-    "MNIST "
-    "or CIFAR-10";
+    "MNIST or CIFAR-10";
+
+inline constexpr double kMaxBadFiles = 0.01;  // the default of --max-bad-files
 
 struct DataFlags {
   std::string spec;
   std::string image_size = "auto";
   std::string channels = "auto";
   std::string fit = "none";
-  double max_bad_files = 0.01;
+  double max_bad_files = kMaxBadFiles;
 };
 
 void declare_data_flags(Flags& flags, DataFlags& values);
@@ -35,22 +36,22 @@ void add_data(JobFiles& files, const std::string& flag, const std::string& spec)
 // becomes a part of them when the run goes on.
 void add_checkpoint(JobFiles& files, const std::string& checkpoint);
 
-// The fraction of unreadable files that a command passes over which takes the rest from a network.
+// --max-bad-files alone, for a command whose images have the size and channels of a network.
 void declare_max_bad_files(Flags& flags, double& value);
 
 // Throws InvalidArgument that starts with `command`.
 DataOptions data_options(const std::string& command, const DataFlags& flags);
 
-// What a run's configuration says of its data.
+// Of the data that a run's configuration names.
 DataOptions data_options(const TrainConfig& config);
 
-// For a command that wants few of the images: decoded ones are kept up to 256 MiB, not up to half
-// of the memory, as is right for training. Those beyond are decoded again when they are read.
-DataOptions for_few_images(DataOptions options);
-
-// The same for images of a network's extents and channels.
+// Of images that are given to a network: with its extents and channels.
 DataOptions data_options(const std::string& command, const std::string& spec,
                          const std::string& fit, double max_bad_files, const UNetConfig& unet);
+
+// For a command that needs few of the images: decoded ones are kept up to 256 MiB, not up to half
+// of the memory, as is right for training. Those beyond are decoded again when they are read.
+DataOptions for_few_images(DataOptions options);
 
 // open_dataset with its progress on the terminal. A signal ends it by Stopped.
 Dataset open_dataset_watched(const DataOptions& options);

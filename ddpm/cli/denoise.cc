@@ -32,7 +32,7 @@ struct DenoiseFlags {
   SamplerFlags sampler;
   std::string out;
   std::string data;
-  double max_bad_files = 0.01;
+  double max_bad_files = kMaxBadFiles;
   int64_t from = 0;
   int64_t images = 4;  // unless they are given, as many of them as there are
   bool images_given = false;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ddpm/base/json.h"
+#include "ddpm/cli/data_flags.h"
 #include "ddpm/cli/job_lock.h"
 #include "ddpm/cli/sampling_job.h"
 #include "ddpm/data/dataset.h"
@@ -24,7 +25,7 @@ struct EvaluationFlags {
   std::string data;
   std::string split = "auto";
   std::string fit = "none";
-  double max_bad_files = 0.01;
+  double max_bad_files = kMaxBadFiles;
   int64_t images = 16;  // unless they are given, as many of them as there are
   bool images_given = false;
   int64_t first_image = 0;

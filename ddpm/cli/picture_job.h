@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "ddpm/cli/data_flags.h"
 #include "ddpm/cli/job_lock.h"
 #include "ddpm/cli/sampling_job.h"
 #include "ddpm/formats/image.h"
@@ -23,7 +24,7 @@ struct PictureFlags {
   SamplerFlags sampler;
   std::string out;
   std::string single;
-  double max_bad_files = 0.01;  // of the commands that read data
+  double max_bad_files = kMaxBadFiles;  // of the commands that read data
   int64_t seed = 0;
   int64_t batch_size = 16;
 };

@@ -280,7 +280,7 @@ class ArchiveImageReader {
   std::map<std::string, std::shared_ptr<const std::string>> targets_;  // of other names
   std::set<std::string> hidden_folders_;
   std::set<std::string> configured_;  // folders with a config.json in them
-  std::set<std::string> trained_;     // folders with a folder of checkpoints in them
+  std::set<std::string> trained_;     // folders with a run's log or a checkpoint in them
 };
 
 }  // namespace

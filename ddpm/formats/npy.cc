@@ -155,17 +155,17 @@ std::optional<int64_t> count_within(const std::vector<int64_t>& shape, int64_t v
   return count;
 }
 
-// The next bytes of a pipe, fewer at its end only.
-std::string read_up_to(const InputFile& pipe, int64_t most) {
-  std::string bytes(static_cast<size_t>(std::max<int64_t>(most, 0)), '\0');
-  size_t have = 0;
-  while (have < bytes.size()) {
+// Appends what a pipe has, up to `most` bytes in all. Memory is taken as bytes arrive, not as they
+// are promised.
+void read_up_to(const InputFile& pipe, int64_t most, std::string& bytes) {
+  constexpr int64_t kPiece = 1 << 20;
+  while (std::ssize(bytes) < most) {
+    const size_t have = bytes.size();
+    bytes.resize(static_cast<size_t>(std::min(most, std::ssize(bytes) + kPiece)));
     const size_t got = pipe.read_some(std::as_writable_bytes(std::span(bytes)).subspan(have));
-    if (got == 0) break;
-    have += got;
+    bytes.resize(have + got);
+    if (got == 0) return;
   }
-  bytes.resize(have);
-  return bytes;
 }
 
 template <typename From, typename To>
@@ -217,8 +217,9 @@ NpyArray decode_npy(std::string_view bytes, const std::string& who) {
 
 NpyArray read_npy(const std::filesystem::path& path, const std::string& who, int64_t max_bytes) {
   const InputFile file(path, Pipes::kTaken);
-  if (!file.is_pipe()) return decode_npy(read_file(path, max_bytes), who);
-  std::string bytes = read_up_to(file, kMaxNpyFrontBytes);
+  if (!file.is_pipe()) return decode_npy(read_file(file, max_bytes), who);
+  std::string bytes;
+  read_up_to(file, kMaxNpyFrontBytes, bytes);
   const auto [text, data_begin] = header_of(bytes, who);
   const NpyArray array = HeaderReader(text, who).read();
   // an unknown dtype is decode_npy's to report
@@ -228,8 +229,8 @@ NpyArray read_npy(const std::filesystem::path& path, const std::string& who, int
     throw FormatError(concat(who, ": expected an array of at most ", max_bytes, " bytes, got ",
                              shape_text(array.shape), " of ", array.dtype));
   }
-  const int64_t file_bytes = static_cast<int64_t>(data_begin) + *count * value_bytes;
-  bytes += read_up_to(file, file_bytes + 1 - std::ssize(bytes));  // one more than it may have
+  // one byte more than it may have
+  read_up_to(file, static_cast<int64_t>(data_begin) + *count * value_bytes + 1, bytes);
   return decode_npy(bytes, who);
 }
 

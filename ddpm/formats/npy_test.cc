@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
@@ -142,6 +144,29 @@ TEST(Npy, OfAPipeNoMoreIsReadThanItsHeaderNames) {
   EXPECT_EQ(read(array.substr(0, array.size() - 1)).find("a: the shape [2, 1]"), 0U);
   const std::string large = npy_header({"<f4", {1 << 20}, ""});
   EXPECT_EQ(read(large), "a: expected an array of at most 1000 bytes, got [1048576] of <f4");
+}
+
+TEST(Npy, ThePipeOfAnEndlessWriterIsLeftSoon) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const auto handler = ::signal(SIGPIPE, SIG_IGN);
+  constexpr size_t kEndless = 16 << 20;
+  size_t written = 0;
+  std::thread writer([&] {
+    const std::string more = encode_npy({"<f4", {2, 1}, std::string(8, 'x')});
+    const std::string piece(4096, 'y');
+    for (bool open = ::write(ends[1], more.data(), more.size()) > 0; open && written < kEndless;) {
+      const ssize_t count = ::write(ends[1], piece.data(), piece.size());
+      open = count > 0;
+      written += open ? static_cast<size_t>(count) : 0;
+    }
+    ::close(ends[1]);
+  });
+  EXPECT_THROW(read_npy("/dev/fd/" + std::to_string(ends[0]), "a", 1 << 30), FormatError);
+  ::close(ends[0]);
+  writer.join();
+  ::signal(SIGPIPE, handler);
+  EXPECT_LT(written, size_t{1} << 20);
 }
 
 TEST(Npy, TheSizeIsComparedWithTheFileBeforeAnythingIsAllocated) {

@@ -241,15 +241,15 @@ std::string complaint_about(const std::string& hostile_file) {
 // 71 bytes whose header says 10000x10000 pixels of 8 bytes. They must be refused for that, and not
 // for ending too early once a gigabyte was made ready for them.
 TEST(Png, AFewBytesCannotAskForAGigabyte) {
-  const std::string said = complaint_about("sixty_bytes_of_a_gigabyte");
-  EXPECT_NE(said.find("expected at least"), std::string::npos) << said;
+  const std::string text = complaint_about("sixty_bytes_of_a_gigabyte");
+  EXPECT_NE(text.find("expected at least"), std::string::npos) << text;
 }
 
 // libpng would make room for such a chunk before it looked for its bytes, and then say that the
 // file ends too early.
 TEST(Png, AChunkCannotBeLongerThanTheFile) {
-  const std::string said = complaint_about("text_of_two_gigabytes");
-  EXPECT_NE(said.find("the file ends within a chunk"), std::string::npos) << said;
+  const std::string text = complaint_about("text_of_two_gigabytes");
+  EXPECT_NE(text.find("the file ends within a chunk"), std::string::npos) << text;
 }
 
 // A thousand compressed texts could be four megabytes each.

@@ -14,7 +14,6 @@
 #include <utility>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/run_layout.h"
 #include "ddpm/base/same_file.h"
 #include "ddpm/base/temporary.h"
 #include "ddpm/base/text.h"
@@ -109,9 +108,6 @@ void JobFiles::check_against_inputs(const JobOutput& output) const {
   const fs::path& target = output.target.path;
   const auto identity = identity_of(target);
   const std::string who = concat(command_, ": ", output.flag, ": ", output.path.string());
-  const auto checkpoints = checkpoints_around(target);
-  DDPM_CHECK(!checkpoints, who, ": expected a place outside of ", checkpoints->string(),
-             ", which holds the checkpoints of a run and nothing else, got one inside");
   for (const Input& input : inputs_) {
     const auto other = identity_of(input.path);
     if (!other) continue;

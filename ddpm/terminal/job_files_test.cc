@@ -79,16 +79,16 @@ TEST_F(JobFilesTest, NewNamesAreTakenAndNothingIsMadeByTheCheck) {
 TEST_F(JobFilesTest, NothingIsWrittenAmongTheCheckpointsOfARun) {
   fs::create_directories(folder_ / "run" / "checkpoints" / "00000010");
   fs::create_directory_symlink(folder_ / "run" / "checkpoints" / "00000010", folder_ / "link");
-  const std::string told =
+  const std::string expected =
       ": expected a place outside of run/checkpoints, which holds the checkpoints of a run and "
       "nothing else, got one inside";
   for (const char* name : {"run/checkpoints", "run/checkpoints/00000025",
                            "run/checkpoints/00000010/cells", "link/cells"}) {
-    EXPECT_EQ(into(name), concat("c: --out: ", name, told));
+    EXPECT_EQ(into(name), concat("c: --out: ", name, expected));
   }
-  EXPECT_EQ(makes("run/checkpoints/00000030"), "c: --out: run/checkpoints/00000030" + told);
+  EXPECT_EQ(makes("run/checkpoints/00000030"), "c: --out: run/checkpoints/00000030" + expected);
   EXPECT_EQ(file("run/checkpoints/00000010/a.png"),
-            "c: --out: run/checkpoints/00000010/a.png" + told);
+            "c: --out: run/checkpoints/00000010/a.png" + expected);
   EXPECT_EQ(into("run/samples"), "");
   EXPECT_EQ(makes("checkpoints/00000030"), "");  // of no run
 }
@@ -215,11 +215,18 @@ TEST_F(JobFilesTest, NothingIsWrittenAmongDataThatTheCommandDoesNotRead) {
 }
 
 TEST_F(JobFilesTest, AFileIsNoneOfThoseThatAFolderGets) {
+  // what is complained of in either order
   const auto both = [&](const std::string& file, const fs::path& folder) {
-    return complaint([&](JobFiles& files) {
+    const std::string last = complaint([&](JobFiles& files) {
       files.writes_into("--single", folder);
       files.writes("--out", folder_ / file, Content::kPng);
     });
+    const std::string first = complaint([&](JobFiles& files) {
+      files.writes("--out", folder_ / file, Content::kPng);
+      files.writes_into("--single", folder);
+    });
+    EXPECT_EQ(first, last);
+    return first;
   };
   const fs::path samples = folder_ / "samples";  // which does not exist yet
   fs::create_symlink("samples/000001.png", folder_ / "link.png");

@@ -10,6 +10,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/new_file.h"
+#include "ddpm/base/run_layout.h"
 #include "ddpm/base/text.h"
 #include "ddpm/terminal/job_output_internal.h"
 #include "ddpm/terminal/output.h"
@@ -59,6 +60,7 @@ class OutputCheck {
     } else {
       check_can_be_written(target.path);
       if (file) check_ending();
+      check_outside_of_checkpoints(target.path);
     }
     return target;
   }
@@ -164,6 +166,13 @@ class OutputCheck {
     if (::access(folder.c_str(), W_OK | X_OK) != 0) {
       fail("cannot be written: its folder ", folder.string(), ": ", std::strerror(errno));
     }
+  }
+
+  void check_outside_of_checkpoints(const fs::path& target) const {
+    const auto checkpoints = checkpoints_around(target);
+    if (!checkpoints) return;
+    fail("expected a place outside of ", checkpoints->string(),
+         ", which holds the checkpoints of a run and nothing else, got one inside");
   }
 
   void check_length(const fs::path& path) const {

@@ -24,7 +24,7 @@ struct JobOutput {
 };
 
 // Where the output goes. Throws InvalidArgument "command: flag: path: .." for what
-// JobFiles::check() says of its kind, its ending, its folder and its length.
+// JobFiles::check() names of its kind, its ending, its length and where it lies.
 Target checked_target(const std::string& command, const JobOutput& output);
 
 }  // namespace ddpm

@@ -86,9 +86,7 @@ bool is_finished(const fs::path& run, const TrainConfig& config) {
   return store.newest_valid().path == all.back().path;
 }
 
-std::vector<std::string> faults_of_the_log(const fs::path& run) {
-  const fs::path path = run / "metrics.jsonl";
-  const RunLog log = read_run_log(path);
+std::vector<std::string> fault_texts(const RunLog& log, const fs::path& path) {
   constexpr size_t kNamed = 3;
   std::vector<std::string> lines;
   for (size_t i = 0; i < std::min(kNamed, log.faults.size()); ++i) {
@@ -100,9 +98,9 @@ std::vector<std::string> faults_of_the_log(const fs::path& run) {
   return lines;
 }
 
-std::optional<int64_t> last_previewed_step(const fs::path& run) {
+std::optional<int64_t> last_previewed_step(const RunLog& log) {
   std::optional<int64_t> step;
-  for (const Json& line : read_run_log(run / "metrics.jsonl").lines) {
+  for (const Json& line : log.lines) {
     const bool of_the_end = line["kind"] == "end" && line.value("preview", Json()).is_object();
     if (line["kind"] == "channel_drift" || of_the_end) step = log_step(line);
   }

@@ -32,11 +32,11 @@ ResumePoint find_resume_point(const std::filesystem::path& run, const TrainConfi
 // so that there is nothing to go on with. Only reads.
 bool is_finished(const std::filesystem::path& run, const TrainConfig& config);
 
-// The lines of the run's log that are JSON and not of its grammar: the first few, and how many
-// more.
-std::vector<std::string> faults_of_the_log(const std::filesystem::path& run);
+// A text for each of the first faults of the log that was read from `path`, and how many more there
+// are.
+std::vector<std::string> fault_texts(const RunLog& log, const std::filesystem::path& path);
 
 // The step of the last preview that was finished, as the log knows it.
-std::optional<int64_t> last_previewed_step(const std::filesystem::path& run);
+std::optional<int64_t> last_previewed_step(const RunLog& log);
 
 }  // namespace ddpm

@@ -181,12 +181,14 @@ class Run {
     saved_step_ = state.step;
     keep_config();
     prepare_folder();
-    log_.emplace(request_.run / "metrics.jsonl", files_);
+    const fs::path path = request_.run / "metrics.jsonl";
+    log_.emplace(path, files_);
     Json line = {{"kind", "resume"}, {"step", state.step}, {"steps", config_.steps}};
     if (!point_.passed_over.empty()) line["passed_over"] = point_.passed_over;
     log_->append(line);
-    for (const std::string& fault : faults_of_the_log(request_.run)) say("passed over: " + fault);
-    previewed_step_ = last_previewed_step(request_.run);
+    const RunLog log = read_run_log(path);
+    for (const std::string& fault : fault_texts(log, path)) say("passed over: " + fault);
+    previewed_step_ = last_previewed_step(log);
     say(concat("resumed at step ", state.step, " of ", config_.steps, ": ", state.ema_updates,
                " EMA updates, learning rate ",
                shortest(learning_rate_at(config_, std::min(state.step, config_.steps - 1)))));

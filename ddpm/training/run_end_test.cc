@@ -23,9 +23,7 @@ TEST_F(RunTraining, AStopIsHeardBetweenTwoSteps) {
   observer.progress = [&steps](int64_t step, int64_t, double) { steps = step; };
   observer.stop = [&steps] { return steps == 3; };
   EXPECT_EQ(run("stopped", four_steps(), false, observer), RunEnd::kStopped);
-  const auto newest = CheckpointStore(folder_ / "stopped").newest_valid().path;
-  ASSERT_TRUE(newest);
-  EXPECT_EQ(read_training_state(*newest).step, 3);
+  EXPECT_EQ(newest_step("stopped"), 3);
 }
 
 // A stop that comes in the middle of a preview.
@@ -45,9 +43,7 @@ TEST_F(RunTraining, APreviewThatIsGivenUpIsMadeWhenTheRunGoesOn) {
   EXPECT_EQ(run("cut", config, false, stop_in_a_preview(asked)), RunEnd::kStopped);
   const fs::path picture = fs::path("samples") / "00000002.png";
   EXPECT_FALSE(fs::exists(folder_ / "cut" / picture));
-  const auto newest = CheckpointStore(folder_ / "cut").newest_valid().path;
-  ASSERT_TRUE(newest);
-  EXPECT_EQ(read_training_state(*newest).step, 2);
+  EXPECT_EQ(newest_step("cut"), 2);
 
   EXPECT_EQ(run("cut", config, true), RunEnd::kDone);
   EXPECT_EQ(sha256_of_file(folder_ / "cut" / picture), sha256_of_file(folder_ / "whole" / picture));
@@ -90,9 +86,7 @@ TEST_F(RunTraining, ARunWithoutTimeForAStepHasACheckpointAndAPicture) {
   config.time_limit = 1e-9;  // is over before the first step
   EXPECT_EQ(run("short", config), RunEnd::kTimeLimit);
   EXPECT_TRUE(fs::exists(folder_ / "short" / "samples" / "00000000.png"));
-  const auto newest = CheckpointStore(folder_ / "short").newest_valid().path;
-  ASSERT_TRUE(newest);
-  EXPECT_EQ(read_training_state(*newest).step, 0);
+  EXPECT_EQ(newest_step("short"), 0);
 }
 
 // The limit passes in the middle of the preview of step 2, which is then made at the end, and the

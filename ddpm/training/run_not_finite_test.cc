@@ -79,7 +79,7 @@ TEST_F(RunTraining, OneBadUpdateIsSkippedAndTheRunGoesOn) {
   EXPECT_EQ(state.optimizer_updates, 7);
   EXPECT_EQ(state.ema_updates, 7);
   EXPECT_EQ(state.bad_in_a_row, 0);
-  // the preview between found no samples of those weights, and said so
+  // the preview between found no samples of those weights, and reported it
   const RunLog log = read_run_log(folder_ / "bumpy" / "metrics.jsonl");
   const auto preview = std::find_if(log.lines.begin(), log.lines.end(), [](const Json& line) {
     return line["kind"] == "channel_drift" && line["step"] == 4;

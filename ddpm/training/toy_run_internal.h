@@ -15,7 +15,9 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/sha256.h"
+#include "ddpm/checkpoints/checkpoint.h"
 #include "ddpm/checkpoints/presets.h"
+#include "ddpm/checkpoints/store.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/training/run.h"
@@ -77,6 +79,12 @@ class RunTraining : public testing::Test {
       sums[entry.path().filename().string()] = sha256_of_file(entry.path());
     }
     return sums;
+  }
+
+  // The step of the newest checkpoint that verifies; -1 if there is none.
+  int64_t newest_step(const std::string& name) const {
+    const auto newest = CheckpointStore(folder_ / name).newest_valid().path;
+    return newest ? read_training_state(*newest).step : -1;
   }
 
   const std::filesystem::path folder_ = run_test_folder();

@@ -32,7 +32,7 @@ class TrainedRuns {
  public:
   ~TrainedRuns() { fs::remove_all(folder_); }
 
-  // False if there is none. What config.json says of the place of the data is adapted.
+  // False if there is none. The place of the data in config.json is adapted.
   bool copy_to(const fs::path& run, const fs::path& test, const std::vector<std::string>& more) {
     const auto found = runs_.find(more);
     if (found == runs_.end()) return false;

@@ -2,7 +2,11 @@
 // training leaves alone.
 
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
@@ -33,6 +37,20 @@ class RunCheckpoints : public EndToEnd {
     }
   }
 };
+
+// Before metrics.jsonl is begun there is no step.
+TEST_F(RunCheckpoints, ADiskWithoutRoomForOneIsAnErrorBeforeAnyStep) {
+  const fs::path disk = folder_ / "disk";
+  fs::create_directories(disk);
+  if (::mount("none", disk.c_str(), "tmpfs", 0, "size=200k") != 0) {
+    GTEST_SKIP() << "cannot mount: " << std::strerror(errno);
+  }
+  expect_error(
+      {"train", "--preset", "tiny", "--data", "data", "--steps", "20", "--out", "disk/run"}, 1,
+      {"a checkpoint needs", "the disk has"});
+  EXPECT_FALSE(fs::exists(disk / "run" / "metrics.jsonl"));
+  ASSERT_EQ(::umount(disk.c_str()), 0);
+}
 
 TEST_F(RunCheckpoints, NoCommandWritesAmongThem) {
   const std::string inside = "run/checkpoints/00000030";
