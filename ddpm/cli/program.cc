@@ -121,10 +121,10 @@ void print_error(const std::string& command, const std::string& text) {
   std::cerr << (named ? "" : command + ": ") << escaped(text) << '\n';
 }
 
-// What stands first in an error: the command, if there is a known one.
-std::string command_of(int argc, char** argv) {
-  const std::string first = argc > 1 ? argv[1] : "";
-  const std::string both = argc > 2 ? first + " " + argv[2] : first;
+// The command whose name the words begin with, the first word of several, or "ddpm".
+std::string known_command(const std::vector<std::string>& words) {
+  const std::string first = words.empty() ? "" : words[0];
+  const std::string both = words.size() > 1 ? first + " " + words[1] : first;
   std::string known = "ddpm";
   for (const Command& command : all_commands()) {
     if (command.name == first || command.name == both) return command.name;
@@ -133,11 +133,19 @@ std::string command_of(int argc, char** argv) {
   return known;
 }
 
-// Whether a command, or the first word of several, is called so.
-bool names_commands(const std::vector<Declared>& declared, const std::string& name) {
-  return std::any_of(declared.begin(), declared.end(), [&name](const Declared& each) {
-    return each.command.name == name || each.command.name.starts_with(name + " ");
-  });
+// `help WORDS` as `WORDS --help`, without what follows a command: nothing is ever run. Words that
+// name no command stay, and are an error as elsewhere.
+std::vector<std::string> words_of_help(std::vector<std::string> words) {
+  words.erase(words.begin());
+  if (words.empty() || words[0].starts_with('-')) return {"--help"};
+  const std::string known = known_command(words);
+  const std::vector<Command> all = all_commands();
+  const bool is_command = std::any_of(
+      all.begin(), all.end(), [&known](const Command& command) { return command.name == known; });
+  if (!is_command && (known == "ddpm" || words.size() > 1)) return words;
+  words = split(known, ' ');
+  words.emplace_back("--help");
+  return words;
 }
 
 // The command line behind the program, last word first as CLI11 takes it, with the words behind a
@@ -145,11 +153,7 @@ bool names_commands(const std::vector<Declared>& declared, const std::string& na
 std::vector<std::string> arguments_of(const std::vector<Declared>& declared, int argc,
                                       char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
-  if (!words.empty() && words[0] == "help") {
-    words.erase(words.begin());
-    // an unknown command is an error here as elsewhere
-    if (words.empty() || names_commands(declared, join(words, " "))) words.emplace_back("--help");
-  }
+  if (!words.empty() && words[0] == "help") words = words_of_help(std::move(words));
   for (const Declared& each : declared) {
     const std::vector<std::string> name = split(each.command.name, ' ');
     if (words.size() < name.size() || !std::equal(name.begin(), name.end(), words.begin()))
@@ -189,7 +193,7 @@ int parse_and_run(int argc, char** argv, const Backend& backend) {
   } catch (const CLI::Success& asked) {
     return app.exit(asked);  // --help and --version
   } catch (const CLI::ParseError& error) {
-    throw InvalidArgument(concat(command_of(argc, argv), ": ", error.what()));
+    throw InvalidArgument(concat(known_command({argv + 1, argv + argc}), ": ", error.what()));
   }
   const Declared& chosen = chosen_of(app, declared);
   refuse_extras(chosen);
@@ -236,7 +240,7 @@ int run_command(const std::string& command, int argc, char** argv, const Backend
   try {
     return parse_and_run(argc, argv, backend);
   } catch (const Stopped&) {
-    if (stop_signal() != 0) std::cout << "stopped" << std::endl;
+    if (stop_signal() != 0) print_error(command, "stopped");
     return exit_code_of_stop();
   } catch (const InvalidArgument& error) {
     print_error(command, error.what());
@@ -260,7 +264,7 @@ int run_program(int argc, char** argv, const Backend& backend) {
   prepare_standard_streams();
   end_at_stop_signals();
   const StandardOutput output;
-  const std::string command = command_of(argc, argv);
+  const std::string command = known_command({argv + 1, argv + argc});
   const int code = run_command(command, argc, argv, backend);
   std::cout.flush();
   const int error = standard_output_error();

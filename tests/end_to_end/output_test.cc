@@ -90,6 +90,33 @@ TEST_F(Output, ARunThatWasStoppedNamesTheCommandThatGoesOn) {
   EXPECT_NE(resumed.out.find("resumed at step"), std::string::npos) << resumed.out;
 }
 
+TEST_F(Output, HelpRunsNothingAndAnUnknownCommandIsAnError) {
+  const auto help = [&](const std::vector<std::string>& words) {
+    std::vector<std::string> all = {"help"};
+    all.insert(all.end(), words.begin(), words.end());
+    return ddpm(all);
+  };
+  EXPECT_EQ(help({}).exit_code, 0);
+  EXPECT_NE(help({"evaluate"}).out.find("rate-distortion"), std::string::npos);
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"schedule", "--out", "s.png"},
+        {"schedule", "--out"},
+        {"schedule"},
+        {"schedule", "x"}}) {
+    const Outcome outcome = help(words);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_NE(outcome.out.find("--betas"), std::string::npos) << outcome.out;
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "s.png"));
+  EXPECT_EQ(help({"evaluate", "bpd"}).out, ddpm({"evaluate", "bpd", "--help"}).out);
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"trian"}, {"evaluate", "bdp"}, {"trian", "x"}}) {
+    const Outcome outcome = help(words);
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.out;
+    EXPECT_NE(outcome.err.find("did you mean"), std::string::npos) << outcome.err;
+  }
+}
+
 TEST_F(Output, TrainingSaysFirstWhatItWillBeAndCost) {
   const Outcome train = ddpm({"train", "--preset", "tiny", "--data", "data", "--out", "run"});
   for (const char* word : {"parameters", "multiply-adds", "activations", "a step", "the run",
