@@ -118,8 +118,8 @@ int run_family(const FamilyFlags& flags, const Backend& backend) {
   const Chain chain = chain_of("family", flags.picture.sampler, model.config);
   const std::vector<int64_t> partings = partings_of(flags, model, chain);
   std::cout << files.shown("--out") << '\n' << describe(model, flags.picture.model) << std::endl;
-  const auto single = lock_single("family", flags.picture);
   catch_stop_signals();
+  const auto single = lock_single("family", flags.picture);
   Walker walker(model, chain, flags.picture.batch_size, std::ssize(partings) * flags.count);
   const Picture picture = picture_of(flags, partings, walker);
   walker.finish();

@@ -140,8 +140,8 @@ int run_inpaint(const InpaintFlags& flags, const Backend& backend) {
       flags.mask.empty() ? mask_of_fill("inpaint: --fill", flags.fill, unet.height, unet.width)
                          : mask_of_file("inpaint: --mask", flags.mask, unet.height, unet.width);
   std::cout << files.shown("--out") << '\n' << describe(model, flags.picture.model) << std::endl;
-  const auto single = lock_single("inpaint", flags.picture);
   catch_stop_signals();
+  const auto single = lock_single("inpaint", flags.picture);
   const std::vector<int64_t> numbers =
       flags.images.empty() ? std::vector<int64_t>{0} : flags.images;
   const Batch x0 = read_model_images("inpaint", flags.picture, flags.data, numbers, model);
@@ -157,7 +157,7 @@ int run_inpaint(const InpaintFlags& flags, const Backend& backend) {
   NextCommand next(backend.program, "reconstruct");
   add_model_flags(next, flags.picture.model);
   next.flag("--data", flags.data)
-      .flag_unless(PictureFlags().max_bad_files, "--max-bad-files", flags.picture.max_bad_files)
+      .flag_unless(kMaxBadFiles, "--max-bad-files", flags.picture.max_bad_files)
       .flag("--images", join(numbers, ","))
       .flag("--out", "reconstruct.png");
   std::cout << counted(std::ssize(numbers), "image") << ", " << counted(flags.count, "filling")

@@ -161,7 +161,7 @@ std::string next_command(const InterpolateFlags& flags, const Ends& ends,
   NextCommand next(program, "reconstruct");
   add_model_flags(next, flags.picture.model);
   next.flag("--data", flags.data.empty() ? flags.from : flags.data)
-      .flag_unless(PictureFlags().max_bad_files, "--max-bad-files", flags.picture.max_bad_files)
+      .flag_unless(kMaxBadFiles, "--max-bad-files", flags.picture.max_bad_files)
       .flag("--images", flags.data.empty() ? "0" : join(ends.numbers, ","))
       .flag("--out", "reconstruct.png");
   if (flags.picture.sampler.sampler == "ddim") add_sampler_flags(next, flags.picture.sampler);
@@ -188,8 +188,8 @@ int run_interpolate(const InterpolateFlags& flags, const Backend& backend) {
   const std::vector<int64_t> at = flags.at.empty() ? default_times(T) : flags.at;
   check_noise_times("interpolate", "--at", at, 0, T);
   std::cout << files.shown("--out") << '\n' << describe(model, flags.picture.model) << std::endl;
-  const auto single = lock_single("interpolate", flags.picture);
   catch_stop_signals();
+  const auto single = lock_single("interpolate", flags.picture);
   const Ends ends = read_ends(flags, model);
   const int64_t encoded = flags.encode == "ddim" ? 2 : 0;
   const auto rows = std::count_if(at.begin(), at.end(), [](int64_t t) { return t > 0; });

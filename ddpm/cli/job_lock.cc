@@ -18,13 +18,14 @@ std::filesystem::path lock_file(const std::filesystem::path& folder) {
 
 }  // namespace
 
-JobLock::JobLock(const std::string& command, const std::filesystem::path& folder) try
+JobLock::JobLock(const std::string& command, const std::filesystem::path& folder,
+                 const std::string& flag) try
     : lock_(lock_file(folder)) {
   if (lock_.is_held()) return;
-  std::cerr << command << ": --out: " << folder.string()
+  std::cerr << command << ": " << flag << ": " << folder.string()
             << ": this file system has no locks; start no other job in this folder\n";
 } catch (const IoError& error) {
-  throw IoError(concat(command, ": --out: ", error.what()));
+  throw IoError(concat(command, ": ", flag, ": ", error.what()));
 }
 
 }  // namespace ddpm

@@ -13,10 +13,11 @@ namespace ddpm {
 // over.
 class JobLock {
  public:
-  // Makes the folder if it is missing. Throws IoError "command: --out: .." if another process
+  // Makes the folder if it is missing. Throws IoError "command: flag: .." if another process
   // writes into it, and for anything at the lock's name that is none. On a file system without
   // locks it prints a line on stderr and keeps nobody out.
-  JobLock(const std::string& command, const std::filesystem::path& folder);
+  JobLock(const std::string& command, const std::filesystem::path& folder,
+          const std::string& flag = "--out");
 
  private:
   FolderLock lock_;

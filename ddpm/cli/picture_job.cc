@@ -85,7 +85,7 @@ JobFiles picture_files(const std::string& command, const PictureFlags& flags) {
 
 std::optional<JobLock> lock_single(const std::string& command, const PictureFlags& flags) {
   if (flags.single.empty()) return std::nullopt;
-  return std::optional<JobLock>(std::in_place, command, flags.single);
+  return std::optional<JobLock>(std::in_place, command, flags.single, "--single");
 }
 
 PngText picture_text(const std::string& command, const PictureFlags& flags, const Model& model,

@@ -101,8 +101,8 @@ int run_progressive(const ProgressiveFlags& flags, const Backend& backend) {
   const Model model = open_model("progressive", flags.picture.model, backend);
   const Chain chain = chain_of("progressive", flags.picture.sampler, model.config);
   std::cout << files.shown("--out") << '\n' << describe(model, flags.picture.model) << std::endl;
-  const auto single = lock_single("progressive", flags.picture);
   catch_stop_signals();
+  const auto single = lock_single("progressive", flags.picture);
   Walker walker(model, chain, flags.picture.batch_size, flags.count);
   const Picture picture = picture_of(flags, walker);
   walker.finish();

@@ -126,7 +126,7 @@ std::string next_command(const ReconstructFlags& flags, const std::vector<int64_
   NextCommand next(program, pair ? "interpolate" : "inpaint");
   add_model_flags(next, flags.picture.model);
   next.flag("--data", flags.data)
-      .flag_unless(PictureFlags().max_bad_files, "--max-bad-files", flags.picture.max_bad_files);
+      .flag_unless(kMaxBadFiles, "--max-bad-files", flags.picture.max_bad_files);
   if (pair) {
     next.flag("--images", join(std::vector<int64_t>{numbers[0], numbers[1]}, ","))
         .flag("--out", "interpolate.png");
@@ -156,8 +156,8 @@ int run_reconstruct(const ReconstructFlags& flags, const Backend& backend) {
   std::cout << files.shown("--out") << '\n';
   if (!flags.csv.empty()) std::cout << files.shown("--csv") << '\n';
   std::cout << describe(model, flags.picture.model) << std::endl;
-  const auto single = lock_single("reconstruct", flags.picture);
   catch_stop_signals();
+  const auto single = lock_single("reconstruct", flags.picture);
   const std::vector<int64_t> numbers =
       flags.images.empty() ? std::vector<int64_t>{0} : flags.images;
   const Batch x0 = read_model_images("reconstruct", flags.picture, flags.data, numbers, model);

@@ -273,12 +273,26 @@ TEST_F(Pictures, AMaskIsWhiteWhereTheImageIsKnown) {
   EXPECT_NE(by_mask, filled("--fill", "left"));
 }
 
+TEST_F(Pictures, OneThatIsStoppedReportsItAndLeavesATableOnStandardOutputAlone) {
+  const Outcome stopped = run_until(
+      folder_,
+      ddpm_with({"reconstruct", "--checkpoint", "run", "--data", "data", "--images",
+                 "0,1,2,3,4,5,6,7,8,9,10,11", "--at", "20,19,18,17,16,15,14,13,12,11,10,9,8,7,6,5",
+                 "--out", "p.png", "--csv", "-", "--single", "cells", "--threads", "1"}),
+      [&] { return fs::exists(folder_ / "cells" / ".ddpm-lock"); }, SIGTERM);
+  EXPECT_EQ(stopped.exit_code, 128 + SIGTERM);
+  EXPECT_EQ(stopped.out, "");
+  EXPECT_EQ(lines_of(stopped.err).back(), "reconstruct: stopped");
+  EXPECT_FALSE(fs::exists(folder_ / "p.png") || fs::exists(folder_ / "cells" / ".ddpm-lock"));
+}
+
 TEST_F(Pictures, OfTwoInOneFolderOfCellsTheSecondIsRefused) {
   fs::create_directories(folder_ / "cells");
   const FolderLock first(folder_ / "cells" / ".ddpm-lock");
   const Outcome second = ddpm({"progressive", "--checkpoint", "run", "--count", "1", "--out",
                                "p.png", "--single", "cells", "--threads", "1"});
   EXPECT_EQ(second.exit_code, 1);
+  EXPECT_EQ(second.err.find("progressive: --single: "), 0U) << second.err;
   EXPECT_NE(second.err.find("is writing into this folder"), std::string::npos) << second.err;
   EXPECT_FALSE(fs::exists(folder_ / "p.png"));
 }
