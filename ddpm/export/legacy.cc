@@ -63,7 +63,9 @@ void expect_one_of(const Json& json, const std::string& who, const std::string& 
   const Json& value = json.at(key);
   const Json list = value.is_array() ? value : Json::array({value});
   for (const Json& one : list) {
-    if (std::find(known.begin(), known.end(), one) == known.end()) refuse(who, key, wanted, one);
+    const bool is_known = std::any_of(
+        known.begin(), known.end(), [&one](const std::string& name) { return one == Json(name); });
+    if (!is_known) refuse(who, key, wanted, one);
   }
 }
 
