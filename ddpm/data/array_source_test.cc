@@ -45,6 +45,14 @@ TEST(Mnist, AFolderIsItsTrainingImagesOrItsTestImages) {
   EXPECT_THROW(open(test_only.path()), InvalidArgument);
 }
 
+TEST(IdxFile, IsReadUnderEveryNameThatSuchFilesHave) {
+  const ToyFolder folder;
+  for (const char* name : {"train-images-idx3-ubyte", "images-idx3-ubyte", "images.idx3-ubyte",
+                           "emnist-images-idx3-ubyte", "images", "my.idx"}) {
+    EXPECT_EQ(open(folder.write(name, toy_idx(2, 1, 1, {4, 5}))).count(), 2) << name;
+  }
+}
+
 TEST(IdxFile, IsReadWithAndWithoutCompression) {
   const ToyFolder folder;
   const std::string bytes = toy_idx(2, 2, 3, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});

@@ -40,11 +40,6 @@ bool is_cifar_binary(std::string_view base) {
   return (base.starts_with("data_batch_") || base == "test_batch.bin") && base.ends_with(".bin");
 }
 
-bool is_idx_images(std::string_view base) {
-  const bool idx = base.ends_with("idx3-ubyte") || base.ends_with("idx3-ubyte.gz");
-  return idx && base.find("images") != std::string_view::npos;
-}
-
 bool holds_many_images(const std::string& ending) {
   constexpr std::array<const char*, 12> kEndings = {".parquet", ".arrow", ".tfrecord", ".tfrecords",
                                                     ".h5",      ".hdf5",  ".mat",      ".npy",
@@ -57,6 +52,11 @@ void keep_first(std::string& kept, const std::string& name) {
 }
 
 }  // namespace
+
+bool is_idx_images(std::string_view base) {
+  const bool idx = base.ends_with("idx3-ubyte") || base.ends_with("idx3-ubyte.gz");
+  return idx && base.find("images") != std::string_view::npos;
+}
 
 void LayoutHints::see(const std::string& name) {
   const std::string_view base = base_name(name);

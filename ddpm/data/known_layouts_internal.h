@@ -26,6 +26,10 @@ class LayoutHints {
   std::string array_;  // of a format that holds many images in one file
 };
 
+// Whether a file is by its name the images of an IDX data set, such as
+// "train-images-idx3-ubyte.gz".
+bool is_idx_images(std::string_view base);
+
 // Throws InvalidArgument that names the snapshot to give if `folder` is one of a Hugging Face
 // cache: datasets--NAME or models--NAME, with blobs, refs and snapshots in it.
 void refuse_hugging_face_cache(const std::filesystem::path& folder);

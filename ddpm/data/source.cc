@@ -171,10 +171,9 @@ Source open_file(const fs::path& path, const DataOptions& options, const GiveUp&
     return open_cifar({path}, "CIFAR-10 file " + shown);
   }
   LayoutHints hints;
-  hints.see(path.filename().string());
+  if (!is_idx_images(path.filename().string())) hints.see(path.filename().string());
   const std::string advice = hints.advice(path.parent_path());
-  DDPM_CHECK(advice.empty() || path.filename().string().find("-images") != std::string::npos,
-             "data: expected ", kForms, ", got ", shown, "; ", advice);
+  DDPM_CHECK(advice.empty(), "data: expected ", kForms, ", got ", shown, "; ", advice);
   return open_idx(path, give_up);
 }
 

@@ -50,7 +50,7 @@ void ArchiveBudget::inflate(int64_t bytes) {
   if (inflated_ <= max_inflated_) return;
   throw FormatError(concat(who_, ": expected contents of at most ", readable_bytes(max_inflated_),
                            " (", readable_bytes(limits_.free_bytes), " and ", limits_.max_ratio,
-                           " times the file's size), got more; unpack it and give the folder"));
+                           " times the file's size), got more; unpack it and give its contents"));
 }
 
 void ArchiveBudget::add_entry(std::string_view name) {
