@@ -1,5 +1,6 @@
 #include "ddpm/cli/evaluation_job.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>

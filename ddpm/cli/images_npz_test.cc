@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/formats/npz.h"

@@ -1,5 +1,6 @@
 // `ddpm sample`: images from noise, one file each.
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <memory>

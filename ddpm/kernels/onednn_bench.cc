@@ -27,6 +27,7 @@ OnednnPrimitives onednn_reorder(const OnednnReorder&, const std::vector<float>&)
 
 #include <omp.h>
 
+#include <algorithm>
 #include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <unordered_map>

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "ddpm/base/check.h"
 #include "ddpm/terminal/flags.h"

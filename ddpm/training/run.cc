@@ -1,5 +1,6 @@
 #include "ddpm/training/run.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <memory>

@@ -3,6 +3,8 @@
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
+
 #include "ddpm/base/check.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/warm_start.h"

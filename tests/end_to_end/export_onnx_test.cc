@@ -1,5 +1,7 @@
 // What was trained here goes to programs that run ONNX.
 
+#include <algorithm>
+
 #include "ddpm/base/file.h"
 #include "program.h"
 

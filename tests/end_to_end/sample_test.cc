@@ -1,5 +1,6 @@
 // Image k of seed s is the same image whatever else is asked for.
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "ddpm/base/file.h"
