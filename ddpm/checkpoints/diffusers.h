@@ -2,7 +2,7 @@
 // is written so, and read from every folder of model_folder.h.
 //
 //   model_index.json                 that it is a DDPMPipeline
-//   unet/config.json                 UNet2DModel, see formats/unet_config.h
+//   unet/config.json                 UNet2DModel, see unet/config.h
 //   scheduler/scheduler_config.json  DDPMScheduler; of others also DDIM, PNDM or DPM-Solver
 //
 // diffusers counts times 0 .. T - 1 where this library counts 1 .. T; no number in these files
@@ -19,7 +19,7 @@
 #include "ddpm/checkpoints/model_config.h"
 #include "ddpm/checkpoints/model_folder.h"
 #include "ddpm/checkpoints/train_config.h"
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "ddpm/base/json.h"
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

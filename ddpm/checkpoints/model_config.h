@@ -10,7 +10,7 @@
 #include "ddpm/diffusion/prediction.h"
 #include "ddpm/diffusion/reverse_variance.h"
 #include "ddpm/diffusion/schedule_kinds.h"
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

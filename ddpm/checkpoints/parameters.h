@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "ddpm/base/streamed_file.h"
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

@@ -10,7 +10,7 @@
 #include "ddpm/base/json.h"
 #include "ddpm/checkpoints/parameters.h"
 #include "ddpm/checkpoints/train_config.h"
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

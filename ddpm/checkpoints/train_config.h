@@ -17,7 +17,7 @@
 #include "ddpm/diffusion/loss_weight.h"
 #include "ddpm/diffusion/prediction.h"
 #include "ddpm/diffusion/schedule_kinds.h"
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

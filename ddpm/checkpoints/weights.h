@@ -11,7 +11,7 @@
 
 #include "ddpm/checkpoints/weights_files.h"
 #include "ddpm/formats/safetensors.h"
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

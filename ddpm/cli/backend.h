@@ -17,7 +17,7 @@
 #include "ddpm/checkpoints/train_config.h"
 #include "ddpm/diffusion/network.h"
 #include "ddpm/formats/precision.h"
-#include "ddpm/formats/unet_call.h"
+#include "ddpm/unet/call.h"
 
 namespace ddpm {
 

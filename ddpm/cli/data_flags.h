@@ -7,9 +7,9 @@
 #include "ddpm/checkpoints/train_config.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/source.h"
-#include "ddpm/formats/unet_config.h"
 #include "ddpm/terminal/flags.h"
 #include "ddpm/terminal/job_files.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

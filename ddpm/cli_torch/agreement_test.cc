@@ -27,13 +27,13 @@
 #include "ddpm/cli_torch/agreement_rows_internal.h"
 #include "ddpm/engine/compiled_unet.h"
 #include "ddpm/engine/time_embedding.h"
-#include "ddpm/formats/golden_unet.h"
 #include "ddpm/formats/precision.h"
 #include "ddpm/models/autocast.h"
 #include "ddpm/models/time_embedding.h"
 #include "ddpm/models/unet.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/tensor/convert.h"
+#include "ddpm/unet/golden_unet.h"
 
 namespace ddpm {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "ddpm/convert/state_dictionary.h"
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

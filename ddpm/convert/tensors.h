@@ -9,7 +9,7 @@
 
 #include "ddpm/convert/settings.h"
 #include "ddpm/convert/source_layout.h"
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

@@ -11,7 +11,7 @@
 #include "ddpm/engine/step.h"
 #include "ddpm/engine/time_embedding.h"
 #include "ddpm/engine/transformed_kernels.h"
-#include "ddpm/formats/unet_call.h"
+#include "ddpm/unet/call.h"
 
 namespace ddpm {
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "ddpm/engine/packed_matrix.h"
-#include "ddpm/formats/unet_config.h"
 #include "ddpm/kernels/cpu_path.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

@@ -10,7 +10,7 @@
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/weights.h"
 #include "ddpm/engine/plan.h"
-#include "ddpm/formats/unet_call.h"
+#include "ddpm/unet/call.h"
 
 namespace ddpm {
 

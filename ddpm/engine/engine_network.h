@@ -8,7 +8,7 @@
 #include "ddpm/checkpoints/model_folder.h"
 #include "ddpm/diffusion/network.h"
 #include "ddpm/engine/compiled_unet.h"
-#include "ddpm/formats/unet_call.h"
+#include "ddpm/unet/call.h"
 
 namespace ddpm {
 

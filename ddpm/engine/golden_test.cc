@@ -9,7 +9,7 @@
 #include <string>
 
 #include "ddpm/engine/compiled_unet.h"
-#include "ddpm/formats/golden_unet.h"
+#include "ddpm/unet/golden_unet.h"
 
 namespace ddpm {
 namespace {

@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "ddpm/engine/graph.h"
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

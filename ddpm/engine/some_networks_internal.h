@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "ddpm/engine/packed_matrix.h"
-#include "ddpm/formats/golden_unet.h"
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
+#include "ddpm/unet/golden_unet.h"
 
 namespace ddpm {
 

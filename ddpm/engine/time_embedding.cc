@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "ddpm/engine/steps_internal.h"
-#include "ddpm/formats/embedding_frequencies.h"
+#include "ddpm/unet/embedding_frequencies.h"
 
 namespace ddpm {
 

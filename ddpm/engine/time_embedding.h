@@ -15,7 +15,7 @@
 namespace ddpm {
 
 // Sinusoids of a timestep, [channels]: the frequencies and the angle are float32 numbers, as they
-// are in every program that these networks come from. [DDPM] appendix B; formats/unet_config.h
+// are in every program that these networks come from. [DDPM] appendix B; unet/config.h
 // says what frequency_shift and cosine_first are.
 std::vector<float> sinusoids(int64_t timestep, int64_t channels, int64_t frequency_shift,
                              bool cosine_first);

@@ -7,7 +7,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/checkpoints/scheduler_config.h"
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 namespace {

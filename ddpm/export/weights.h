@@ -12,7 +12,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/checkpoints/parameters.h"
 #include "ddpm/formats/safetensors.h"
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

@@ -9,10 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/known_number.h"
-#include "ddpm/formats/golden_unet.h"
-#include "ddpm/formats/unet_config.h"
 #include "ddpm/models/unet.h"
 #include "ddpm/tensor/convert.h"
+#include "ddpm/unet/config.h"
+#include "ddpm/unet/golden_unet.h"
 
 namespace ddpm {
 namespace {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "ddpm/checkpoints/parameters.h"
-#include "ddpm/formats/unet_config.h"
 #include "ddpm/tensor/tensor.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

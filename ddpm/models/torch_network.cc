@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/formats/unet_call.h"
 #include "ddpm/models/autocast.h"
 #include "ddpm/tensor/convert.h"
+#include "ddpm/unet/call.h"
 
 namespace ddpm {
 

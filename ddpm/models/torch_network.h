@@ -7,9 +7,9 @@
 
 #include "ddpm/diffusion/network.h"
 #include "ddpm/formats/precision.h"
-#include "ddpm/formats/unet_call.h"
 #include "ddpm/models/unet.h"
 #include "ddpm/tensor/tensor.h"
+#include "ddpm/unet/call.h"
 
 namespace ddpm {
 

@@ -1,6 +1,6 @@
 // The U-Net of [DDPM], appendix B, and its relatives: the network that is trained.
 //
-// Number for number it is diffusers' UNet2DModel, with every option that formats/unet_config.h
+// Number for number it is diffusers' UNet2DModel, with every option that unet/config.h
 // describes; models/golden_test.cc holds it to that program.
 
 #pragma once
@@ -11,11 +11,11 @@
 #include <string_view>
 #include <vector>
 
-#include "ddpm/formats/unet_config.h"
 #include "ddpm/models/blocks.h"
 #include "ddpm/models/dropout.h"
 #include "ddpm/models/parameters.h"
 #include "ddpm/tensor/tensor.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

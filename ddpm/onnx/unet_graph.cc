@@ -5,7 +5,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
-#include "ddpm/formats/embedding_frequencies.h"
+#include "ddpm/unet/embedding_frequencies.h"
 
 namespace ddpm {
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "ddpm/checkpoints/parameters.h"
-#include "ddpm/formats/unet_config.h"
 #include "ddpm/onnx/graph.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

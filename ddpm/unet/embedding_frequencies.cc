@@ -1,4 +1,4 @@
-#include "ddpm/formats/embedding_frequencies.h"
+#include "ddpm/unet/embedding_frequencies.h"
 
 #include <cmath>
 

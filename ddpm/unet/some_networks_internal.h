@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

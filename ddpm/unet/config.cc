@@ -1,10 +1,10 @@
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 #include <algorithm>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
-#include "ddpm/formats/unet_config_internal.h"
+#include "ddpm/unet/config_internal.h"
 
 namespace ddpm {
 

@@ -5,7 +5,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
-#include "ddpm/formats/unet_config_internal.h"
+#include "ddpm/unet/config_internal.h"
 
 namespace ddpm {
 

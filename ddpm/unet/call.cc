@@ -1,4 +1,4 @@
-#include "ddpm/formats/unet_call.h"
+#include "ddpm/unet/call.h"
 
 #include <string>
 

@@ -1,4 +1,4 @@
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "ddpm/base/check.h"
-#include "ddpm/formats/some_networks_internal.h"
+#include "ddpm/unet/some_networks_internal.h"
 
 namespace ddpm {
 namespace {

@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/check.h"
-#include "ddpm/formats/some_networks_internal.h"
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
+#include "ddpm/unet/some_networks_internal.h"
 
 namespace ddpm {
 namespace {

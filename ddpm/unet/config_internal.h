@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "ddpm/base/batch.h"
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 namespace ddpm {
 

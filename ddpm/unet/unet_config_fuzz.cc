@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "ddpm/base/check.h"
-#include "ddpm/formats/unet_config.h"
+#include "ddpm/unet/config.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
