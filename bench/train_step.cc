@@ -17,6 +17,7 @@
 #include "ddpm/cli_torch/device.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/training/trainer.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 namespace {

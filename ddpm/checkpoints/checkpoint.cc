@@ -10,6 +10,7 @@
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/manifest.h"
 #include "ddpm/checkpoints/weights.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

@@ -18,6 +18,7 @@
 #include "ddpm/checkpoints/model_folder.h"
 #include "ddpm/checkpoints/parameters.h"
 #include "ddpm/checkpoints/state.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

@@ -15,6 +15,7 @@
 #include "ddpm/checkpoints/manifest.h"
 #include "ddpm/checkpoints/toy_checkpoint_internal.h"
 #include "ddpm/formats/safetensors.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 namespace {

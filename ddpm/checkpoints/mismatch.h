@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ddpm/unet/config.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

@@ -8,6 +8,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/attention_names.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 namespace {

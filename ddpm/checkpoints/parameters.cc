@@ -9,6 +9,7 @@
 #include "ddpm/checkpoints/mismatch.h"
 #include "ddpm/checkpoints/weights.h"
 #include "ddpm/formats/safetensors.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

@@ -17,6 +17,7 @@
 
 #include "ddpm/base/streamed_file.h"
 #include "ddpm/unet/config.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

@@ -5,6 +5,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/checkpoints/toy_checkpoint_internal.h"
 #include "ddpm/formats/safetensors.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 namespace {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "ddpm/base/check.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 namespace {

@@ -16,6 +16,7 @@
 #include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/checkpoints/state.h"
 #include "ddpm/checkpoints/store.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

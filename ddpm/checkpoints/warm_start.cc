@@ -6,6 +6,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

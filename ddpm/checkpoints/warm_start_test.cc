@@ -9,6 +9,7 @@
 #include "ddpm/base/complaint.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/toy_checkpoint_internal.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 namespace {

@@ -10,6 +10,7 @@
 #include "ddpm/checkpoints/attention_names.h"
 #include "ddpm/checkpoints/mismatch.h"
 #include "ddpm/checkpoints/shard_index.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

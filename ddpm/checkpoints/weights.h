@@ -12,6 +12,7 @@
 #include "ddpm/checkpoints/weights_files.h"
 #include "ddpm/formats/safetensors.h"
 #include "ddpm/unet/config.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

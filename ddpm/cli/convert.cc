@@ -13,6 +13,7 @@
 #include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/next_command.h"
 #include "ddpm/terminal/output.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

@@ -17,6 +17,8 @@
 #include "ddpm/export/origin.h"
 #include "ddpm/terminal/next_command.h"
 #include "ddpm/terminal/output.h"
+#include "ddpm/unet/parameters.h"
+#include "ddpm/unet/work.h"
 
 namespace ddpm {
 

@@ -7,6 +7,7 @@
 #include "ddpm/cli/threads.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/engine/engine_network.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

@@ -34,6 +34,7 @@
 #include "ddpm/random/stream.h"
 #include "ddpm/tensor/convert.h"
 #include "ddpm/unet/golden_unet.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 namespace {

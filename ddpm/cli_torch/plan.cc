@@ -19,6 +19,8 @@
 #include "ddpm/cli_torch/memory.h"
 #include "ddpm/models/torch_network.h"
 #include "ddpm/training/trainer.h"
+#include "ddpm/unet/parameters.h"
+#include "ddpm/unet/work.h"
 
 namespace ddpm {
 

@@ -6,6 +6,7 @@
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/convert/tensors.h"
 #include "ddpm/formats/safetensors.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

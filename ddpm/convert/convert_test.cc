@@ -10,6 +10,7 @@
 #include "ddpm/base/faulty_files.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/convert/toy_networks_internal.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 namespace {

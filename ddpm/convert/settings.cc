@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ddpm/base/text.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

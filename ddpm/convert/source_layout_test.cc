@@ -11,6 +11,7 @@
 #include "ddpm/convert/settings.h"
 #include "ddpm/convert/tensors.h"
 #include "ddpm/convert/toy_networks_internal.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 namespace {

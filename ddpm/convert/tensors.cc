@@ -7,6 +7,7 @@
 
 #include "ddpm/base/json.h"
 #include "ddpm/base/text.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

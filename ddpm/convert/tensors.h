@@ -10,6 +10,7 @@
 #include "ddpm/convert/settings.h"
 #include "ddpm/convert/source_layout.h"
 #include "ddpm/unet/config.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

@@ -19,12 +19,12 @@ int64_t rows_at_once(int64_t positions) {
 
 class AttentionStep : public Step {
  public:
-  AttentionStep(const Engine& engine, AttentionOperation operation, const TensorSource& tensors)
-      : operation_(std::move(operation)),
-        shape_(engine.graph.value(operation_.y)),
+  AttentionStep(const Engine& engine, AttentionOperator op, const TensorSource& tensors)
+      : op_(std::move(op)),
+        shape_(engine.graph.value(op_.y)),
         positions_(shape_.pixels()),
-        weights_(make_attention_weights(engine.precision, operation_.name, shape_.channels,
-                                        operation_.heads, operation_.head_channels, tensors)) {}
+        weights_(make_attention_weights(engine.precision, op_.name, shape_.channels, op_.heads,
+                                        op_.head_channels, tensors)) {}
 
   int64_t weight_bytes() const override { return weights_.into.bytes() + weights_.out.bytes(); }
   std::optional<double> computed() const override {
@@ -35,8 +35,8 @@ class AttentionStep : public Step {
   ScratchNeed scratch(int64_t images) const override {
     ScratchNeed need = scratch_of_product(weights_.into, 0);
     need.shared = Scratch::size_of<float>(into_size(images)) +
-                  Scratch::size_of<std::byte>(images * operation_.heads * keys_size()) +
-                  Scratch::size_of<std::byte>(images * operation_.heads * values_size()) +
+                  Scratch::size_of<std::byte>(images * op_.heads * keys_size()) +
+                  Scratch::size_of<std::byte>(images * op_.heads * values_size()) +
                   Scratch::size_of<float>(mixed_size(images));
     if (!weights_.merged) {
       need.per_worker = std::max(need.per_worker, scratch_of_product(weights_.out, 0).per_worker);
@@ -47,13 +47,12 @@ class AttentionStep : public Step {
 
   void run(const Pass& pass) const override {
     Scratch scratch(pass.shared);
-    const Places places{
-        .into = scratch.take<float>(into_size(pass.n)),
-        .keys = scratch.take<std::byte>(pass.n * operation_.heads * keys_size()),
-        .values = scratch.take<std::byte>(pass.n * operation_.heads * values_size()),
-        .mixed = scratch.take<float>(mixed_size(pass.n))};
+    const Places places{.into = scratch.take<float>(into_size(pass.n)),
+                        .keys = scratch.take<std::byte>(pass.n * op_.heads * keys_size()),
+                        .values = scratch.take<std::byte>(pass.n * op_.heads * values_size()),
+                        .mixed = scratch.take<float>(mixed_size(pass.n))};
     project(pass, places);
-    const int64_t pairs = pass.n * operation_.heads;
+    const int64_t pairs = pass.n * op_.heads;
     pass.workers.run(2 * pairs, [&](int64_t part, int64_t worker) {
       const Scratch own(pass.scratch_of(worker));
       part % 2 == 0 ? pack_keys(pass, places, part / 2, own)
@@ -101,7 +100,7 @@ class AttentionStep : public Step {
   // into the same lines of the cache.
   static int64_t block_stride(int64_t rows) { return rows * kLanes + kLanes; }
   int64_t mixed_size(int64_t n) const {
-    return weights_.merged ? 0 : operation_.heads * head_lanes() * n * positions_;
+    return weights_.merged ? 0 : op_.heads * head_lanes() * n * positions_;
   }
   int64_t scores_scratch() const {
     const int64_t stride = block_stride(rows_at_once(positions_));
@@ -114,20 +113,20 @@ class AttentionStep : public Step {
 
   void project(const Pass& pass, const Places& places) const {
     const int64_t rows = pass.n * positions_;
-    multiply(pass, weights_.into, rows, [&](int64_t b) { return pass.block(operation_.x, b); },
+    multiply(pass, weights_.into, rows, [&](int64_t b) { return pass.block(op_.x, b); },
              {.y = {places.into, rows * kLanes}, .bias = weights_.into_bias.data()});
   }
 
   // Block `block` of a head's queries, keys or values for one image: [positions][16].
   const float* head_part(const Pass& pass, const Places& places, int64_t first_block, int64_t pair,
                          int64_t block) const {
-    const int64_t image = pair / operation_.heads, head = pair % operation_.heads;
+    const int64_t image = pair / op_.heads, head = pair % op_.heads;
     const int64_t number = first_block + head * weights_.head_blocks + block;
     return places.into + (number * pass.n + image) * positions_ * kLanes;
   }
   const float* key_part(const Pass& pass, const Places& places, int64_t pair, int64_t block) const {
     if (!weights_.merged) return head_part(pass, places, weights_.key_block, pair, block);
-    return pass.block(operation_.x, block) + pair * positions_ * kLanes;
+    return pass.block(op_.x, block) + pair * positions_ * kLanes;
   }
 
   // The keys, transposed, and the values of one head of one image become panels.
@@ -153,9 +152,9 @@ class AttentionStep : public Step {
 
   // Where the mixture of a head goes.
   Blocks<float> mixed_blocks(const Pass& pass, const Places& places, int64_t pair) const {
-    const int64_t image = pair / operation_.heads, head = pair % operation_.heads;
+    const int64_t image = pair / op_.heads, head = pair % op_.heads;
     const int64_t stride = pass.n * positions_ * kLanes;
-    float* first = weights_.merged ? pass.block(operation_.y, 0)
+    float* first = weights_.merged ? pass.block(op_.y, 0)
                                    : places.mixed + head * weights_.head_blocks * stride;
     return {first + image * positions_ * kLanes, stride};
   }
@@ -211,12 +210,12 @@ class AttentionStep : public Step {
   void finish_rows(const Pass& pass, const Part& part) const {
     const int64_t at = (part.pair * positions_ + part.first) * kLanes;
     for (int64_t b = 0; b < blocks_of(shape_.channels); ++b) {
-      float* y = pass.block(operation_.y, b) + at;
+      float* y = pass.block(op_.y, b) + at;
       pass.kernels.finish({.c = y,
                            .rows = part.count,
                            .bias = weights_.out_bias.data() + b * kLanes,
-                           .residual = pass.block(operation_.residual, b) + at,
-                           .scale = static_cast<float>(1.0 / operation_.divisor),
+                           .residual = pass.block(op_.residual, b) + at,
+                           .scale = static_cast<float>(1.0 / op_.divisor),
                            .y = y});
     }
   }
@@ -224,13 +223,13 @@ class AttentionStep : public Step {
   void finish(const Pass& pass, const Places& places) const {
     const int64_t rows = pass.n * positions_;
     multiply(pass, weights_.out, rows, [&](int64_t b) { return places.mixed + b * rows * kLanes; },
-             {.y = {pass.block(operation_.y, 0), rows * kLanes},
+             {.y = {pass.block(op_.y, 0), rows * kLanes},
               .bias = weights_.out_bias.data(),
-              .residual = {pass.block(operation_.residual, 0), rows * kLanes},
-              .divisor = operation_.divisor});
+              .residual = {pass.block(op_.residual, 0), rows * kLanes},
+              .divisor = op_.divisor});
   }
 
-  AttentionOperation operation_;
+  AttentionOperator op_;
   ValueShape shape_;
   int64_t positions_;
   AttentionWeights weights_;
@@ -238,9 +237,9 @@ class AttentionStep : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> make_attention_step(const Engine& engine, const AttentionOperation& operation,
+std::unique_ptr<Step> make_attention_step(const Engine& engine, const AttentionOperator& op,
                                           const TensorSource& tensors) {
-  return std::make_unique<AttentionStep>(engine, operation, tensors);
+  return std::make_unique<AttentionStep>(engine, op, tensors);
 }
 
 }  // namespace ddpm

@@ -7,11 +7,12 @@
 #include <mutex>
 
 #include "ddpm/base/check.h"
-#include "ddpm/engine/operation_work.h"
+#include "ddpm/engine/operator_profile.h"
 #include "ddpm/engine/step.h"
 #include "ddpm/engine/time_embedding.h"
 #include "ddpm/engine/transformed_kernels.h"
 #include "ddpm/unet/call.h"
+#include "ddpm/unet/work.h"
 
 namespace ddpm {
 
@@ -32,7 +33,7 @@ const EngineOptions& checked(const EngineOptions& options) {
 
 // As many as leave each worker's activations in the last cache: more would only wait for the
 // memory.
-int64_t images_that_pay(const Plan& plan, int64_t workers) {
+int64_t images_that_pay(const MemoryPlan& plan, int64_t workers) {
   constexpr int64_t kMost = 16, kActivations = int64_t{24} << 20;
   const int64_t fitting = kActivations / (plan.size * int64_t{sizeof(float)}) * workers;
   return std::clamp<int64_t>(fitting, 1, std::max(kMost, workers));
@@ -81,15 +82,18 @@ struct CompiledUNet::Implementation {
                         .precision = options.precision,
                         .keep_transformed = transformed_bytes(graph, options.precision) <=
                                             options.most_transformed};
-    steps.resize(graph.operations.size());
+    for (const Operator& op : graph.operators) {
+      if (is_carried_out(plan, op)) operators.push_back(&op);
+    }
+    steps.resize(operators.size());
     const int64_t count = std::ssize(steps);
     for_each(workers, count + 1, [&](int64_t i) {
       if (i == count) {
-        time = std::make_unique<TimeEmbedding>(config, graph, options.at_once, options.kept_times,
+        time = std::make_unique<TimeEmbedding>(graph, plan, options.at_once, options.kept_times,
                                                tensors);
       } else {
         const auto at = static_cast<size_t>(i);
-        steps[at] = make_step(engine, graph.operations[at], tensors);
+        steps[at] = make_step(engine, *operators[at], tensors);
       }
     });
   }
@@ -234,10 +238,11 @@ struct CompiledUNet::Implementation {
   UNetConfig config;
   EngineOptions options;
   Graph graph;
-  Plan plan;
+  MemoryPlan plan;
   Workers workers;
   Workers alone{1};  // whoever calls it
   const Kernels& kernels;
+  std::vector<const Operator*> operators;  // of the graph, those that are carried out
   std::vector<std::unique_ptr<Step>> steps;
   std::unique_ptr<TimeEmbedding> time;
   Memory arena, shared, worker_scratch;
@@ -281,16 +286,16 @@ std::vector<OperationTime> CompiledUNet::profile(int64_t n, int64_t calls) {
   const std::vector<int64_t> zeros(static_cast<size_t>(n), 0);
   std::vector<OperationTime> times;
   for (size_t i = 0; i < it_->steps.size(); ++i) {
-    const Operation& operation = it_->graph.operations[i];
-    const double multiply_adds = multiply_adds_of(config, it_->graph, operation);
+    const Operator& op = *it_->operators[i];
+    const auto multiply_adds = static_cast<double>(multiply_adds_of(it_->graph, op));
     times.push_back(
-        {.name = name_of(operation),
-         .kind = kind_of(operation),
+        {.name = name_of(op),
+         .kind = kind_of(op),
          .seconds = std::numeric_limits<double>::infinity(),
          .multiply_adds = static_cast<double>(n) * multiply_adds,
          .computed = static_cast<double>(n) * it_->steps[i]->computed().value_or(multiply_adds),
          .weight_bytes = it_->steps[i]->weight_bytes(),
-         .activation_bytes = n * activation_bytes_of(it_->graph, operation)});
+         .activation_bytes = n * activation_bytes_of(it_->graph, op)});
   }
   std::vector<double> seconds(times.size());
   for (int64_t call = 0; call < calls; ++call) {

@@ -15,6 +15,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/engine/compiled_unet.h"
+#include "ddpm/unet/parameters.h"
 
 namespace {
 

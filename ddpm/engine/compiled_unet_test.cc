@@ -14,6 +14,8 @@
 #include "ddpm/engine/reference_executor_internal.h"
 #include "ddpm/engine/some_images_internal.h"
 #include "ddpm/engine/some_networks_internal.h"
+#include "ddpm/unet/parameters.h"
+#include "ddpm/unet/work.h"
 
 namespace ddpm {
 namespace {
@@ -218,9 +220,7 @@ TEST(CompiledUNet, AProfileHasEveryOperationAndEveryMultiplication) {
       products += one.multiply_adds;
       bytes += one.weight_bytes;
     }
-    const int64_t width = config.embedding_channels();
-    int64_t of_time = config.base_channels() * width + width * width;
-    for (const TimeSlot& slot : build_graph(config).slots) of_time += slot.channels * width;
+    const int64_t of_time = multiply_adds_of_time(build_graph(config));
     EXPECT_EQ(products, 3.0 * static_cast<double>(count_multiply_adds(config) - of_time));
     EXPECT_EQ(bytes, engine.weight_bytes());
   }

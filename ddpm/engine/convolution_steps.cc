@@ -35,10 +35,10 @@ PackedMatrix pack_neighbours(Precision precision, const std::vector<float>& weig
 
 class EntryStep : public Step {
  public:
-  EntryStep(const Engine& engine, EntryOperation operation, const TensorSource& tensors)
-      : operation_(std::move(operation)), bias_(padded(tensors(operation_.name + ".bias"))) {
-    const std::vector<float> weights = tensors(operation_.name + ".weight");
-    const int64_t out = engine.graph.value(operation_.y).channels;
+  EntryStep(const Engine& engine, EntryOperator op, const TensorSource& tensors)
+      : op_(std::move(op)), bias_(padded(tensors(op_.name + ".bias"))) {
+    const std::vector<float> weights = tensors(op_.name + ".weight");
+    const int64_t out = engine.graph.value(op_.y).channels;
     channels_ = std::ssize(weights) / (out * kTaps);
     // float32 in any case: it is a thousandth of the work
     weights_ = pack_linear(Precision::kFloat32, weights, channels_ * kTaps, out);
@@ -50,7 +50,7 @@ class EntryStep : public Step {
   int64_t weight_bytes() const override { return weights_.bytes(); }
 
   void run(const Pass& pass) const override {
-    const ValueShape& shape = pass.graph.value(operation_.y);
+    const ValueShape& shape = pass.graph.value(op_.y);
     const int64_t rows = pass.n * shape.pixels();
     const auto bring = [&](int64_t first, int64_t count, float* scratch, const float** blocks) {
       std::fill_n(scratch, count * weights_.k_blocks() * kLanes, 0.0F);
@@ -59,7 +59,7 @@ class EntryStep : public Step {
     };
     multiply(pass, weights_,
              {.rows = rows, .scratch = weights_.k_blocks() * kLanes, .bring = bring},
-             {.y = {pass.block(operation_.y, 0), rows * kLanes}, .bias = bias_.data()});
+             {.y = {pass.block(op_.y, 0), rows * kLanes}, .bias = bias_.data()});
   }
 
  private:
@@ -76,12 +76,12 @@ class EntryStep : public Step {
         const int64_t k = channel * kTaps + tap;
         const float value = from[channel * shape.pixels() + r * shape.width + c];
         scratch[(k / kLanes * count + row) * kLanes + k % kLanes] =
-            operation_.center ? 2.0F * value - 1.0F : value;
+            op_.center ? 2.0F * value - 1.0F : value;
       }
     }
   }
 
-  EntryOperation operation_;
+  EntryOperator op_;
   int64_t channels_ = 0;
   std::vector<float> bias_;
   PackedMatrix weights_;
@@ -90,12 +90,12 @@ class EntryStep : public Step {
 // Of stride 2: the neighbours of each pixel that stays are gathered.
 class HalvingStep : public Step {
  public:
-  HalvingStep(const Engine& engine, ConvolutionOperation operation, const TensorSource& tensors)
-      : operation_(std::move(operation)),
-        bias_(padded(tensors(operation_.name + ".bias"))),
-        weights_(pack_neighbours(engine.precision, tensors(operation_.name + ".weight"),
-                                 engine.graph.value(operation_.x).channels,
-                                 engine.graph.value(operation_.y).channels)) {}
+  HalvingStep(const Engine& engine, ConvolutionOperator op, const TensorSource& tensors)
+      : op_(std::move(op)),
+        bias_(padded(tensors(op_.name + ".bias"))),
+        weights_(pack_neighbours(engine.precision, tensors(op_.name + ".weight"),
+                                 engine.graph.value(op_.x).channels,
+                                 engine.graph.value(op_.y).channels)) {}
 
   ScratchNeed scratch(int64_t) const override {
     return scratch_of_product(weights_, weights_.k_blocks() * kLanes);
@@ -103,30 +103,30 @@ class HalvingStep : public Step {
   int64_t weight_bytes() const override { return weights_.bytes(); }
 
   void run(const Pass& pass) const override {
-    const int64_t rows = pass.n * pass.graph.value(operation_.y).pixels();
+    const int64_t rows = pass.n * pass.graph.value(op_.y).pixels();
     const auto bring = [&](int64_t first, int64_t count, float* scratch, const float** blocks) {
       gather(pass, first, count, scratch, blocks);
     };
     multiply(pass, weights_,
              {.rows = rows, .scratch = weights_.k_blocks() * kLanes, .bring = bring},
-             {.y = {pass.block(operation_.y, 0), rows * kLanes}, .bias = bias_.data()});
+             {.y = {pass.block(op_.y, 0), rows * kLanes}, .bias = bias_.data()});
   }
 
  private:
   void gather(const Pass& pass, int64_t first, int64_t count, float* scratch,
               const float** blocks) const {
-    const ValueShape& from = pass.graph.value(operation_.x);
-    const ValueShape& to = pass.graph.value(operation_.y);
+    const ValueShape& from = pass.graph.value(op_.x);
+    const ValueShape& to = pass.graph.value(op_.y);
     const int64_t channel_blocks = blocks_of(from.channels);
     for (int64_t tap = 0; tap < kTaps; ++tap) {
       for (int64_t b = 0; b < channel_blocks; ++b) {
         float* rows = scratch + (tap * channel_blocks + b) * count * kLanes;
         blocks[tap * channel_blocks + b] = rows;
-        const float* x = pass.block(operation_.x, b);
+        const float* x = pass.block(op_.x, b);
         for (int64_t i = 0; i < count; ++i) {
           const int64_t image = (first + i) / to.pixels(), place = (first + i) % to.pixels();
-          const int64_t r = place / to.width * 2 + tap / 3 - operation_.padding;
-          const int64_t c = place % to.width * 2 + tap % 3 - operation_.padding;
+          const int64_t r = place / to.width * 2 + tap / 3 - op_.padding;
+          const int64_t c = place % to.width * 2 + tap % 3 - op_.padding;
           const bool inside = r >= 0 && r < from.height && c >= 0 && c < from.width;
           float* row = rows + i * kLanes;
           if (inside) {
@@ -139,50 +139,50 @@ class HalvingStep : public Step {
     }
   }
 
-  ConvolutionOperation operation_;
+  ConvolutionOperator op_;
   std::vector<float> bias_;
   PackedMatrix weights_;
 };
 
 class PointwiseStep : public Step {
  public:
-  PointwiseStep(const Engine& engine, PointwiseOperation operation, const TensorSource& tensors)
-      : operation_(std::move(operation)),
-        bias_(padded(tensors(operation_.name + ".bias"))),
-        weights_(pack_linear(engine.precision, tensors(operation_.name + ".weight"),
-                             engine.graph.channels_of(operation_.x),
-                             engine.graph.value(operation_.y).channels)) {}
+  PointwiseStep(const Engine& engine, PointwiseOperator op, const TensorSource& tensors)
+      : op_(std::move(op)),
+        bias_(padded(tensors(op_.name + ".bias"))),
+        weights_(pack_linear(engine.precision, tensors(op_.name + ".weight"),
+                             engine.graph.value(op_.x).channels,
+                             engine.graph.value(op_.y).channels)) {}
 
   ScratchNeed scratch(int64_t) const override { return scratch_of_product(weights_, 0); }
   int64_t weight_bytes() const override { return weights_.bytes(); }
 
   void run(const Pass& pass) const override {
-    const int64_t rows = pass.n * pass.graph.value(operation_.y).pixels();
-    multiply(pass, weights_, rows, [&](int64_t b) { return pass.block(operation_.x, b); },
-             {.y = {pass.block(operation_.y, 0), rows * kLanes}, .bias = bias_.data()});
+    const int64_t rows = pass.n * pass.graph.value(op_.y).pixels();
+    multiply(pass, weights_, rows, [&](int64_t b) { return pass.block_in_parts(op_.x, b); },
+             {.y = {pass.block(op_.y, 0), rows * kLanes}, .bias = bias_.data()});
   }
 
  private:
-  PointwiseOperation operation_;
+  PointwiseOperator op_;
   std::vector<float> bias_;
   PackedMatrix weights_;
 };
 
 }  // namespace
 
-std::unique_ptr<Step> make_entry_step(const Engine& engine, const EntryOperation& operation,
+std::unique_ptr<Step> make_entry_step(const Engine& engine, const EntryOperator& op,
                                       const TensorSource& tensors) {
-  return std::make_unique<EntryStep>(engine, operation, tensors);
+  return std::make_unique<EntryStep>(engine, op, tensors);
 }
 
-std::unique_ptr<Step> make_halving_step(const Engine& engine, const ConvolutionOperation& operation,
+std::unique_ptr<Step> make_halving_step(const Engine& engine, const ConvolutionOperator& op,
                                         const TensorSource& tensors) {
-  return std::make_unique<HalvingStep>(engine, operation, tensors);
+  return std::make_unique<HalvingStep>(engine, op, tensors);
 }
 
-std::unique_ptr<Step> make_pointwise_step(const Engine& engine, const PointwiseOperation& operation,
+std::unique_ptr<Step> make_pointwise_step(const Engine& engine, const PointwiseOperator& op,
                                           const TensorSource& tensors) {
-  return std::make_unique<PointwiseStep>(engine, operation, tensors);
+  return std::make_unique<PointwiseStep>(engine, op, tensors);
 }
 
 }  // namespace ddpm

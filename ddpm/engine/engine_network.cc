@@ -9,7 +9,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/weights.h"
-#include "ddpm/engine/plan.h"
+#include "ddpm/engine/memory_plan.h"
 #include "ddpm/unet/call.h"
 
 namespace ddpm {

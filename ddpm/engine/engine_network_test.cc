@@ -14,6 +14,7 @@
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/parameters.h"
 #include "ddpm/engine/some_images_internal.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 namespace {

@@ -10,6 +10,7 @@
 
 #include "ddpm/engine/compiled_unet.h"
 #include "ddpm/unet/golden_unet.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 namespace {

@@ -29,12 +29,12 @@ std::vector<NormUnit> units_of(int64_t channels, int64_t group_channels) {
 
 class NormStep : public Step {
  public:
-  NormStep(const Engine& engine, NormOperation operation, const TensorSource& tensors)
-      : operation_(std::move(operation)),
-        shape_(engine.graph.value(operation_.y)),
-        group_channels_(shape_.channels / operation_.groups),
-        weight_(padded(tensors(operation_.name + ".weight"))),
-        bias_(padded(tensors(operation_.name + ".bias"))),
+  NormStep(const Engine& engine, NormOperator op, const TensorSource& tensors)
+      : op_(std::move(op)),
+        shape_(engine.graph.value(op_.y)),
+        group_channels_(shape_.channels / op_.groups),
+        weight_(padded(tensors(op_.name + ".weight"))),
+        bias_(padded(tensors(op_.name + ".bias"))),
         units_(units_of(shape_.channels, group_channels_)) {}
 
   ScratchNeed scratch(int64_t) const override {
@@ -69,8 +69,8 @@ class NormStep : public Step {
                           scratch.take<float>(blocks * kLanes),
                           scratch.take<float>(blocks * kLanes)};
     for (int64_t b = 0; b < blocks; ++b) {
-      pass.kernels.moments(pass.block(operation_.x, unit.first_block + b) + offset, shape_.pixels(),
-                           moments + b);
+      pass.kernels.moments(pass.block_in_parts(op_.x, unit.first_block + b) + offset,
+                           shape_.pixels(), moments + b);
     }
     const int64_t first = unit.first_block * kLanes;
     const int64_t channels = std::min(blocks * kLanes, shape_.channels - first);
@@ -78,17 +78,17 @@ class NormStep : public Step {
     std::fill_n(to.gain, blocks * kLanes, 0.0F);
     std::fill_n(to.shift, blocks * kLanes, 0.0F);
     for (int64_t c = 0; c < channels; c += group_channels_) combine(moments, first, c, to);
-    if (operation_.slot != kNoSlot) {
+    if (op_.time != kNoTime) {
       apply_time(pass, image, first, channels, to);
     }
     for (int64_t b = 0; b < blocks; ++b) {
-      pass.kernels.normalise({.x = pass.block(operation_.x, unit.first_block + b) + offset,
+      pass.kernels.normalise({.x = pass.block_in_parts(op_.x, unit.first_block + b) + offset,
                               .pixels = shape_.pixels(),
                               .mean = to.mean + b * kLanes,
                               .gain = to.gain + b * kLanes,
                               .shift = to.shift + b * kLanes,
-                              .silu = operation_.silu,
-                              .y = pass.block(operation_.y, unit.first_block + b) + offset,
+                              .silu = op_.silu,
+                              .y = pass.block(op_.y, unit.first_block + b) + offset,
                               .y_bf16 = nullptr});
     }
   }
@@ -107,7 +107,7 @@ class NormStep : public Step {
       deviations += moments[c / kLanes].deviations[c % kLanes] + pixels * apart * apart;
     }
     const double variance = deviations / (pixels * static_cast<double>(group_channels_));
-    const double scale = 1.0 / std::sqrt(variance + operation_.epsilon);
+    const double scale = 1.0 / std::sqrt(variance + op_.epsilon);
     const auto near = static_cast<float>(mean);
     // the mean is subtracted as float32 has it; the rest of it goes into the shift
     const double rest = mean - static_cast<double>(near);
@@ -123,9 +123,8 @@ class NormStep : public Step {
   // y (1 + scale) + shift
   void apply_time(const Pass& pass, int64_t image, int64_t first, int64_t channels,
                   const Coefficients& to) const {
-    const float* row = pass.time + image * pass.time_stride;
-    const float* scale = row + pass.graph.slot(operation_.slot).offset + first;
-    const float* shift = row + pass.graph.slot(operation_.slot + 1).offset + first;
+    const float* scale = pass.projection(op_.time, image) + first;
+    const float* shift = scale + blocks_of(shape_.channels) * kLanes;
     for (int64_t c = 0; c < channels; ++c) {
       const double factor = 1.0 + static_cast<double>(scale[c]);
       to.gain[c] = static_cast<float>(static_cast<double>(to.gain[c]) * factor);
@@ -134,7 +133,7 @@ class NormStep : public Step {
     }
   }
 
-  NormOperation operation_;
+  NormOperator op_;
   ValueShape shape_;
   int64_t group_channels_;
   std::vector<float> weight_;
@@ -144,9 +143,9 @@ class NormStep : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> make_norm_step(const Engine& engine, const NormOperation& operation,
+std::unique_ptr<Step> make_norm_step(const Engine& engine, const NormOperator& op,
                                      const TensorSource& tensors) {
-  return std::make_unique<NormStep>(engine, operation, tensors);
+  return std::make_unique<NormStep>(engine, op, tensors);
 }
 
 }  // namespace ddpm

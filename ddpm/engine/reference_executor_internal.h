@@ -1,4 +1,4 @@
-// For tests: the engine's graph carried out in float64, each operation by its definition.
+// For tests: the network's graph carried out in float64, each operator by its definition.
 //
 // One image at a time, an array of its own for every activation, row-major without blocks, plain
 // loops over the weights as the checkpoint has them. It shares with the engine the graph and the
@@ -14,10 +14,11 @@
 #include <utility>
 #include <vector>
 
-#include "ddpm/engine/graph.h"
 #include "ddpm/engine/packed_matrix.h"
 #include "ddpm/engine/time_embedding.h"
 #include "ddpm/kernels/elementwise.h"
+#include "ddpm/unet/graph.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 
@@ -99,7 +100,7 @@ inline PlainArray halved(const PlainArray& x) {
   return y;
 }
 
-inline PlainArray joined(const std::vector<const PlainArray*>& parts) {
+inline PlainArray concatenated(const std::vector<const PlainArray*>& parts) {
   ValueShape shape = parts.front()->shape;
   shape.channels = 0;
   PlainArray y(shape);
@@ -126,7 +127,7 @@ inline void silu_all(std::vector<double>& values) {
 class ReferenceExecutor {
  public:
   ReferenceExecutor(const UNetConfig& config, const TensorSource& tensors)
-      : config_(config), graph_(build_graph(config)) {
+      : graph_(build_graph(config)) {
     for (const NamedShape& parameter : unet_parameters(config)) {
       const std::vector<float> values = tensors(parameter.name);
       tensors_[parameter.name] = std::vector<double>(values.begin(), values.end());
@@ -136,10 +137,10 @@ class ReferenceExecutor {
   // Of one image [C, H, W]; `label` means nothing to a network without classes.
   std::vector<double> predict(const float* x, int64_t timestep, int64_t label) {
     x_ = x;
-    compute_slots(timestep, label);
+    compute_projections(timestep, label);
     values_.assign(graph_.values.size(), PlainArray());
-    for (const Operation& operation : graph_.operations) {
-      std::visit([&](const auto& it) { run(it); }, operation);
+    for (const Operator& op : graph_.operators) {
+      std::visit([&](const auto& it) { run(it); }, op);
     }
     return output_;
   }
@@ -150,13 +151,9 @@ class ReferenceExecutor {
   }
   const ValueShape& shape(ValueId id) const { return graph_.value(id); }
   PlainArray& value(ValueId id) { return values_.at(static_cast<size_t>(id)); }
-  PlainArray value(const ValueList& list) {
-    std::vector<const PlainArray*> parts;
-    for (const ValueId id : list) parts.push_back(&value(id));
-    return joined(parts);
-  }
-  const std::vector<double>& slot(int64_t number) const {
-    return slots_.at(static_cast<size_t>(number));
+  // The outputs of a projection of the time embedding.
+  const std::vector<double>& projection(TimeId id) const {
+    return projections_.at(static_cast<size_t>(id));
   }
 
   // Row `row` of a table [rows][channels].
@@ -165,36 +162,32 @@ class ReferenceExecutor {
     return {begin, begin + channels};
   }
 
-  // What each slot adds, without the convolution's bias.
-  void compute_slots(int64_t timestep, int64_t label) {
-    const int64_t base = config_.base_channels();
+  void compute_projections(int64_t timestep, int64_t label) {
+    const TimeEmbeddingOperator& time = graph_.time;
     std::vector<double> embedding;
-    if (config_.learned_times > 0) {
-      embedding = row_of("time_proj.weight", timestep, base);
+    if (time.learned_times > 0) {
+      embedding = row_of("time_proj.weight", timestep, time.base_channels);
     } else {
-      const auto waves = sinusoids(timestep, base, config_.frequency_shift, config_.cosine_first);
+      const auto waves =
+          sinusoids(timestep, time.base_channels, time.frequency_shift, time.cosine_first);
       embedding.assign(waves.begin(), waves.end());
     }
     embedding = linear(layer("time_embedding.linear_1"), embedding);
     silu_all(embedding);
     embedding = linear(layer("time_embedding.linear_2"), embedding);
-    if (config_.classes > 0) {
-      const auto row = row_of("class_embedding.weight", label, config_.embedding_channels());
+    if (time.classes > 0) {
+      const auto row = row_of("class_embedding.weight", label, time.channels);
       for (size_t i = 0; i < row.size(); ++i) embedding[i] += row[i];
     }
     silu_all(embedding);
-    slots_.clear();
-    std::map<std::string, int64_t> taken;  // channels of a layer that slots before have
-    for (const TimeSlot& one : graph_.slots) {
-      const std::vector<double> all = linear(layer(one.name), embedding);
-      const auto begin = all.begin() + taken[one.name];
-      slots_.emplace_back(begin, begin + one.channels);
-      taken[one.name] += one.channels;
+    projections_.clear();
+    for (const TimeProjection& one : graph_.projections) {
+      projections_.push_back(linear(layer(one.name), embedding));
     }
   }
 
-  void run(const EntryOperation& it) {
-    PlainArray x({config_.image_channels, config_.height, config_.width});
+  void run(const EntryOperator& it) {
+    PlainArray x({it.image_channels, shape(it.y).height, shape(it.y).width});
     for (size_t i = 0; i < x.values.size(); ++i) {
       const auto pixel = static_cast<double>(x_[i]);
       x.values[i] = it.center ? 2.0 * pixel - 1.0 : pixel;
@@ -203,18 +196,17 @@ class ReferenceExecutor {
     add_bias(layer(it.name).bias, it.y);
   }
 
-  void run(const ConvolutionOperation& it) {
-    using Size = ConvolutionOperation::Size;
-    const bool halves = it.size == Size::kHalf;
-    const PlainArray x = it.size == Size::kDouble ? doubled(value(it.x)) : value(it.x);
+  void run(const ConvolutionOperator& it) {
+    const bool halves = it.resize == Resize::kHalf;
+    const PlainArray x = it.resize == Resize::kDouble ? doubled(value(it.x)) : value(it.x);
     value(it.y) =
         convolved(x, layer(it.name), shape(it.y), 3, halves ? 2 : 1, halves ? it.padding : 1);
     add_bias(layer(it.name).bias, it.y);
-    if (it.slot != kNoSlot) add_bias(slot(it.slot), it.y);
+    if (it.time != kNoTime) add_bias(projection(it.time), it.y);
     add_residual(it.residual, it.divisor, it.y);
   }
 
-  void run(const PointwiseOperation& it) {
+  void run(const PointwiseOperator& it) {
     value(it.y) = convolved(value(it.x), layer(it.name), shape(it.y), 1, 1, 0);
     add_bias(layer(it.name).bias, it.y);
   }
@@ -234,7 +226,7 @@ class ReferenceExecutor {
     }
   }
 
-  void run(const NormOperation& it) {
+  void run(const NormOperator& it) {
     PlainArray x = value(it.x);
     const int64_t together = x.shape.channels / it.groups;
     for (int64_t group = 0; group < it.groups; ++group) standardise(x, group, together, it.epsilon);
@@ -242,9 +234,11 @@ class ReferenceExecutor {
     for (int64_t c = 0; c < x.shape.channels; ++c) {
       for (int64_t i = 0; i < x.shape.pixels(); ++i) {
         double y = x.at(c, i) * affine.weight(c) + affine.offset(c);
-        if (it.slot != kNoSlot) {
+        if (it.time != kNoTime) {
+          const std::vector<double>& time = projection(it.time);  // [scale, shift]
           const auto channel = static_cast<size_t>(c);
-          y = y * (1.0 + slot(it.slot).at(channel)) + slot(it.slot + 1).at(channel);
+          y = y * (1.0 + time.at(channel)) +
+              time.at(static_cast<size_t>(x.shape.channels) + channel);
         }
         x.at(c, i) = it.silu ? silu_reference(y) : y;
       }
@@ -268,7 +262,7 @@ class ReferenceExecutor {
     }
   }
 
-  void run(const AttentionOperation& it) {
+  void run(const AttentionOperator& it) {
     const PlainArray& x = value(it.x);
     const ValueShape inner{it.heads * it.head_channels, x.shape.height, x.shape.width};
     PlainArray qkv[3];
@@ -310,17 +304,20 @@ class ReferenceExecutor {
     }
   }
 
-  void run(const ResizeOperation& it) {
-    value(it.y) = it.doubles ? doubled(value(it.x)) : halved(value(it.x));
+  void run(const ResizeOperator& it) {
+    value(it.y) = it.resize == Resize::kDouble ? doubled(value(it.x)) : halved(value(it.x));
   }
-  void run(const JoinOperation& it) { value(it.y) = value(it.x); }
-  void run(const ExitOperation& it) { output_ = value(it.x).values; }
+  void run(const ConcatOperator& it) {
+    std::vector<const PlainArray*> parts;
+    for (const ValueId id : it.x) parts.push_back(&value(id));
+    value(it.y) = concatenated(parts);
+  }
+  void run(const ExitOperator& it) { output_ = value(it.x).values; }
 
-  UNetConfig config_;
   Graph graph_;
   std::map<std::string, std::vector<double>> tensors_;
   const float* x_ = nullptr;
-  std::vector<std::vector<double>> slots_;
+  std::vector<std::vector<double>> projections_;
   std::vector<PlainArray> values_;
   std::vector<double> output_;
 };

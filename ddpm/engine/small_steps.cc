@@ -1,4 +1,4 @@
-// What moves activations without multiplying: sizes, joins, the exit.
+// What moves activations without multiplying: resizing, concatenation, the exit.
 
 #include <algorithm>
 #include <utility>
@@ -11,18 +11,18 @@ namespace {
 
 class ResizeStep : public Step {
  public:
-  explicit ResizeStep(const ResizeOperation& operation) : operation_(operation) {}
+  explicit ResizeStep(const ResizeOperator& op) : op_(op) {}
 
   void run(const Pass& pass) const override {
-    const ValueShape& to = pass.graph.value(operation_.y);
+    const ValueShape& to = pass.graph.value(op_.y);
     pass.workers.run(blocks_of(to.channels), kBlocksTogether, [&](int64_t block, int64_t) {
-      const float* x = pass.block(operation_.x, block);
-      float* y = pass.block(operation_.y, block);
+      const float* x = pass.block(op_.x, block);
+      float* y = pass.block(op_.y, block);
       for (int64_t row = 0; row < pass.n * to.height; ++row) {
         for (int64_t c = 0; c < to.width; ++c) {
           float* pixel = y + (row * to.width + c) * kLanes;
-          operation_.doubles ? copy(x, row, c, to.width / 2, pixel)
-                             : mean(x, row, c, to.width * 2, pixel);
+          op_.resize == Resize::kDouble ? copy(x, row, c, to.width / 2, pixel)
+                                        : mean(x, row, c, to.width * 2, pixel);
         }
       }
     });
@@ -40,17 +40,17 @@ class ResizeStep : public Step {
     }
   }
 
-  ResizeOperation operation_;
+  ResizeOperator op_;
 };
 
-class JoinStep : public Step {
+class ConcatStep : public Step {
  public:
-  explicit JoinStep(JoinOperation operation) : operation_(std::move(operation)) {}
+  explicit ConcatStep(ConcatOperator op) : op_(std::move(op)) {}
 
   void run(const Pass& pass) const override {
-    const ValueShape& to = pass.graph.value(operation_.y);
+    const ValueShape& to = pass.graph.value(op_.y);
     pass.workers.run(blocks_of(to.channels), kBlocksTogether, [&](int64_t block, int64_t) {
-      float* y = pass.block(operation_.y, block);
+      float* y = pass.block(op_.y, block);
       const int64_t size = pass.n * to.pixels() * kLanes;
       for (int64_t lane = 0; lane < kLanes; ++lane) {
         const int64_t number = block * kLanes + lane;
@@ -68,25 +68,25 @@ class JoinStep : public Step {
   // Where a channel of all begins.
   const float* channel(const Pass& pass, int64_t number) const {
     size_t part = 0;
-    for (; number >= pass.graph.value(operation_.x[part]).channels; ++part) {
-      number -= pass.graph.value(operation_.x[part]).channels;
+    for (; number >= pass.graph.value(op_.x[part]).channels; ++part) {
+      number -= pass.graph.value(op_.x[part]).channels;
     }
-    return pass.block(operation_.x[part], number / kLanes) + number % kLanes;
+    return pass.block(op_.x[part], number / kLanes) + number % kLanes;
   }
 
-  JoinOperation operation_;
+  ConcatOperator op_;
 };
 
 class ExitStep : public Step {
  public:
-  explicit ExitStep(const ExitOperation& operation) : operation_(operation) {}
+  explicit ExitStep(const ExitOperator& op) : op_(op) {}
 
   void run(const Pass& pass) const override {
-    const ValueShape& shape = pass.graph.value(operation_.x);
+    const ValueShape& shape = pass.graph.value(op_.x);
     pass.workers.run(pass.n, [&](int64_t image, int64_t) {
       for (int64_t c = 0; c < shape.channels; ++c) {
         const float* x =
-            pass.block(operation_.x, c / kLanes) + image * shape.pixels() * kLanes + c % kLanes;
+            pass.block(op_.x, c / kLanes) + image * shape.pixels() * kLanes + c % kLanes;
         float* y = pass.output + (image * shape.channels + c) * shape.pixels();
         for (int64_t i = 0; i < shape.pixels(); ++i) y[i] = x[i * kLanes];
       }
@@ -94,21 +94,21 @@ class ExitStep : public Step {
   }
 
  private:
-  ExitOperation operation_;
+  ExitOperator op_;
 };
 
 }  // namespace
 
-std::unique_ptr<Step> make_resize_step(const ResizeOperation& operation) {
-  return std::make_unique<ResizeStep>(operation);
+std::unique_ptr<Step> make_resize_step(const ResizeOperator& op) {
+  return std::make_unique<ResizeStep>(op);
 }
 
-std::unique_ptr<Step> make_join_step(const JoinOperation& operation) {
-  return std::make_unique<JoinStep>(operation);
+std::unique_ptr<Step> make_concat_step(const ConcatOperator& op) {
+  return std::make_unique<ConcatStep>(op);
 }
 
-std::unique_ptr<Step> make_exit_step(const ExitOperation& operation) {
-  return std::make_unique<ExitStep>(operation);
+std::unique_ptr<Step> make_exit_step(const ExitOperator& op) {
+  return std::make_unique<ExitStep>(op);
 }
 
 }  // namespace ddpm

@@ -5,11 +5,11 @@
 
 namespace ddpm {
 
-const float* Pass::block(const ValueList& list, int64_t block_number) const {
-  for (const ValueId id : list) {
-    const int64_t blocks = blocks_of(graph.value(id).channels);
-    if (block_number < blocks) return block(id, block_number);
-    block_number -= blocks;
+const float* Pass::block_in_parts(ValueId id, int64_t number) const {
+  for (const ValueId part : plan.parts[static_cast<size_t>(id)]) {
+    const int64_t blocks = blocks_of(graph.value(part).channels);
+    if (number < blocks) return block(part, number);
+    number -= blocks;
   }
   DDPM_ASSERT(false);
   return nullptr;
@@ -18,25 +18,25 @@ const float* Pass::block(const ValueList& list, int64_t block_number) const {
 namespace {
 
 struct Maker {
-  std::unique_ptr<Step> operator()(const EntryOperation& it) const {
+  std::unique_ptr<Step> operator()(const EntryOperator& it) const {
     return make_entry_step(engine, it, tensors);
   }
-  std::unique_ptr<Step> operator()(const ConvolutionOperation& it) const {
-    return it.size == ConvolutionOperation::Size::kHalf ? make_halving_step(engine, it, tensors)
-                                                        : make_winograd_step(engine, it, tensors);
+  std::unique_ptr<Step> operator()(const ConvolutionOperator& it) const {
+    return it.resize == Resize::kHalf ? make_halving_step(engine, it, tensors)
+                                      : make_winograd_step(engine, it, tensors);
   }
-  std::unique_ptr<Step> operator()(const PointwiseOperation& it) const {
+  std::unique_ptr<Step> operator()(const PointwiseOperator& it) const {
     return make_pointwise_step(engine, it, tensors);
   }
-  std::unique_ptr<Step> operator()(const NormOperation& it) const {
+  std::unique_ptr<Step> operator()(const NormOperator& it) const {
     return make_norm_step(engine, it, tensors);
   }
-  std::unique_ptr<Step> operator()(const AttentionOperation& it) const {
+  std::unique_ptr<Step> operator()(const AttentionOperator& it) const {
     return make_attention_step(engine, it, tensors);
   }
-  std::unique_ptr<Step> operator()(const ResizeOperation& it) const { return make_resize_step(it); }
-  std::unique_ptr<Step> operator()(const JoinOperation& it) const { return make_join_step(it); }
-  std::unique_ptr<Step> operator()(const ExitOperation& it) const { return make_exit_step(it); }
+  std::unique_ptr<Step> operator()(const ResizeOperator& it) const { return make_resize_step(it); }
+  std::unique_ptr<Step> operator()(const ConcatOperator& it) const { return make_concat_step(it); }
+  std::unique_ptr<Step> operator()(const ExitOperator& it) const { return make_exit_step(it); }
 
   const Engine& engine;
   const TensorSource& tensors;
@@ -44,9 +44,9 @@ struct Maker {
 
 }  // namespace
 
-std::unique_ptr<Step> make_step(const Engine& engine, const Operation& operation,
+std::unique_ptr<Step> make_step(const Engine& engine, const Operator& op,
                                 const TensorSource& tensors) {
-  return std::visit(Maker{engine, tensors}, operation);
+  return std::visit(Maker{engine, tensors}, op);
 }
 
 }  // namespace ddpm

@@ -1,4 +1,4 @@
-// An operation of the graph made ready: its weights packed, its work cut into parts.
+// An operator of the graph made ready: its weights packed, its work cut into parts.
 
 #pragma once
 
@@ -7,12 +7,12 @@
 #include <optional>
 #include <vector>
 
-#include "ddpm/engine/graph.h"
 #include "ddpm/engine/memory.h"
+#include "ddpm/engine/memory_plan.h"
 #include "ddpm/engine/packed_matrix.h"
-#include "ddpm/engine/plan.h"
 #include "ddpm/engine/workers.h"
 #include "ddpm/kernels/kernels.h"
+#include "ddpm/unet/graph.h"
 
 namespace ddpm {
 
@@ -39,26 +39,32 @@ struct ScratchNeed {
 struct Pass {
   const Kernels& kernels;
   Workers& workers;
-  const Plan& plan;
+  const MemoryPlan& plan;
   const Graph& graph;
   int64_t at_once;
   int64_t n;            // images
   const float* x;       // [n, C, H, W]
   float* output;        // [n, C or 2 C, H, W]
-  const float* time;    // rows of all time slots
+  const float* time;    // rows of all projections of the time embedding
   int64_t time_stride;  // from an image's row to the next's; 0: one for all
   float* arena;
   std::byte* shared;
   std::byte* worker_scratch;
   int64_t worker_scratch_size;
 
-  // Block `block` of an activation: [n][H][W][16].
-  float* block(ValueId id, int64_t block_number) const {
+  // Block `number` of an activation with memory of its own: [n][H][W][16]. The blocks lie one after
+  // the other.
+  float* block(ValueId id, int64_t number) const {
     return arena + plan.offsets[static_cast<size_t>(id)] * at_once +
-           block_number * n * graph.value(id).pixels() * kLanes;
+           number * n * graph.value(id).pixels() * kLanes;
   }
-  // Block `block` of several activations one behind the other.
-  const float* block(const ValueList& list, int64_t block_number) const;
+  // Block `number` of any activation, also of one that lies in parts.
+  const float* block_in_parts(ValueId id, int64_t number) const;
+
+  // The outputs of a projection for an image of the pass.
+  const float* projection(TimeId id, int64_t image) const {
+    return time + image * time_stride + plan.time_offsets[static_cast<size_t>(id)];
+  }
 
   std::byte* scratch_of(int64_t worker) const {
     return worker_scratch + worker * worker_scratch_size;
@@ -76,8 +82,8 @@ class Step {
   virtual void run(const Pass& pass) const = 0;
 };
 
-// Makes an operation ready. Throws what `tensors` throws.
-std::unique_ptr<Step> make_step(const Engine& engine, const Operation& operation,
+// Makes an operator ready that is carried out. Throws what `tensors` throws.
+std::unique_ptr<Step> make_step(const Engine& engine, const Operator& op,
                                 const TensorSource& tensors);
 
 }  // namespace ddpm

@@ -29,6 +29,18 @@ std::vector<float> zeros(int64_t count) {
   return std::vector<float>(static_cast<size_t>(count), 0.0F);
 }
 
+// For each projection the convolution that it is added to, whose bias its outputs include; "" for a
+// scale and shift.
+std::vector<std::string> convolutions_of_projections(const Graph& graph) {
+  std::vector<std::string> names(graph.projections.size());
+  for (const Operator& op : graph.operators) {
+    const auto* convolution = std::get_if<ConvolutionOperator>(&op);
+    if (convolution == nullptr || convolution->time == kNoTime) continue;
+    names.at(static_cast<size_t>(convolution->time)) = convolution->name;
+  }
+  return names;
+}
+
 }  // namespace
 
 std::vector<float> sinusoids(int64_t timestep, int64_t channels, int64_t frequency_shift,
@@ -39,57 +51,55 @@ std::vector<float> sinusoids(int64_t timestep, int64_t channels, int64_t frequen
   return values;
 }
 
-TimeEmbedding::TimeEmbedding(const UNetConfig& config, const Graph& graph, int64_t at_once,
+TimeEmbedding::TimeEmbedding(const Graph& graph, const MemoryPlan& plan, int64_t at_once,
                              int64_t kept, const TensorSource& tensors)
-    : config_(config),
-      row_size_(graph.time_row),
-      now_(at_once * graph.time_row * static_cast<int64_t>(sizeof(float))),
-      kept_(kept * graph.time_row * static_cast<int64_t>(sizeof(float))),
+    : op_(graph.time),
+      row_size_(plan.time_row),
+      now_(at_once * row_size_ * static_cast<int64_t>(sizeof(float))),
+      kept_(kept * row_size_ * static_cast<int64_t>(sizeof(float))),
       known_(static_cast<size_t>(kept), 0),
-      sinusoid_frequencies_(embedding_frequencies(config.base_channels(), config.frequency_shift)) {
-  const int64_t base = config.base_channels(), embedding = config.embedding_channels();
+      sinusoid_frequencies_(embedding_frequencies(op_.base_channels, op_.frequency_shift)) {
+  const int64_t base = op_.base_channels, embedding = op_.channels;
   constexpr auto kPrecision = Precision::kFloat32;  // a row is computed once
   first_ = pack_linear(kPrecision, tensors("time_embedding.linear_1.weight"), base, embedding);
   second_ =
       pack_linear(kPrecision, tensors("time_embedding.linear_2.weight"), embedding, embedding);
   first_bias_ = padded(tensors("time_embedding.linear_1.bias"));
   second_bias_ = padded(tensors("time_embedding.linear_2.bias"));
-  if (config.learned_times > 0) time_table_ = tensors("time_proj.weight");
-  if (config.classes > 0) class_table_ = tensors("class_embedding.weight");
-  pack_slots(graph, embedding, tensors);
+  if (op_.learned_times > 0) time_table_ = tensors("time_proj.weight");
+  if (op_.classes > 0) class_table_ = tensors("class_embedding.weight");
+  pack_projections(graph, plan, tensors);
   input_ = zeros(filled(base));
   hidden_ = embedding_ = zeros(filled(embedding));
   blocks_.resize(static_cast<size_t>(blocks_of(std::max(base, embedding))));
 }
 
-void TimeEmbedding::pack_slots(const Graph& graph, int64_t embedding, const TensorSource& tensors) {
-  const int64_t k = filled(embedding);
+void TimeEmbedding::pack_projections(const Graph& graph, const MemoryPlan& plan,
+                                     const TensorSource& tensors) {
+  const int64_t k = filled(op_.channels);
   std::vector<float> whole = zeros(packed_size(k, row_size_));
-  slots_bias_ = zeros(row_size_);
-  std::string name;
-  std::vector<float> weights, bias;
-  int64_t row = 0;  // of the layer, where the slot begins: a layer may have two slots
-  for (const TimeSlot& slot : graph.slots) {
-    if (slot.name != name) {
-      name = slot.name;
-      weights = tensors(name + ".weight");
-      bias = tensors(name + ".bias");
-      row = 0;
-    }
-    const std::vector<float> beside = slot.bias.empty() ? zeros(slot.channels) : tensors(slot.bias);
-    for (int64_t c = 0; c < slot.channels; ++c) {
-      const int64_t column = slot.offset + c, panel = column / kPanelColumns;
-      const int64_t width = columns_of_panel(panel, row_size_);
+  projections_bias_ = zeros(row_size_);
+  const std::vector<std::string> added_to = convolutions_of_projections(graph);
+  for (size_t id = 0; id < graph.projections.size(); ++id) {
+    const TimeProjection& projection = graph.projections[id];
+    const std::vector<float> weights = tensors(projection.name + ".weight");
+    const std::vector<float> bias = tensors(projection.name + ".bias");
+    const std::vector<float> more =
+        added_to[id].empty() ? zeros(projection.outputs()) : tensors(added_to[id] + ".bias");
+    for (int64_t i = 0; i < projection.outputs(); ++i) {
+      // scales, then, from a full block on, shifts
+      const int64_t half = i / projection.channels, channel = i % projection.channels;
+      const int64_t column = plan.time_offsets[id] + half * filled(projection.channels) + channel;
+      const int64_t panel = column / kPanelColumns, width = columns_of_panel(panel, row_size_);
       float* to = whole.data() + panel_offset(panel, k) + column % kPanelColumns;
-      const float* from = weights.data() + (row + c) * embedding;
-      for (int64_t i = 0; i < embedding; ++i) to[i * width] = from[i];
-      slots_bias_[static_cast<size_t>(column)] =
-          bias[static_cast<size_t>(row + c)] + beside[static_cast<size_t>(c)];
+      const float* from = weights.data() + i * op_.channels;
+      for (int64_t j = 0; j < op_.channels; ++j) to[j * width] = from[j];
+      projections_bias_[static_cast<size_t>(column)] =
+          bias[static_cast<size_t>(i)] + more[static_cast<size_t>(i)];
     }
-    row += slot.channels;
   }
-  slots_ = PackedMatrix(Precision::kFloat32, k, row_size_);
-  slots_.fill(whole.data());
+  projections_ = PackedMatrix(Precision::kFloat32, k, row_size_);
+  projections_.fill(whole.data());
 }
 
 void TimeEmbedding::multiply(const Kernels& kernels, Workers& workers, const PackedMatrix& matrix,
@@ -110,23 +120,23 @@ void TimeEmbedding::multiply(const Kernels& kernels, Workers& workers, const Pac
 
 void TimeEmbedding::compute(const Kernels& kernels, Workers& workers, int64_t timestep,
                             int64_t label, float* row) {
-  const int64_t base = config_.base_channels();
+  const int64_t base = op_.base_channels;
   if (!time_table_.empty()) {
     std::copy_n(time_table_.begin() + timestep * base, base, input_.begin());
   } else {
-    fill_sinusoids(timestep, sinusoid_frequencies_, config_.cosine_first, input_.data());
+    fill_sinusoids(timestep, sinusoid_frequencies_, op_.cosine_first, input_.data());
   }
   multiply(kernels, workers, first_, input_.data(), first_bias_, hidden_.data());
   kernels.silu(hidden_.data(), std::ssize(hidden_));
   multiply(kernels, workers, second_, hidden_.data(), second_bias_, embedding_.data());
   if (!class_table_.empty()) {
-    const int64_t channels = config_.embedding_channels();
+    const int64_t channels = op_.channels;
     for (int64_t i = 0; i < channels; ++i) {
       embedding_[static_cast<size_t>(i)] += class_table_[static_cast<size_t>(label * channels + i)];
     }
   }
   kernels.silu(embedding_.data(), std::ssize(embedding_));
-  multiply(kernels, workers, slots_, embedding_.data(), slots_bias_, row);
+  multiply(kernels, workers, projections_, embedding_.data(), projections_bias_, row);
 }
 
 void TimeEmbedding::find(const Kernels& kernels, Workers& workers, int64_t timestep, int64_t label,

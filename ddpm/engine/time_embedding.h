@@ -1,4 +1,4 @@
-// What the residual blocks are told of the time: a row of all their projections for each timestep.
+// The time embedding: a row of all its projections for each timestep.
 //
 // A row depends on the timestep (and the label) alone, so it is computed once and kept.
 
@@ -7,10 +7,11 @@
 #include <cstdint>
 #include <vector>
 
-#include "ddpm/engine/graph.h"
 #include "ddpm/engine/memory.h"
+#include "ddpm/engine/memory_plan.h"
 #include "ddpm/engine/packed_matrix.h"
 #include "ddpm/engine/workers.h"
+#include "ddpm/unet/graph.h"
 
 namespace ddpm {
 
@@ -23,7 +24,7 @@ std::vector<float> sinusoids(int64_t timestep, int64_t channels, int64_t frequen
 class TimeEmbedding {
  public:
   // Keeps rows for timesteps in [0, kept).
-  TimeEmbedding(const UNetConfig& config, const Graph& graph, int64_t at_once, int64_t kept,
+  TimeEmbedding(const Graph& graph, const MemoryPlan& plan, int64_t at_once, int64_t kept,
                 const TensorSource& tensors);
 
   struct Rows {
@@ -43,12 +44,12 @@ class TimeEmbedding {
   void compute(const Kernels& kernels, Workers& workers, int64_t timestep, int64_t label,
                float* row);
   void find(const Kernels& kernels, Workers& workers, int64_t timestep, int64_t label, float* row);
-  void pack_slots(const Graph& graph, int64_t embedding, const TensorSource& tensors);
+  void pack_projections(const Graph& graph, const MemoryPlan& plan, const TensorSource& tensors);
 
-  UNetConfig config_;
+  TimeEmbeddingOperator op_;
   int64_t row_size_;
-  PackedMatrix first_, second_, slots_;
-  std::vector<float> first_bias_, second_bias_, slots_bias_;
+  PackedMatrix first_, second_, projections_;
+  std::vector<float> first_bias_, second_bias_, projections_bias_;
   std::vector<float> time_table_;   // [learned_times][base channels]; empty: sinusoids
   std::vector<float> class_table_;  // [classes][E]; empty: none
   Memory now_;                      // [at_once][row_size]

@@ -35,9 +35,9 @@ Precision precision_for(Precision wanted, const ValueShape& output) {
 
 int64_t transformed_bytes(const Graph& graph, Precision precision) {
   int64_t bytes = 0;
-  for (const Operation& operation : graph.operations) {
-    const auto* convolution = std::get_if<ConvolutionOperation>(&operation);
-    if (convolution == nullptr || convolution->size == ConvolutionOperation::Size::kHalf) continue;
+  for (const Operator& op : graph.operators) {
+    const auto* convolution = std::get_if<ConvolutionOperator>(&op);
+    if (convolution == nullptr || convolution->resize == Resize::kHalf) continue;
     const ValueShape& output = graph.value(convolution->y);
     bytes += panels_of(output.channels) * bytes_of_panel(precision_for(precision, output),
                                                          tile_for(output),

@@ -10,10 +10,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "ddpm/engine/graph.h"
 #include "ddpm/engine/memory.h"
 #include "ddpm/formats/precision.h"
 #include "ddpm/kernels/kernels.h"
+#include "ddpm/unet/graph.h"
 
 namespace ddpm {
 

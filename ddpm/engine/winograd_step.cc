@@ -10,8 +10,6 @@ namespace ddpm {
 
 namespace {
 
-using Size = ConvolutionOperation::Size;
-
 constexpr int64_t kTilesAtOnce = 64;
 constexpr int64_t kFewestTiles = 12;  // that are worth another reading of weights
 // Planes of a multiple of 4 KiB would all fall into the same lines of the cache.
@@ -25,13 +23,13 @@ bool fits(int64_t size_of_u) {
 
 class WinogradStep : public Step {
  public:
-  WinogradStep(const Engine& engine, ConvolutionOperation operation, const TensorSource& tensors)
-      : operation_(std::move(operation)),
-        in_(engine.graph.value(operation_.x).channels),
-        shape_(engine.graph.value(operation_.y)),
-        u_(engine.kernels, engine.precision, engine.keep_transformed,
-           tensors(operation_.name + ".weight"), in_, shape_) {
-    if (operation_.slot == kNoSlot) bias_ = padded(tensors(operation_.name + ".bias"));
+  WinogradStep(const Engine& engine, ConvolutionOperator op, const TensorSource& tensors)
+      : op_(std::move(op)),
+        in_(engine.graph.value(op_.x).channels),
+        shape_(engine.graph.value(op_.y)),
+        u_(engine.kernels, engine.precision, engine.keep_transformed, tensors(op_.name + ".weight"),
+           in_, shape_) {
+    if (op_.time == kNoTime) bias_ = padded(tensors(op_.name + ".bias"));
   }
 
   ScratchNeed scratch(int64_t images) const override {
@@ -114,8 +112,8 @@ class WinogradStep : public Step {
     const bool narrow = u_.precision() == Precision::kBFloat16;
     const int64_t at = block * plane(tiles.count);
     pass.kernels.winograd_input({.grid = grid(pass.n),
-                                 .doubled = operation_.size == Size::kDouble,
-                                 .x = pass.block(operation_.x, block),
+                                 .doubled = op_.resize == Resize::kDouble,
+                                 .x = pass.block(op_.x, block),
                                  .first = tiles.first,
                                  .count = tiles.count,
                                  .v = narrow ? nullptr : reinterpret_cast<float*>(v) + at,
@@ -163,20 +161,20 @@ class WinogradStep : public Step {
   }
 
   void transform_back(const Pass& pass, const Tiles& tiles, int64_t block, const float* m) const {
-    const bool timed = operation_.slot != kNoSlot;
-    const float* bias = timed ? pass.time + pass.graph.slot(operation_.slot).offset : bias_.data();
-    pass.kernels.winograd_output({.grid = grid(pass.n),
-                                  .m = m,
-                                  .point_stride = m_stride(tiles.count),
-                                  .first = tiles.first,
-                                  .count = tiles.count,
-                                  .bias = bias + block * kLanes,
-                                  .bias_stride = timed ? pass.time_stride : 0,
-                                  .residual = operation_.residual != kNoValue
-                                                  ? pass.block(operation_.residual, block)
-                                                  : nullptr,
-                                  .scale = static_cast<float>(1.0 / operation_.divisor),
-                                  .y = pass.block(operation_.y, block)});
+    const bool timed = op_.time != kNoTime;
+    // the projection's outputs include the convolution's bias
+    const float* bias = timed ? pass.projection(op_.time, 0) : bias_.data();
+    pass.kernels.winograd_output(
+        {.grid = grid(pass.n),
+         .m = m,
+         .point_stride = m_stride(tiles.count),
+         .first = tiles.first,
+         .count = tiles.count,
+         .bias = bias + block * kLanes,
+         .bias_stride = timed ? pass.time_stride : 0,
+         .residual = op_.residual != kNoValue ? pass.block(op_.residual, block) : nullptr,
+         .scale = static_cast<float>(1.0 / op_.divisor),
+         .y = pass.block(op_.y, block)});
   }
 
   void whole_block(const Pass& pass, const Tiles& tiles, int64_t worker) const {
@@ -217,7 +215,7 @@ class WinogradStep : public Step {
     return std::clamp<int64_t>(tiles / kFewestTiles, 1, wanted);
   }
 
-  ConvolutionOperation operation_;
+  ConvolutionOperator op_;
   int64_t in_;
   ValueShape shape_;
   TransformedKernels u_;
@@ -226,10 +224,9 @@ class WinogradStep : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> make_winograd_step(const Engine& engine,
-                                         const ConvolutionOperation& operation,
+std::unique_ptr<Step> make_winograd_step(const Engine& engine, const ConvolutionOperator& op,
                                          const TensorSource& tensors) {
-  return std::make_unique<WinogradStep>(engine, operation, tensors);
+  return std::make_unique<WinogradStep>(engine, op, tensors);
 }
 
 }  // namespace ddpm

@@ -13,6 +13,7 @@
 #include "ddpm/export/origin.h"
 #include "ddpm/export/toy_export_internal.h"
 #include "ddpm/formats/half.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 namespace {

@@ -9,6 +9,7 @@
 #include "ddpm/base/text.h"
 #include "ddpm/export/legacy.h"
 #include "ddpm/export/pipeline_limits.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

@@ -11,6 +11,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/checkpoints/checkpoint.h"
 #include "ddpm/checkpoints/state.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

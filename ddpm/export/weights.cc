@@ -11,6 +11,7 @@
 #include "ddpm/export/legacy.h"
 #include "ddpm/export/shards.h"
 #include "ddpm/formats/half.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

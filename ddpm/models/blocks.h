@@ -1,17 +1,16 @@
-// The parts of the U-Net, each holding its own tensors of one ParameterSet.
+// The operators of the U-Net's graph on LibTorch's tensors.
 //
-// docs/notation.md has the letters: N images, C channels in, O channels out, H rows, W columns, E
-// channels of the time embedding. Names after `prefix` are diffusers'.
+// docs/notation.md has the letters: N images, C channels in, O channels out, H rows, W columns.
 
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <vector>
 
-#include "ddpm/models/dropout.h"
 #include "ddpm/models/parameters.h"
 #include "ddpm/tensor/tensor.h"
+#include "ddpm/unet/graph.h"
 
 namespace ddpm {
 
@@ -23,83 +22,26 @@ struct Layer {
   Tensor bias;
 };
 
-// Group normalisation with biased variance, always computed in float32 (float64 for float64 input).
-struct GroupNorm {
-  // norm_groups of the configuration, or so many.
-  GroupNorm(const ParameterSet& parameters, const std::string& prefix, const UNetConfig& config);
-  GroupNorm(const ParameterSet& parameters, const std::string& prefix, int64_t groups,
-            double epsilon);
-  Tensor operator()(const Tensor& x) const;
+// The layers that an operator reads: none, one, or attention's to_q, to_k, to_v and to_out.0.
+std::vector<Layer> layers_of(const Operator& op, const ParameterSet& parameters);
 
-  Layer affine;
-  int64_t groups;
-  double epsilon;
-};
+Tensor linear(const Layer& layer, const Tensor& x);
 
-// What a residual block needs to drop activations.
-struct BlockDropout {
-  double p;
-  DropoutKey key;
-};
+// The mean of each 2x2 pixels, or each pixel repeated 2x2 times.
+Tensor resize(const Tensor& x, Resize how);
 
-// What a residual block is beyond the configuration of its network.
-struct BlockPlace {
-  enum class Size { kSame, kHalf, kDouble };
-
-  int64_t number;             // of the block in its network, which names its dropout masks
-  bool has_shortcut = false;  // a 1x1 convolution, where C != O
-  Size size = Size::kSame;    // of the result, against x
-  double scale = 1.0;         // the result is divided by it
-};
-
-// (shortcut(r(x)) + conv2(dropout(silu(h)))) / scale, where
-//   h = norm2(conv1(r(silu(norm1(x)))) + time), the times' linear layer added, or with scale_shift
-//   h = norm2(conv1(r(silu(norm1(x))))) (1 + a) + b, where that layer's values are [a, b],
-// and r is nothing, the mean of each 2x2 or each value four times.
-//   x     [N, C, H, W]
-//   time  [N, E], silu of the time embedding
-//   result [N, O, H, W], or of half or twice the size
-struct ResidualBlock {
-  ResidualBlock(const ParameterSet& parameters, const std::string& prefix, const UNetConfig& config,
-                const BlockPlace& place);
-  Tensor operator()(const Tensor& x, const Tensor& time,
-                    const std::optional<BlockDropout>& drop) const;
-
-  GroupNorm norm1;
-  Layer conv1;
-  Layer time_projection;
-  GroupNorm norm2;
-  Layer conv2;
-  std::optional<Layer> shortcut;
-  BlockPlace place;
-  bool scale_shift;
-};
-
-// (x + out(softmax(q k^T / sqrt D) v)) / scale over all H W positions of norm(x): side by side in
-// `heads` heads of D channels, which may be fewer than C together.
-struct AttentionBlock {
-  // groups: of the normalisation; 0: there is none.
-  AttentionBlock(const ParameterSet& parameters, const std::string& prefix,
-                 const UNetConfig& config, int64_t channels, int64_t groups, double scale);
-  Tensor operator()(const Tensor& x) const;
-
-  std::optional<GroupNorm> norm;
-  Layer q;
-  Layer k;
-  Layer v;
-  Layer out;
-  int64_t heads;
-  double scale;
-};
-
-// A 3x3 convolution of stride 2 after a border of zeros, below and to the right for padding 0 and
-// on all sides for padding 1: [N, C, H/2, W/2].
-Tensor downsample(const Layer& conv, const Tensor& x, int64_t padding);
-
-// Each value four times, then a 3x3 convolution: [N, C, 2H, 2W].
-Tensor upsample(const Layer& conv, const Tensor& x);
+// Without time, residual and divisor: [N, C, H, W] to [N, O, H, W], or half or twice the size. Of
+// kHalf there is a border of zeros below and to the right for padding 0, all around for padding 1.
+Tensor convolution(const ConvolutionOperator& op, const Layer& layer, const Tensor& x);
 
 // A 3x3 convolution with a border of zeros.
-Tensor conv3x3(const Layer& conv, const Tensor& x);
+Tensor conv3x3(const Layer& layer, const Tensor& x);
+
+// With biased variance, always computed in float32 (float64 for float64 input).
+Tensor group_norm(const Layer& layer, const Tensor& x, int64_t groups, double epsilon);
+
+// to_out(softmax(q k^T / sqrt D) v) over all H W positions of x: `heads` heads of D channels, which
+// may be fewer than C in total.
+Tensor attention(const std::vector<Layer>& layers, const Tensor& x, int64_t heads);
 
 }  // namespace ddpm

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "ddpm/base/check.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

@@ -11,6 +11,7 @@
 #include "ddpm/checkpoints/parameters.h"
 #include "ddpm/tensor/tensor.h"
 #include "ddpm/unet/config.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

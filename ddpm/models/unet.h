@@ -1,7 +1,8 @@
-// The U-Net of [DDPM], appendix B, and its relatives: the network that is trained.
+// The U-Net of [DDPM], appendix B, and its relatives on LibTorch's tensors: the network that is
+// trained.
 //
-// Number for number it is diffusers' UNet2DModel, with every option that unet/config.h
-// describes; models/golden_test.cc holds it to that program.
+// It interprets the graph of unet/graph.h. Number for number it is diffusers' UNet2DModel with
+// every option of unet/config.h; models/golden_test.cc compares the two.
 
 #pragma once
 
@@ -15,18 +16,17 @@
 #include "ddpm/models/dropout.h"
 #include "ddpm/models/parameters.h"
 #include "ddpm/tensor/tensor.h"
-#include "ddpm/unet/config.h"
+#include "ddpm/unet/graph.h"
 
 namespace ddpm {
 
-// What one call of a network is about, beside images and times.
+// The inputs of a call besides images and times.
 struct UNetCall {
   // Which samples these are, for training; none: evaluation, nothing is dropped.
   std::optional<DropoutKey> dropout = {};
   // int64 [N], each in [0, classes); undefined for a network without classes.
   Tensor labels = {};
-  // Told what each part gave, on its way through: conv_in, down_blocks.N, mid_block, up_blocks.N,
-  // conv_norm_out, by diffusers' names.
+  // Called with the output of each top-level module, see Graph::modules.
   std::function<void(std::string_view part, const Tensor& activation)> observe = {};
 };
 
@@ -57,58 +57,21 @@ class UNet {
   Tensor forward(const Tensor& x, const Tensor& timesteps, const UNetCall& call = {}) const;
 
  private:
-  // What a call has on its way.
-  struct Pass {
-    const UNetCall& call;
-    Tensor time;  // silu of the embedding
-    std::optional<BlockDropout> drop;
-    std::vector<Tensor> skips;
-  };
-  // A residual block and what follows it.
-  struct Stage {
-    Tensor operator()(const Tensor& x, const Pass& pass) const;
-
-    ResidualBlock block;
-    std::optional<AttentionBlock> attention;
-  };
-  struct Level {
-    std::vector<Stage> stages;
-    // To the next size, by one of the two; neither at the end of its path.
-    std::optional<Layer> convolution;
-    std::optional<ResidualBlock> block;
-  };
-
-  void build_down();
-  void build_middle();
-  void build_up();
-  Stage make_stage(const std::string& prefix, int64_t number, int64_t in, int64_t out,
-                   bool attention);
-  void build_resampling(Level& level, const std::string& prefix, Resampling how,
-                        BlockPlace::Size size, int64_t number);
   Tensor embed(const Tensor& timesteps, const Tensor& labels, at::ScalarType type) const;
-  Tensor enter(const Tensor& x) const;
-  Tensor go_down(Tensor h, Pass& pass) const;
-  Tensor through_middle(Tensor h, const Pass& pass) const;
-  Tensor go_up(Tensor h, Pass& pass) const;
 
   UNetConfig config_;
+  Graph graph_;
   ParameterSet parameters_;
   bool channels_last_ = false;
-  int64_t blocks_ = 0;          // residual blocks so far, while it is built
-  std::vector<int64_t> skips_;  // channels of the skip connections, while it is built
 
-  Layer conv_in_;
   Tensor time_table_;  // [learned_times, base channels]; undefined: sinusoids
   Layer time1_;
   Layer time2_;
-  Tensor class_table_;  // [classes, E]; undefined: none
-  std::vector<Level> down_;
-  std::optional<ResidualBlock> middle1_;
-  std::optional<AttentionBlock> middle_attention_;
-  std::optional<ResidualBlock> middle2_;
-  std::vector<Level> up_;  // lowest level first
-  GroupNorm norm_out_;
-  Layer conv_out_;
+  Tensor class_table_;              // [classes, E]; undefined: none
+  std::vector<Layer> projections_;  // of the time embedding, in the order of the graph's
+  // Of each operator of the graph: its layers, and the values that nobody reads after it.
+  std::vector<std::vector<Layer>> layers_;
+  std::vector<std::vector<ValueId>> last_reads_;
 };
 
 }  // namespace ddpm

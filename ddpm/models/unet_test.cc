@@ -13,6 +13,7 @@
 #include "ddpm/models/torch_network.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/tensor/convert.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 namespace {
@@ -142,8 +143,9 @@ TEST(UNet, ProductsInBFloat16AreNearAndNormalisationsStayWide) {
   {
     const AutocastBFloat16 autocast(at::kCPU);
     rough = network.forward(x, times({10, 900}));
-    const GroupNorm norm(network.parameters(), "conv_norm_out", network.config());
-    EXPECT_EQ(norm(at::ones({1, 8, 2, 2}, at::kBFloat16)).scalar_type(), at::kFloat);
+    const Layer norm(network.parameters(), "conv_norm_out");
+    const Tensor h = at::ones({1, 8, 2, 2}, at::kBFloat16);
+    EXPECT_EQ(group_norm(norm, h, /*groups=*/4, /*epsilon=*/1e-6).scalar_type(), at::kFloat);
   }
   // eight bits a factor: 0.4 % each, and some forty layers add up like the root of their number
   EXPECT_LT(largest(rough.to(at::kFloat) - exact), 0.1 * largest(exact));
@@ -209,7 +211,7 @@ TEST(Blocks, DownsamplingPadsBelowAndToTheRight) {
   conv.weight.zero_();
   for (int64_t c = 0; c < 8; ++c) conv.weight[c][c][2][2] = 1.0;
   const Tensor x = at::arange(8 * 16, at::kFloat).reshape({1, 8, 4, 4}) + 1.0;
-  const Tensor y = downsample(conv, x, /*padding=*/0);
+  const Tensor y = convolution({.name = "", .resize = Resize::kHalf, .padding = 0}, conv, x);
   EXPECT_EQ(y.sizes().vec(), (std::vector<int64_t>{1, 8, 2, 2}));
   EXPECT_EQ((y[0][0][0][0].item<double>()), (x[0][0][2][2].item<double>()));
   EXPECT_EQ((y[0][0][1][1].item<double>()), 0.0);
@@ -222,20 +224,20 @@ TEST(Blocks, AttentionIsTheSoftmaxOfScaledProducts) {
   network.use_channels_last(false);
   network.parameters().to(at::kDouble);
   const std::string prefix = "mid_block.attentions.0";
-  const AttentionBlock attention(network.parameters(), prefix, config, /*channels=*/16,
-                                 config.norm_groups, /*scale=*/1.0);
+  const std::vector<Layer> layers =
+      layers_of(AttentionOperator{.name = prefix}, network.parameters());
   const Tensor x = images(config, 1).to(at::kDouble).expand({2, 16, 8, 12}).narrow(2, 0, 4) *
                    at::arange(16, at::kDouble).reshape({1, 16, 1, 1});
-  const Tensor h = (*attention.norm)(x).flatten(2).transpose(1, 2);
+  const Tensor h = x.flatten(2).transpose(1, 2);
   const auto project = [&](const Layer& layer) {
     return at::matmul(h, layer.weight.t()) + layer.bias;
   };
   const Tensor logits =
-      at::matmul(project(attention.q), project(attention.k).transpose(1, 2)) / std::sqrt(16.0);
-  const Tensor mixed = at::matmul(at::softmax(logits, -1), project(attention.v));
-  const Tensor out = at::matmul(mixed, attention.out.weight.t()) + attention.out.bias;
-  const Tensor wanted = x + out.transpose(1, 2).reshape(x.sizes());
-  EXPECT_LT(largest(attention(x) - wanted), 1e-12 * largest(wanted));
+      at::matmul(project(layers[0]), project(layers[1]).transpose(1, 2)) / std::sqrt(16.0);
+  const Tensor mixed = at::matmul(at::softmax(logits, -1), project(layers[2]));
+  const Tensor out = at::matmul(mixed, layers[3].weight.t()) + layers[3].bias;
+  const Tensor expected = out.transpose(1, 2).reshape(x.sizes());
+  EXPECT_LT(largest(attention(layers, x, /*heads=*/1) - expected), 1e-12 * largest(expected));
 }
 
 TEST(TimeEmbedding, HasTheKnownValues) {

@@ -8,6 +8,7 @@
 #include "ddpm/checkpoints/parameters.h"
 #include "ddpm/onnx/graph.h"
 #include "ddpm/unet/config.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

@@ -12,6 +12,7 @@
 #include "ddpm/base/json.h"
 #include "ddpm/onnx/interpreter_internal.h"
 #include "ddpm/onnx/write.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 namespace {

@@ -20,6 +20,7 @@
 #include "ddpm/training/preview.h"
 #include "ddpm/training/resume.h"
 #include "ddpm/training/snapshot.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

@@ -17,6 +17,7 @@
 #include "ddpm/training/ema.h"
 #include "ddpm/training/noising.h"
 #include "ddpm/training/objective.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

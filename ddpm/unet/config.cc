@@ -5,6 +5,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/unet/config_internal.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

@@ -114,22 +114,4 @@ Json completed_unet_json(const Json& json, const std::string& who,
 UNetConfig unet_config_from_json(const Json& json, const std::string& who,
                                  std::vector<std::string>* defaulted = nullptr);
 
-struct NamedShape {
-  std::string name;
-  std::vector<int64_t> shape;
-
-  int64_t count() const;  // values
-  bool operator==(const NamedShape&) const = default;
-};
-
-// Every parameter, in the order of diffusers' modules (attentions before resnets in a block).
-std::vector<NamedShape> unet_parameters(const UNetConfig& config);
-int64_t count_parameters(const UNetConfig& config);
-
-// Multiply-adds of one forward pass for one image: one for each product in a convolution (at every
-// pixel of its output, padding included), in a linear layer (at every position; the time embedding
-// once) and in attention's two products of matrices, P * P * C each for P pixels of C channels.
-// Biases, norms, activations, softmax and sums are not counted. Throws InvalidArgument from 2^63.
-int64_t count_multiply_adds(const UNetConfig& config);
-
 }  // namespace ddpm

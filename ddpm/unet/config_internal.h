@@ -1,15 +1,16 @@
-// What the files of unet_config.h have between them.
+// For a configuration whose fields are each in range: the last check of check_unet_config counts
+// the parameters, and these do not check it again.
 
 #pragma once
 
 #include <vector>
 
-#include "ddpm/unet/config.h"
+#include "ddpm/unet/graph.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 
-// unet_parameters of a configuration whose fields are each in range: the last of its checks counts
-// them.
+Graph build_graph_unchecked(const UNetConfig& config);
 std::vector<NamedShape> unet_parameters_unchecked(const UNetConfig& config);
 
 }  // namespace ddpm

@@ -4,7 +4,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/unet/config.h"
-#include "ddpm/unet/some_networks_internal.h"
+#include "ddpm/unet/some_networks.h"
 
 namespace ddpm {
 namespace {

@@ -6,10 +6,14 @@
 #include <fstream>
 
 #include "ddpm/base/check.h"
-#include "ddpm/unet/some_networks_internal.h"
+#include "ddpm/unet/parameters.h"
+#include "ddpm/unet/some_networks.h"
+#include "ddpm/unet/work.h"
 
 namespace ddpm {
 namespace {
+
+using List = std::vector<int64_t>;
 
 // The lines of tests/golden/unet_keys: a name, a space, "[2,3]".
 void expect_keys(const UNetConfig& config, const std::string& file_name) {

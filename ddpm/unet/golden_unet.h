@@ -13,6 +13,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/json.h"
 #include "ddpm/unet/config.h"
+#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 

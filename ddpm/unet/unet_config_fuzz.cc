@@ -9,6 +9,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/unet/config.h"
+#include "ddpm/unet/parameters.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
