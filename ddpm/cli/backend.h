@@ -56,14 +56,12 @@ struct Backend {
   std::function<int(const TrainRequest& request)> plan;
   // Whether the device "auto" is a GPU.
   std::function<bool()> has_gpu;
-  // Opens the network of a checkpoint folder with LibTorch.
-  std::function<Network(const std::filesystem::path& checkpoint, const ExecutorOptions& options)>
+  // Opens the network of a checkpoint folder with LibTorch, with a vector-Jacobian product.
+  std::function<NetworkPointer(const std::filesystem::path& checkpoint,
+                               const ExecutorOptions& options)>
       open_network;
   // PyTorch's CPU generator of a seed: each call gives what torch.randn gives for so many values.
   std::function<NormalDraws(uint64_t seed)> torch_normal;
-  // The same network with its vector-Jacobian product.
-  std::function<NetworkVjp(const std::filesystem::path& checkpoint, const ExecutorOptions& options)>
-      open_vjp;
 };
 
 }  // namespace ddpm

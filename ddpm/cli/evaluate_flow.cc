@@ -92,8 +92,6 @@ OdeJob open_job(const OdeFlags& flags, const Backend& backend) {
   const Model model = open_model(kCommand, by_torch, backend);
   const FlowOptions options = options_of(flags, model.predictor.schedule());
   const EvaluationImages images = open_images(kCommand, flags.common, model);
-  const NetworkVjp network =
-      backend.open_vjp(model.checkpoint, executor_options(flags.common.model));
   Json job = job_of(flags.common, model, images);
   job["kind"] = "flow";
   job["draws"] = flags.draws;
@@ -101,7 +99,7 @@ OdeJob open_job(const OdeFlags& flags, const Backend& backend) {
   job["probe"] = flags.probe;
   job["times"] = join(options.times, ",");
   return {model, images,
-          FlowLikelihood(network, model.predictor.schedule(), model.config.prediction,
+          FlowLikelihood(model.network, model.predictor.schedule(), model.config.prediction,
                          model.config.unet.learned_variance, options),
           job};
 }

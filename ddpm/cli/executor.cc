@@ -1,5 +1,7 @@
 #include "ddpm/cli/executor.h"
 
+#include <utility>
+
 #include "ddpm/base/check.h"
 #include "ddpm/base/cores.h"
 #include "ddpm/cli/threads.h"
@@ -38,17 +40,20 @@ std::string device_kind(const std::string& executor, const std::string& device,
   return backend.has_gpu && backend.has_gpu() ? "cuda" : "cpu";
 }
 
-Network open_network(const std::string& executor, const std::filesystem::path& checkpoint,
-                     const ExecutorOptions& options, const Backend& backend) {
-  if (executor == kEngineName) {
-    return open_engine_network(checkpoint,
-                               {.weights = options.weights,
-                                .precision = options.precision,
-                                .threads = engine_threads(options.threads, usable_cores()),
-                                .label = options.label});
-  }
-  if (!backend.open_network) throw NeedsTorch();
-  return backend.open_network(checkpoint, options);
+NetworkPointer open_network(const std::string& executor, const std::filesystem::path& checkpoint,
+                            const ExecutorOptions& options, const Backend& backend) {
+  const auto open = [&] {
+    if (executor == kEngineName) {
+      return open_engine_network(checkpoint,
+                                 {.weights = options.weights,
+                                  .precision = options.precision,
+                                  .threads = engine_threads(options.threads, usable_cores())});
+    }
+    if (!backend.open_network) throw NeedsTorch();
+    return backend.open_network(checkpoint, options);
+  };
+  NetworkPointer network = open();
+  return options.label == kNoLabel ? network : with_label(std::move(network), options.label);
 }
 
 }  // namespace ddpm

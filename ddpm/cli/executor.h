@@ -28,8 +28,9 @@ std::string choose_executor(const std::string& command, const ExecutorOptions& o
 std::string device_kind(const std::string& executor, const std::string& device,
                         const Backend& backend);
 
-// Opens the network with the one of that name. Throws NeedsTorch; what the executor throws.
-Network open_network(const std::string& executor, const std::filesystem::path& checkpoint,
-                     const ExecutorOptions& options, const Backend& backend);
+// Opens the network with the one of that name; with a label in the options all images have it.
+// Throws NeedsTorch; what the executor throws.
+NetworkPointer open_network(const std::string& executor, const std::filesystem::path& checkpoint,
+                            const ExecutorOptions& options, const Backend& backend);
 
 }  // namespace ddpm

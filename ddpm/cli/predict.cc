@@ -24,7 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kLargestInput = int64_t{1} << 33;
-constexpr int64_t kImagesAtOnce = 16;
 
 struct PredictFlags {
   ModelFlags model;
@@ -121,7 +120,7 @@ int run_predict(const PredictFlags& flags, const Backend& backend) {
   BatchShape answer = x.shape();
   answer.channels = model.unet.output_channels();
   Batch y(answer);
-  in_slices(model.network, kImagesAtOnce)(x, timesteps, y);
+  in_slices(model.network, model.network->max_useful_batch())->predict({x, timesteps}, y);
   if (const auto bad = first_not_finite(y)) {
     throw NotFinite(concat("predict: expected finite outputs of the network, but ", *bad,
                            "; nothing was written"));

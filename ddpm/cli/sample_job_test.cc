@@ -138,9 +138,9 @@ Model toy_model(const ModelConfig& config) {
           .executor = "engine",
           .device = "cpu",
           .libtorch = "none",
-          .network = predict,
-          .predictor = NoisePredictor(predict, make_schedule(config.schedule), config.prediction,
-                                      config.unet.learned_variance)};
+          .network = network_of(predict),
+          .predictor = NoisePredictor(network_of(predict), make_schedule(config.schedule),
+                                      config.prediction, config.unet.learned_variance)};
 }
 
 Backend toy_backend() {

@@ -130,7 +130,7 @@ Model open_model(const std::string& command, const ModelFlags& flags, const Back
   check_learned_times(checkpoint, config);
   const std::string executor = choose_executor(command, options, backend);
   warn_of_too_many_threads(command, executor, options.threads);
-  const Network network = open_network(executor, checkpoint, options, backend);
+  const NetworkPointer network = open_network(executor, checkpoint, options, backend);
   return {checkpoint,
           folder,
           weights,

@@ -68,7 +68,7 @@ struct BareNetwork {
   WeightsFiles weights;
   UNetConfig unet;
   std::string executor;  // which one runs the network, "engine" or "libtorch"
-  Network network;
+  NetworkPointer network;
 };
 
 // A checkpoint whose network can be called.
@@ -81,7 +81,7 @@ struct Model {
   std::string executor;  // which one runs the network, "engine" or "libtorch"
   std::string device;    // "cpu" or "cuda", whatever its number
   std::string libtorch;  // the version that this program has; "none"
-  Network network;
+  NetworkPointer network;
   NoisePredictor predictor;
 
   BatchShape shape(int64_t images) const {

@@ -68,9 +68,9 @@ inline double second_half(Variance variance, size_t i) {
   return variance == Variance::kLearnedRange ? 2.0 * falling(i) - 1.0 : 0.01 + 0.1 * falling(i);
 }
 
-inline Network network_of(const Json& row, const ModelConfig& model) {
-  return [scale = row["scale"].get<double>(), model](ConstBatchView x, std::span<const Timestep> n,
-                                                     BatchView output) {
+inline NetworkPointer network_of_row(const Json& row, const ModelConfig& model) {
+  return network_of([scale = row["scale"].get<double>(), model](
+                        ConstBatchView x, std::span<const Timestep> n, BatchView output) {
     for (int64_t image = 0; image < x.images(); ++image) {
       const std::span<float> out = output.image(image);
       const auto index = static_cast<float>(n[static_cast<size_t>(image)].index);
@@ -81,7 +81,7 @@ inline Network network_of(const Json& row, const ModelConfig& model) {
             second_half(model.variance, static_cast<size_t>(image) * kImage + k));
       }
     }
-  };
+  });
 }
 
 // The largest difference, as a part of the largest value or of `size`.

@@ -38,7 +38,7 @@ struct Walked {
 
 // In float32 arrays.
 Walked walk(const Json& row, const ModelConfig& model, const Chain& chain) {
-  const NoisePredictor predictor(network_of(row, model), make_schedule(model.schedule),
+  const NoisePredictor predictor(network_of_row(row, model), make_schedule(model.schedule),
                                  model.prediction, is_learned(model.variance));
   const NoiseSource noise = [](int64_t image, int64_t, std::span<float> z) {
     for (size_t k = 0; k < z.size(); ++k) {

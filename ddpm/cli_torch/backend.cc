@@ -14,41 +14,20 @@
 
 namespace ddpm {
 
-namespace {
-
-struct Opened {
-  std::shared_ptr<const UNet> network;
-  at::Device device;
-  Precision precision;
-};
-
-Opened open(const std::filesystem::path& checkpoint, const ExecutorOptions& options) {
+NetworkPointer open_network_with_torch(const std::filesystem::path& checkpoint,
+                                       const ExecutorOptions& options) {
   set_threads(options.threads);
   const at::Device device = open_device("ddpm", options.device);
   const ModelFolder folder = find_model_folder(checkpoint, options.weights.ema);
   const UNetConfig config = read_network_config(folder);
   const Weights weights(find_weights(folder, options.weights));
   weights.check(config);  // before memory is taken for them
-  auto network = std::make_shared<UNet>(config);
+  const auto network = std::make_shared<UNet>(config);
   weights.read(config, [&](size_t k, const std::vector<float>& values) {
     network->parameters().copy_one(k, values);
   });
   network->to(device);
-  return {network, device, options.precision};
-}
-
-}  // namespace
-
-Network open_network_with_torch(const std::filesystem::path& checkpoint,
-                                const ExecutorOptions& options) {
-  const Opened opened = open(checkpoint, options);
-  return make_torch_network(opened.network, opened.device, opened.precision, options.label);
-}
-
-NetworkVjp open_vjp_with_torch(const std::filesystem::path& checkpoint,
-                               const ExecutorOptions& options) {
-  const Opened opened = open(checkpoint, options);
-  return make_torch_vjp(opened.network, opened.device, opened.precision, options.label);
+  return make_torch_network(network, device, options.precision);
 }
 
 NormalDraws torch_normal_draws(uint64_t seed) {
@@ -65,8 +44,7 @@ Backend torch_backend() {
           .plan = plan_with_torch,
           .has_gpu = [] { return open_device("ddpm", "auto").is_cuda(); },
           .open_network = open_network_with_torch,
-          .torch_normal = torch_normal_draws,
-          .open_vjp = open_vjp_with_torch};
+          .torch_normal = torch_normal_draws};
 }
 
 }  // namespace ddpm

@@ -11,10 +11,8 @@ Backend torch_backend();
 // The functions of it.
 int train_with_torch(const TrainRequest& request);
 int plan_with_torch(const TrainRequest& request);
-Network open_network_with_torch(const std::filesystem::path& checkpoint,
-                                const ExecutorOptions& options);
+NetworkPointer open_network_with_torch(const std::filesystem::path& checkpoint,
+                                       const ExecutorOptions& options);
 NormalDraws torch_normal_draws(uint64_t seed);
-NetworkVjp open_vjp_with_torch(const std::filesystem::path& checkpoint,
-                               const ExecutorOptions& options);
 
 }  // namespace ddpm

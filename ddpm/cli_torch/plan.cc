@@ -84,10 +84,14 @@ Measurement measure(const TrainConfig& config, const UNetConfig& unet, const Dat
       },
       at_least);
   const std::shared_ptr<const UNet> unowned(std::shared_ptr<const UNet>(), &trainer.network());
-  const Network network = make_torch_network(unowned, device, Precision::kFloat32);
+  const NetworkPointer network = make_torch_network(unowned, device, Precision::kFloat32);
   const std::vector<Timestep> timesteps(static_cast<size_t>(measured.images), Timestep{0});
   Batch output({measured.images, unet.output_channels(), unet.height, unet.width});
-  measured.call_seconds = seconds_of([&] { network(several, timesteps, output); }, at_least / 3.0);
+  measured.call_seconds = seconds_of(
+      [&] {
+        network->predict({several, timesteps}, output);
+      },
+      at_least / 3.0);
   return measured;
 }
 

@@ -1,9 +1,10 @@
-// What a network is to everything else: a function from arrays to arrays.
+// What a network is to everything else: arrays in, arrays out.
 
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 
 #include "ddpm/base/batch.h"
@@ -16,21 +17,56 @@ struct Timestep {
   int64_t index;
 };
 
-// x [N, C, H, W] and one timestep an image; writes output, [N, C, H, W] or, with a learned
-// variance, [N, 2 C, H, W], which may not overlap x.
-using Network =
-    std::function<void(ConstBatchView x, std::span<const Timestep> timesteps, BatchView output)>;
+// The inputs of one call for N images.
+struct NetworkInput {
+  ConstBatchView x;                      // float32 [N, C, H, W]
+  std::span<const Timestep> timesteps;   // [N]
+  std::span<const int64_t> labels = {};  // [N], of a network with classes; otherwise empty
+};
 
-// The same function, asked for at most `most` images at a time. Throws InvalidArgument unless most
+// A network that predicts. One thread at a time may call it, unless the implementation promises
+// more.
+class Network {
+ public:
+  virtual ~Network() = default;
+
+  // Writes output, float32 [N, C, H, W] or, with a learned variance, [N, 2 C, H, W], which may not
+  // overlap x. Throws InvalidArgument for shapes, timesteps or labels that the network does not
+  // have.
+  virtual void predict(const NetworkInput& input, BatchView output) = 0;
+
+  // The number of images per call from which on more save no time per image; at least 1.
+  virtual int64_t max_useful_batch() const { return 16; }
+
+  // Whether predict_vjp can be called.
+  virtual bool has_vjp() const { return false; }
+
+  // The output as predict writes it, and the vector-Jacobian product: `product` gets the sum over o
+  // of cotangent_o d output_o / d x.
+  //   cotangent  float32, of the output's shape
+  //   product    float32, of x's shape; may overlap none of the others
+  // Throws InvalidArgument as predict does, and unless has_vjp().
+  virtual void predict_vjp(const NetworkInput& input, ConstBatchView cotangent, BatchView output,
+                           BatchView product);
+};
+
+using NetworkPointer = std::shared_ptr<Network>;
+
+// The same network, called for at most `most` images at a time. Throws InvalidArgument unless most
 // is at least 1.
-Network in_slices(Network network, int64_t most);
+NetworkPointer in_slices(NetworkPointer network, int64_t most);
 
-// The output, and what a change of x changes of its product with given numbers: `product` gets the
-// vector-Jacobian product, the sum over o of cotangent_o d output_o / d x.
-//   cotangent  float32, of the output's shape
-//   product    float32, of x's shape; may overlap none of the others
-using NetworkVjp =
+// A network whose images all have one label. Its own calls have none.
+NetworkPointer with_label(NetworkPointer network, int64_t label);
+
+// Networks from formulas. The functions get inputs that predict and predict_vjp document, and may
+// be called by as many threads as they allow.
+using PredictFunction =
+    std::function<void(ConstBatchView x, std::span<const Timestep> timesteps, BatchView output)>;
+using VjpFunction =
     std::function<void(ConstBatchView x, std::span<const Timestep> timesteps,
                        ConstBatchView cotangent, BatchView output, BatchView product)>;
+NetworkPointer network_of(PredictFunction predict);
+NetworkPointer network_of(VjpFunction vjp);
 
 }  // namespace ddpm

@@ -87,7 +87,7 @@ Timestep timestep_of(int64_t t, int64_t T) {
   return Timestep{t - 1};  // 1 .. T -> 0 .. T - 1
 }
 
-NoisePredictor::NoisePredictor(Network network, Schedule schedule, Prediction prediction,
+NoisePredictor::NoisePredictor(NetworkPointer network, Schedule schedule, Prediction prediction,
                                bool learned_variance)
     : network_(std::move(network)),
       schedule_(std::move(schedule)),
@@ -110,7 +110,7 @@ void NoisePredictor::predict(ConstBatchView x_t, std::span<const int64_t> t,
              x_t.images(), ", got ", t.size());
   std::vector<Timestep> timesteps;
   for (const int64_t time : t) timesteps.push_back(timestep_of(time, schedule_.steps()));
-  network_(x_t, timesteps, output);
+  network_->predict({x_t, timesteps}, output);
 }
 
 // The output's first half into `first`, the second one where it is wanted.

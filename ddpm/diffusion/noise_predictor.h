@@ -41,11 +41,11 @@ struct EstimateOptions {
   bool float32 = false;
 };
 
-// Safe to call from several threads if the network is.
+// Safe to call from several threads if the network is. Throws InvalidArgument without a network.
 class NoisePredictor {
  public:
   // A network that learned a variance has twice as many output channels as its images have.
-  NoisePredictor(Network network, Schedule schedule, Prediction prediction,
+  NoisePredictor(NetworkPointer network, Schedule schedule, Prediction prediction,
                  bool learned_variance = false);
 
   const Schedule& schedule() const { return schedule_; }
@@ -75,7 +75,7 @@ class NoisePredictor {
   void predict_halves(ConstBatchView x_t, std::span<const int64_t> t, BatchView first,
                       std::optional<BatchView> second) const;
 
-  Network network_;
+  NetworkPointer network_;
   Schedule schedule_;
   Prediction prediction_;
   bool learned_variance_;

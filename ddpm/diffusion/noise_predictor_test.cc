@@ -14,7 +14,7 @@
 
 namespace ddpm {
 
-static_assert(!std::is_convertible_v<Network, NoisePredictor>);
+static_assert(!std::is_convertible_v<NetworkPointer, NoisePredictor>);
 static_assert(!std::is_convertible_v<int64_t, Timestep>);
 
 namespace {
@@ -27,19 +27,20 @@ Batch batch_of(float value, BatchShape shape = kShape) {
   return batch;
 }
 
-Network constant_network(float value) {
-  return [value](ConstBatchView, std::span<const Timestep>, BatchView output) {
+NetworkPointer constant_network(float value) {
+  return network_of([value](ConstBatchView, std::span<const Timestep>, BatchView output) {
     for (float& y : output.values()) y = value;
-  };
+  });
 }
 
 }  // namespace
 
 TEST(NoisePredictor, TimesOneAndAThousandArriveAsZeroAndNineHundredNinetyNine) {
   std::vector<int64_t> arrived;
-  const Network network = [&](ConstBatchView, std::span<const Timestep> timesteps, BatchView) {
-    for (const Timestep timestep : timesteps) arrived.push_back(timestep.index);
-  };
+  const NetworkPointer network =
+      network_of([&](ConstBatchView, std::span<const Timestep> timesteps, BatchView) {
+        for (const Timestep timestep : timesteps) arrived.push_back(timestep.index);
+      });
   const NoisePredictor predictor(network, linear_schedule(1000), Prediction::kEps);
   const Batch x = batch_of(0.0F);
   Batch x0(kShape);
@@ -51,14 +52,15 @@ TEST(NoisePredictor, TimesOneAndAThousandArriveAsZeroAndNineHundredNinetyNine) {
 }
 
 TEST(NoisePredictor, HalvesTheOutputOfANetworkThatLearnedAVariance) {
-  const Network network = [](ConstBatchView x, std::span<const Timestep>, BatchView output) {
-    ASSERT_EQ(output.shape(), (BatchShape{2, 2, 3, 3}));
-    for (int64_t i = 0; i < x.images(); ++i) {
-      for (size_t k = 0; k < 18; ++k) {
-        output.image(i)[k] = static_cast<float>(10 * i + (k < 9 ? 1 : 2));
-      }
-    }
-  };
+  const NetworkPointer network =
+      network_of([](ConstBatchView x, std::span<const Timestep>, BatchView output) {
+        ASSERT_EQ(output.shape(), (BatchShape{2, 2, 3, 3}));
+        for (int64_t i = 0; i < x.images(); ++i) {
+          for (size_t k = 0; k < 18; ++k) {
+            output.image(i)[k] = static_cast<float>(10 * i + (k < 9 ? 1 : 2));
+          }
+        }
+      });
   const NoisePredictor predictor(network, linear_schedule(10), Prediction::kX0, true);
   const Batch x = batch_of(0.0F);
   Batch x0(kShape);
@@ -79,9 +81,10 @@ TEST(NoisePredictor, HalvesTheOutputOfANetworkThatLearnedAVariance) {
 }
 
 TEST(NoisePredictor, PassesTheImagesAndTheBareOutput) {
-  const Network network = [](ConstBatchView x, std::span<const Timestep>, BatchView output) {
-    for (size_t i = 0; i < x.values().size(); ++i) output.values()[i] = 5.0F * x.values()[i];
-  };
+  const NetworkPointer network =
+      network_of([](ConstBatchView x, std::span<const Timestep>, BatchView output) {
+        for (size_t i = 0; i < x.values().size(); ++i) output.values()[i] = 5.0F * x.values()[i];
+      });
   const NoisePredictor predictor(network, linear_schedule(10), Prediction::kV);
   Batch output(kShape);
   predictor.predict(batch_of(2.0F), std::vector<int64_t>{1, 10}, output);
@@ -90,9 +93,8 @@ TEST(NoisePredictor, PassesTheImagesAndTheBareOutput) {
 
 TEST(NoisePredictor, ABadCallReachesNoNetwork) {
   bool called = false;
-  const Network network = [&](ConstBatchView, std::span<const Timestep>, BatchView) {
-    called = true;
-  };
+  const NetworkPointer network =
+      network_of([&](ConstBatchView, std::span<const Timestep>, BatchView) { called = true; });
   const NoisePredictor predictor(network, linear_schedule(10), Prediction::kEps);
   const Batch x(kShape);
   Batch out(kShape);
@@ -103,7 +105,7 @@ TEST(NoisePredictor, ABadCallReachesNoNetwork) {
   EXPECT_THROW(predictor.predict(x, std::vector<int64_t>{1, 1}, other), InvalidArgument);
   EXPECT_THROW(predictor.estimate(x, std::vector<int64_t>{1, 1}, {}, other, out), InvalidArgument);
   EXPECT_FALSE(called);
-  EXPECT_THROW(NoisePredictor(Network(), linear_schedule(10), Prediction::kEps), InvalidArgument);
+  EXPECT_THROW(NoisePredictor(nullptr, linear_schedule(10), Prediction::kEps), InvalidArgument);
 }
 
 TEST(NoisePredictor, EstimatesWhatThePredictionMeans) {
@@ -166,9 +168,10 @@ TEST(NoisePredictor, ClippingDoesNotHideAnInfiniteOutput) {
 // By hand: the sizes 0, 1, .. 8 of an image; the quantile 0.9 lies at 7.2.
 TEST(NoisePredictor, DynamicThresholdingDividesByAQuantile) {
   const Schedule schedule = linear_schedule(1000);
-  const Network network = [](ConstBatchView x, std::span<const Timestep>, BatchView output) {
-    std::copy(x.values().begin(), x.values().end(), output.values().begin());
-  };
+  const NetworkPointer network =
+      network_of([](ConstBatchView x, std::span<const Timestep>, BatchView output) {
+        std::copy(x.values().begin(), x.values().end(), output.values().begin());
+      });
   const NoisePredictor predictor(network, schedule, Prediction::kX0);
   Batch x(kShape);
   for (size_t j = 0; j < 9; ++j) {

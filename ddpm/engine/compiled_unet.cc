@@ -133,12 +133,9 @@ struct CompiledUNet::Implementation {
 
   void check(const int64_t* timesteps, const int64_t* labels, int64_t n) const {
     check_count(n);
-    DDPM_CHECK((labels != nullptr) == (config.classes > 0), "engine: wanted ",
-               config.classes > 0 ? "a label an image, got none" : "no labels, got some");
-    for (int64_t i = 0; i < n; ++i) {
-      check_learned_time(config, timesteps[i]);
-      if (labels != nullptr) check_label(config, labels[i]);
-    }
+    const size_t given = labels == nullptr ? 0 : static_cast<size_t>(n);
+    check_labels(config, {labels, given}, n);
+    for (int64_t i = 0; i < n; ++i) check_learned_time(config, timesteps[i]);
   }
 
   // Runs all steps, slice by slice; told(i) after step i of each.

@@ -148,15 +148,15 @@ TEST(CompiledUNet, ALabelThatIsMissingOrTooMuchOrUnknownIsRefused) {
   CompiledUNet without(config, golden_source(config), {.at_once = 2, .threads = 1});
   SomeImages images = some_images(config, 2, 1);
   images.labels = {0, 0};
-  expect_refusal(without, images, 2, "engine: wanted no labels, got some");
+  expect_refusal(without, images, 2, "network: it has no classes, got the label 0");
   config.classes = 3;
   CompiledUNet with(config, golden_source(config), {.at_once = 2, .threads = 1});
   images.labels = {};
-  expect_refusal(with, images, 2, "engine: wanted a label an image, got none");
+  expect_refusal(with, images, 2, "network: expected one label per image, 2, got 0");
   images.labels = {2, 3};
-  expect_refusal(with, images, 2, "network: wanted a label in 0 to 2, its classes, got 3");
+  expect_refusal(with, images, 2, "network: expected a label in 0 to 2, its classes, got 3");
   images.labels = {-1, 0};
-  expect_refusal(with, images, 2, "network: wanted a label in 0 to 2, its classes, got none");
+  expect_refusal(with, images, 2, "network: expected a label in 0 to 2, its classes, got -1");
 }
 
 TEST(CompiledUNet, ATimestepThatTheTableLacksIsRefused) {

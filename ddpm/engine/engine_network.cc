@@ -19,27 +19,27 @@ namespace {
 // A process may have a million times, and a row of them takes tens of kilobytes.
 constexpr int64_t kMostKeptTimes = 4096;
 
-// The engine as a function; it has made room for the largest batch of the calls so far.
-class EngineNetwork {
+class EngineNetwork : public Network {
  public:
-  EngineNetwork(CompiledUNet engine, int64_t label) : engine_(std::move(engine)), label_(label) {}
+  explicit EngineNetwork(CompiledUNet engine) : engine_(std::move(engine)) {}
 
-  void operator()(ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
-    check_call_shapes(engine_.config(), x.shape(), std::ssize(timesteps), output.shape());
-    if (x.images() == 0) return;
+  void predict(const NetworkInput& input, BatchView output) override {
+    check_call_shapes(engine_.config(), input.x.shape(), std::ssize(input.timesteps),
+                      output.shape());
+    check_labels(engine_.config(), input.labels, input.x.images());
+    if (input.x.images() == 0) return;
     timesteps_.clear();
-    for (const Timestep timestep : timesteps) timesteps_.push_back(timestep.index);
-    labels_.assign(label_ == kNoLabel ? 0 : timesteps.size(), label_);
-    engine_.predict(x.values().data(), timesteps_.data(),
-                    label_ == kNoLabel ? nullptr : labels_.data(), x.images(),
+    for (const Timestep timestep : input.timesteps) timesteps_.push_back(timestep.index);
+    engine_.predict(input.x.values().data(), timesteps_.data(),
+                    input.labels.empty() ? nullptr : input.labels.data(), input.x.images(),
                     output.values().data());
   }
 
+  int64_t max_useful_batch() const override { return engine_.options().at_once; }
+
  private:
   CompiledUNet engine_;
-  int64_t label_;
   std::vector<int64_t> timesteps_;
-  std::vector<int64_t> labels_;
 };
 
 // T of the process; as many as most processes have where the folder describes none.
@@ -74,15 +74,9 @@ CompiledUNet open_engine(const std::filesystem::path& checkpoint,
   return compile(folder, read_network_config(folder), options);
 }
 
-Network open_engine_network(const std::filesystem::path& checkpoint,
-                            const EngineNetworkOptions& options) {
-  const ModelFolder folder = find_model_folder(checkpoint, options.weights.ema);
-  const UNetConfig unet = read_network_config(folder);
-  check_label(unet, options.label);
-  auto network = std::make_shared<EngineNetwork>(compile(folder, unet, options), options.label);
-  return [network](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
-    (*network)(x, timesteps, output);
-  };
+NetworkPointer open_engine_network(const std::filesystem::path& checkpoint,
+                                   const EngineNetworkOptions& options) {
+  return std::make_shared<EngineNetwork>(open_engine(checkpoint, options));
 }
 
 }  // namespace ddpm

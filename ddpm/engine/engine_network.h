@@ -1,4 +1,4 @@
-// The engine opened on a checkpoint, as the function that samplers see.
+// The engine opened on a checkpoint, as the network that samplers call.
 
 #pragma once
 
@@ -8,7 +8,6 @@
 #include "ddpm/checkpoints/model_folder.h"
 #include "ddpm/diffusion/network.h"
 #include "ddpm/engine/compiled_unet.h"
-#include "ddpm/unet/call.h"
 
 namespace ddpm {
 
@@ -17,7 +16,6 @@ struct EngineNetworkOptions {
   Precision precision = Precision::kFloat32;  // see precision_in_use
   int64_t threads = 0;                        // 0: one for each core
   int64_t at_once = 0;                        // images worked on at once, see EngineOptions
-  int64_t label = kNoLabel;  // the class of all images; kNoLabel: the network has no classes
 };
 
 // What the products are computed in on a path of the CPU: bfloat16 only where there are
@@ -31,10 +29,8 @@ Precision precision_in_use(Precision asked, CpuPath path = choose_cpu_path());
 CompiledUNet open_engine(const std::filesystem::path& checkpoint,
                          const EngineNetworkOptions& options = {});
 
-// The same as a network. Throws InvalidArgument for a label that the network does not have. The
-// function throws it for arrays of another shape than the network's, and for a timestep that its
-// table of learned times does not have; it may be called by one thread at a time.
-Network open_engine_network(const std::filesystem::path& checkpoint,
-                            const EngineNetworkOptions& options = {});
+// The same as a network, without a vector-Jacobian product.
+NetworkPointer open_engine_network(const std::filesystem::path& checkpoint,
+                                   const EngineNetworkOptions& options = {});
 
 }  // namespace ddpm

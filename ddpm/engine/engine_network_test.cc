@@ -80,11 +80,13 @@ BatchShape output_shape(const UNetConfig& config, int64_t n) {
   return {n, config.output_channels(), config.height, config.width};
 }
 
-// What the network says of the images.
-std::vector<float> answer(const Network& network, const UNetConfig& config,
+// The network's output for the images and their labels.
+std::vector<float> answer(const NetworkPointer& network, const UNetConfig& config,
                           const SomeImages& images) {
   Batch output(output_shape(config, images.count));
-  network({images.x.data(), input_shape(config, images.count)}, times_of(images), output.view());
+  const std::vector<Timestep> timesteps = times_of(images);
+  network->predict({{images.x.data(), input_shape(config, images.count)}, timesteps, images.labels},
+                   output);
   return {output.values().begin(), output.values().end()};
 }
 
@@ -126,7 +128,7 @@ TEST_F(EngineNetwork, MoreImagesThanTheEngineTakesHaveTheSameBits) {
   const std::vector<float> wanted = engine_answer(config, images);
   made(config);
   for (const int64_t at_once : {1, 2, 3, 6, 7, 8}) {
-    const Network network = open_engine_network(folder_, {.threads = 2, .at_once = at_once});
+    const NetworkPointer network = open_engine_network(folder_, {.threads = 2, .at_once = at_once});
     EXPECT_EQ(answer(network, config, images), wanted) << at_once;
     EXPECT_EQ(answer(network, config, images), wanted) << at_once << ", a second time";
   }
@@ -138,39 +140,43 @@ TEST_F(EngineNetwork, NoImagesAreNoWork) {
             std::vector<float>());
 }
 
-TEST_F(EngineNetwork, TheLabelIsThatOfAllImages) {
+TEST_F(EngineNetwork, EachImageHasItsLabel) {
   const UNetConfig config = config_with(4);
-  made(config);
   SomeImages images = some_images(config, 5, 3);
-  for (const int64_t label : {0, 3}) {
-    images.labels.assign(5, label);
-    EXPECT_EQ(answer(open_engine_network(folder_, {.at_once = 2, .label = label}), config, images),
-              engine_answer(config, images));
+  const NetworkPointer network = open_engine_network(made(config), {.at_once = 2});
+  for (const std::vector<int64_t>& labels :
+       {std::vector<int64_t>{0, 3, 2, 1, 0}, {3, 3, 3, 3, 3}}) {
+    images.labels = labels;
+    EXPECT_EQ(answer(network, config, images), engine_answer(config, images));
   }
+  const std::vector<float> expected = engine_answer(config, images);  // of label 3
+  images.labels.clear();
+  EXPECT_EQ(answer(with_label(network, 3), config, images), expected);
 }
 
 TEST_F(EngineNetwork, ALabelThatTheNetworkLacksIsRefused) {
-  const auto said = [&](int64_t label) {
-    return complaint<InvalidArgument>([&] { open_engine_network(folder_, {.label = label}); });
+  const auto error = [&](int64_t classes, const std::vector<int64_t>& labels) {
+    const UNetConfig config = config_with(classes);
+    const NetworkPointer network = open_engine_network(made(config));
+    SomeImages images = some_images(config, 2, 3);
+    images.labels = labels;
+    return complaint<InvalidArgument>([&] { answer(network, config, images); });
   };
-  made(config_with(4));
-  EXPECT_EQ(said(4), "network: wanted a label in 0 to 3, its classes, got 4");
-  EXPECT_EQ(said(-1), "network: wanted a label in 0 to 3, its classes, got none");
-  made(config_with(0));
-  EXPECT_EQ(said(0), "network: it has no classes, got the label 0");
-  // before any weights are read
-  fs::remove(folder_ / kDiffusersWeightsName);
-  EXPECT_EQ(said(0), "network: it has no classes, got the label 0");
+  EXPECT_EQ(error(4, {3, 4}), "network: expected a label in 0 to 3, its classes, got 4");
+  EXPECT_EQ(error(4, {-1, 0}), "network: expected a label in 0 to 3, its classes, got -1");
+  EXPECT_EQ(error(4, {}), "network: expected one label per image, 2, got 0");
+  EXPECT_EQ(error(4, {1}), "network: expected one label per image, 2, got 1");
+  EXPECT_EQ(error(0, {0, 0}), "network: it has no classes, got the label 0");
 }
 
 TEST_F(EngineNetwork, AWrongShapeIsRefused) {
   const UNetConfig config = config_with(0);
-  const Network network = open_engine_network(made(config));
+  const NetworkPointer network = open_engine_network(made(config));
   const auto said = [&](const BatchShape& x_shape, size_t times, const BatchShape& y_shape) {
     const Batch x(x_shape);
     Batch y(y_shape);
     const std::vector<Timestep> timesteps(times, Timestep{1});
-    return complaint<InvalidArgument>([&] { network(x.view(), timesteps, y.view()); });
+    return complaint<InvalidArgument>([&] { network->predict({x, timesteps}, y); });
   };
   EXPECT_EQ(said({2, 2, 6, 4}, 2, {2, 2, 4, 6}),
             "network: x must have the shape [2, 2, 4, 6], got [2, 2, 6, 4]");
@@ -218,7 +224,7 @@ TEST_F(EngineNetwork, WhatIsNotTheNetworksIsRefusedBeforeItIsComputed) {
 
 TEST_F(EngineNetwork, ATimestepThatTheTableLacksIsRefused) {
   const UNetConfig config = config_with(0, /*learned_times=*/5);
-  const Network network = open_engine_network(made(config));
+  const NetworkPointer network = open_engine_network(made(config));
   SomeImages images = some_images(config, 1, 1);
   images.timesteps = {5};
   EXPECT_EQ(complaint<InvalidArgument>([&] { answer(network, config, images); }),

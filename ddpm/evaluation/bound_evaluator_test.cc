@@ -156,12 +156,12 @@ TEST(BoundEvaluator, HasOnePartAStepAndThePriorAndCallsTheNetworkAtEachTimeOnce)
   const Schedule schedule = linear_schedule(20);
   const GaussianImages images{.m = 0.1, .s = 0.4};
   std::map<int64_t, int> calls;
-  const Network network = images.network(schedule, Prediction::kEps);
+  const NetworkPointer network = images.network(schedule, Prediction::kEps);
   const NoisePredictor counting(
-      [&](ConstBatchView x, std::span<const Timestep> timesteps, BatchView out) {
+      network_of([&](ConstBatchView x, std::span<const Timestep> timesteps, BatchView out) {
         for (const Timestep& timestep : timesteps) ++calls[timestep.index];
-        network(x, timesteps, out);
-      },
+        network->predict({x, timesteps}, out);
+      }),
       schedule, Prediction::kEps);
   BoundOptions options = options_of(all_times(20), Variance::kFixedLarge);
   options.draws = 3;
@@ -308,9 +308,11 @@ TEST(BoundEvaluator, EachDrawImageTimeAndSeedHasNoiseOfItsOwn) {
 
 TEST(BoundEvaluator, ClipsThePredictedImageUnlessToldNotTo) {
   const Schedule schedule = linear_schedule(20);
-  const NoisePredictor three([](ConstBatchView, std::span<const Timestep>,
-                                BatchView out) { std::ranges::fill(out.values(), 3.0F); },
-                             schedule, Prediction::kX0);
+  const NoisePredictor three(
+      network_of([](ConstBatchView, std::span<const Timestep>, BatchView out) {
+        std::ranges::fill(out.values(), 3.0F);
+      }),
+      schedule, Prediction::kX0);
   const ReadImage white = [](int64_t, std::span<float> out) { std::ranges::fill(out, 1.0F); };
   BoundOptions options = options_of(all_times(20), Variance::kFixedLarge);
   for (const BoundTerm& term : all_terms(BoundEvaluator(three, options), white, 1)) {
@@ -325,13 +327,13 @@ TEST(BoundEvaluator, ClipsThePredictedImageUnlessToldNotTo) {
 TEST(BoundEvaluator, NamesTheImageAndTheTimeOfAnOutputThatIsNotFinite) {
   const Schedule schedule = linear_schedule(20);
   const NoisePredictor broken(
-      [](ConstBatchView, std::span<const Timestep> timesteps, BatchView out) {
+      network_of([](ConstBatchView, std::span<const Timestep> timesteps, BatchView out) {
         std::ranges::fill(out.values(), 0.0F);
         for (size_t i = 0; i < timesteps.size(); ++i) {
           if (timesteps[i].index != 6) continue;
           out.image(static_cast<int64_t>(i))[5] = std::numeric_limits<float>::quiet_NaN();
         }
-      },
+      }),
       schedule, Prediction::kEps);
   const GaussianImages images;
   BoundOptions options = options_of(all_times(20), Variance::kFixedLarge);

@@ -96,16 +96,17 @@ TEST(DegenerateSchedule, HasAFiniteBoundOrNone) {
 
 TEST(DegenerateSchedule, HasTheDensityOfTheScheduleWithoutItsIdleSteps) {
   const auto density = [](const Schedule& schedule, Prediction prediction) {
-    const NetworkVjp vjp = [=](ConstBatchView x, std::span<const Timestep> timesteps,
-                               ConstBatchView cotangent, BatchView output, BatchView product) {
-      kImages.network(schedule, prediction)(x, timesteps, output);
-      const NoiseLevel level = schedule.level(timesteps[0].index + 1);
-      const double slope =
-          kImages.output(prediction, level, 1.0) - kImages.output(prediction, level, 0.0);
-      for (size_t k = 0; k < x.values().size(); ++k) {
-        product.values()[k] = static_cast<float>(slope * cotangent.values()[k]);
-      }
-    };
+    const NetworkPointer vjp =
+        network_of([=](ConstBatchView x, std::span<const Timestep> timesteps,
+                       ConstBatchView cotangent, BatchView output, BatchView product) {
+          kImages.network(schedule, prediction)->predict({x, timesteps}, output);
+          const NoiseLevel level = schedule.level(timesteps[0].index + 1);
+          const double slope =
+              kImages.output(prediction, level, 1.0) - kImages.output(prediction, level, 0.0);
+          for (size_t k = 0; k < x.values().size(); ++k) {
+            product.values()[k] = static_cast<float>(slope * cotangent.values()[k]);
+          }
+        });
     FlowOptions options;
     options.times = all_times(schedule);
     options.dequantise = false;

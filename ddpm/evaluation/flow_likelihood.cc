@@ -74,7 +74,7 @@ struct FlowLikelihood::Flow {
   std::vector<double> integral;  // [N], of the divergence over phi
 };
 
-FlowLikelihood::FlowLikelihood(NetworkVjp network, Schedule schedule, Prediction prediction,
+FlowLikelihood::FlowLikelihood(NetworkPointer network, Schedule schedule, Prediction prediction,
                                bool learned_variance, FlowOptions options)
     : network_(std::move(network)),
       schedule_(std::move(schedule)),
@@ -140,7 +140,7 @@ FlowLikelihood::Answer FlowLikelihood::ask(const Flow& flow, const std::vector<d
   }
   Answer answer{.output = Batch(wide), .product = Batch(flow.shape)};
   const std::vector<Timestep> timesteps(flow.images.size(), timestep_of(t, schedule_.steps()));
-  network_(x_t, timesteps, cotangent, answer.output, answer.product);
+  network_->predict_vjp({x_t, timesteps}, cotangent, answer.output, answer.product);
   return answer;
 }
 

@@ -61,7 +61,7 @@ class FlowLikelihood {
  public:
   // Throws InvalidArgument unless the times begin at T and there is a draw and a probe.
   //   learned_variance  the output has a second half, which the flow does not need
-  FlowLikelihood(NetworkVjp network, Schedule schedule, Prediction prediction,
+  FlowLikelihood(NetworkPointer network, Schedule schedule, Prediction prediction,
                  bool learned_variance, FlowOptions options);
 
   const FlowOptions& options() const { return options_; }
@@ -90,7 +90,7 @@ class FlowLikelihood {
               std::vector<double>& divergence) const;
   void walk(Flow& flow, std::span<const int64_t> times) const;
 
-  NetworkVjp network_;
+  NetworkPointer network_;
   Schedule schedule_;
   Prediction prediction_;
   bool learned_variance_;

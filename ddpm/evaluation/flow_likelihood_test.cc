@@ -20,12 +20,12 @@ namespace {
 constexpr BatchShape kImage{1, 1, 4, 4};
 
 // The best network's slope is a number at each t: its vector-Jacobian product is a formula too.
-NetworkVjp vjp_of(const GaussianImages& images, const Schedule& schedule, Prediction prediction,
-                  bool learned = false) {
-  return [=](ConstBatchView x, std::span<const Timestep> timesteps, ConstBatchView cotangent,
-             BatchView output, BatchView product) {
-    images.network(schedule, prediction, learned ? Variance::kLearned : Variance::kFixedLarge)(
-        x, timesteps, output);
+NetworkPointer vjp_of(const GaussianImages& images, const Schedule& schedule, Prediction prediction,
+                      bool learned = false) {
+  return network_of([=](ConstBatchView x, std::span<const Timestep> timesteps,
+                        ConstBatchView cotangent, BatchView output, BatchView product) {
+    images.network(schedule, prediction, learned ? Variance::kLearned : Variance::kFixedLarge)
+        ->predict({x, timesteps}, output);
     for (int64_t i = 0; i < x.images(); ++i) {
       const NoiseLevel level = schedule.level(timesteps[static_cast<size_t>(i)].index + 1);
       const double slope =
@@ -34,7 +34,7 @@ NetworkVjp vjp_of(const GaussianImages& images, const Schedule& schedule, Predic
         product.image(i)[k] = static_cast<float>(slope * cotangent.image(i)[k]);
       }
     }
-  };
+  });
 }
 
 FlowOptions options_of(std::vector<int64_t> times) {
@@ -159,9 +159,9 @@ struct LinearVelocity {
   std::vector<double> a;  // [16, 16]
 
   double at(size_t i, size_t j) const { return a[16 * i + j]; }
-  NetworkVjp network() const {
-    return [*this](ConstBatchView x, std::span<const Timestep>, ConstBatchView cotangent,
-                   BatchView output, BatchView product) {
+  NetworkPointer network() const {
+    return network_of([*this](ConstBatchView x, std::span<const Timestep>, ConstBatchView cotangent,
+                              BatchView output, BatchView product) {
       for (int64_t n = 0; n < x.images(); ++n) {
         for (size_t i = 0; i < 16; ++i) {
           double row = 0.0;
@@ -174,7 +174,7 @@ struct LinearVelocity {
           product.image(n)[i] = static_cast<float>(column);
         }
       }
-    };
+    });
   }
 };
 
@@ -250,14 +250,15 @@ TEST(FlowLikelihood, DequantisesBytesByTheirOwnWidth) {
   options.draws = 3;
   options.probes = 2;
   std::vector<double> seen;
-  const NetworkVjp watched = [&, vjp = vjp_of(images, schedule, Prediction::kV)](
-                                 ConstBatchView x, std::span<const Timestep> timesteps,
-                                 ConstBatchView cotangent, BatchView output, BatchView product) {
-    if (timesteps[0].index == 0) {  // x is x_0 with what was added: v is 0 at t = 0
-      for (const float value : x.values()) seen.push_back(value);
-    }
-    vjp(x, timesteps, cotangent, output, product);
-  };
+  const NetworkPointer watched =
+      network_of([&, vjp = vjp_of(images, schedule, Prediction::kV)](
+                     ConstBatchView x, std::span<const Timestep> timesteps,
+                     ConstBatchView cotangent, BatchView output, BatchView product) {
+        if (timesteps[0].index == 0) {  // x is x_0 with what was added: v is 0 at t = 0
+          for (const float value : x.values()) seen.push_back(value);
+        }
+        vjp->predict_vjp({x, timesteps}, cotangent, output, product);
+      });
   const FlowLikelihood flow(watched, schedule, Prediction::kV, false, options);
   std::vector<FlowDensity> together(12);
   flow.evaluate(bytes, kImage, 0, together);
@@ -290,12 +291,12 @@ TEST(FlowLikelihood, AUniformDensityOverTheBytesIsEightBits) {
 
 TEST(FlowLikelihood, NamesTheImageAndTheTimeOfWhatIsNotFinite) {
   const Schedule schedule = linear_schedule(20);
-  const NetworkVjp broken = [](ConstBatchView, std::span<const Timestep> timesteps, ConstBatchView,
-                               BatchView output, BatchView product) {
+  const NetworkPointer broken = network_of([](ConstBatchView, std::span<const Timestep> timesteps,
+                                              ConstBatchView, BatchView output, BatchView product) {
     std::ranges::fill(output.values(), 0.0F);
     std::ranges::fill(product.values(),
                       timesteps[0].index == 8 ? std::numeric_limits<float>::quiet_NaN() : 0.0F);
-  };
+  });
   const FlowLikelihood flow(broken, schedule, Prediction::kV, false,
                             options_of(times_for(Spacing::kTrailing, 20, 20)));
   try {

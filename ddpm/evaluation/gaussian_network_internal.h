@@ -57,10 +57,10 @@ struct GaussianImages {
   }
 
   // With `learned`, the second half of its output says the best variance.
-  Network network(const Schedule& schedule, Prediction prediction,
-                  Variance learned = Variance::kFixedLarge) const {
-    return [*this, schedule, prediction, learned](
-               ConstBatchView x, std::span<const Timestep> timesteps, BatchView out) {
+  NetworkPointer network(const Schedule& schedule, Prediction prediction,
+                         Variance learned = Variance::kFixedLarge) const {
+    return network_of([*this, schedule, prediction, learned](
+                          ConstBatchView x, std::span<const Timestep> timesteps, BatchView out) {
       for (int64_t i = 0; i < x.images(); ++i) {
         const int64_t t = timesteps[static_cast<size_t>(i)].index + 1;
         const NoiseLevel level = schedule.level(t);
@@ -78,7 +78,7 @@ struct GaussianImages {
           result[k] = static_cast<float>(learned == Variance::kLearned ? best : place);
         }
       }
-    };
+    });
   }
 
   NoisePredictor predictor(const Schedule& schedule, Prediction prediction = Prediction::kEps,

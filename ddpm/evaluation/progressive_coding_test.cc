@@ -79,9 +79,11 @@ TEST(SendProgressively, ShowsThePredictionFromWhatHasArrived) {
 TEST(SendProgressively, ClipsAndRefuses) {
   const Schedule schedule = linear_schedule(20);
   const auto answers = [&schedule](float value) {
-    return NoisePredictor([value](ConstBatchView, std::span<const Timestep>,
-                                  BatchView out) { std::ranges::fill(out.values(), value); },
-                          schedule, Prediction::kX0);
+    return NoisePredictor(
+        network_of([value](ConstBatchView, std::span<const Timestep>, BatchView out) {
+          std::ranges::fill(out.values(), value);
+        }),
+        schedule, Prediction::kX0);
   };
   const Batch x0(kOne);
   const std::vector<int64_t> times = {20, 0};

@@ -4,7 +4,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include <optional>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "ddpm/base/check.h"
@@ -26,55 +26,62 @@ Tensor timestep_tensor(const UNetConfig& config, std::span<const Timestep> times
   return to_tensor(indices, device);
 }
 
-UNetCall call_with(int64_t label, int64_t images, at::Device device) {
-  UNetCall call;
-  if (label != kNoLabel) {
-    call.labels = to_tensor(std::vector<int64_t>(static_cast<size_t>(images), label), device);
+class TorchNetwork : public Network {
+ public:
+  TorchNetwork(std::shared_ptr<const UNet> unet, at::Device device, Precision precision)
+      : unet_(std::move(unet)), device_(device), precision_(precision) {}
+
+  void predict(const NetworkInput& input, BatchView output) override {
+    check(input, output);
+    if (input.x.images() == 0) return;
+    const c10::InferenceMode inference;  // of this thread, so it has to be set here
+    copy_to(forward(to_tensor(input.x, device_), input), output);
   }
-  return call;
-}
+
+  bool has_vjp() const override { return true; }
+
+  void predict_vjp(const NetworkInput& input, ConstBatchView cotangent, BatchView output,
+                   BatchView product) override {
+    check(input, output);
+    DDPM_CHECK(cotangent.shape() == output.shape() && product.shape() == input.x.shape(),
+               "network: expected a cotangent ", output.shape(), " and a product ", input.x.shape(),
+               ", got ", cotangent.shape(), " and ", product.shape());
+    if (input.x.images() == 0) return;
+    const c10::AutoGradMode gradients(true);  // of this thread
+    const Tensor x = to_tensor(input.x, device_).requires_grad_(true);
+    const Tensor y = forward(x, input);
+    y.backward(to_tensor(cotangent, device_).to(y.scalar_type()));
+    copy_to(y.detach(), output);
+    copy_to(x.grad(), product);
+  }
+
+ private:
+  void check(const NetworkInput& input, ConstBatchView output) const {
+    const UNetConfig& config = unet_->config();
+    check_call_shapes(config, input.x.shape(), std::ssize(input.timesteps), output.shape());
+    check_labels(config, input.labels, input.x.images());
+  }
+
+  Tensor forward(const Tensor& x, const NetworkInput& input) const {
+    std::optional<AutocastBFloat16> autocast;
+    if (precision_ == Precision::kBFloat16) autocast.emplace(device_.type());
+    UNetCall call;
+    if (!input.labels.empty()) {
+      call.labels = to_tensor({input.labels.begin(), input.labels.end()}, device_);
+    }
+    return unet_->forward(x, timestep_tensor(unet_->config(), input.timesteps, device_), call);
+  }
+
+  std::shared_ptr<const UNet> unet_;
+  at::Device device_;
+  Precision precision_;
+};
 
 }  // namespace
 
-Network make_torch_network(std::shared_ptr<const UNet> unet, at::Device device, Precision precision,
-                           int64_t label) {
-  check_label(unet->config(), label);
-  return [unet = std::move(unet), device, precision, label](
-             ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
-    check_call_shapes(unet->config(), x.shape(), std::ssize(timesteps), output.shape());
-    if (x.images() == 0) return;
-    const c10::InferenceMode inference;  // of this thread, so it has to be set here
-    std::optional<AutocastBFloat16> autocast;
-    if (precision == Precision::kBFloat16) autocast.emplace(device.type());
-    const Tensor n = timestep_tensor(unet->config(), timesteps, device);
-    copy_to(unet->forward(to_tensor(x, device), n, call_with(label, x.images(), device)), output);
-  };
-}
-
-NetworkVjp make_torch_vjp(std::shared_ptr<const UNet> unet, at::Device device, Precision precision,
-                          int64_t label) {
-  check_label(unet->config(), label);
-  return [unet = std::move(unet), device, precision, label](
-             ConstBatchView x, std::span<const Timestep> timesteps, ConstBatchView cotangent,
-             BatchView output, BatchView product) {
-    check_call_shapes(unet->config(), x.shape(), std::ssize(timesteps), output.shape());
-    DDPM_CHECK(cotangent.shape() == output.shape() && product.shape() == x.shape(),
-               "network: wanted a cotangent ", output.shape(), " and a product ", x.shape(),
-               ", got ", cotangent.shape(), " and ", product.shape());
-    if (x.images() == 0) return;
-    const c10::AutoGradMode gradients(true);  // of this thread
-    const Tensor x_tensor = to_tensor(x, device).requires_grad_(true);
-    Tensor said;
-    {
-      std::optional<AutocastBFloat16> autocast;
-      if (precision == Precision::kBFloat16) autocast.emplace(device.type());
-      said = unet->forward(x_tensor, timestep_tensor(unet->config(), timesteps, device),
-                           call_with(label, x.images(), device));
-    }
-    said.backward(to_tensor(cotangent, device).to(said.scalar_type()));
-    copy_to(said.detach(), output);
-    copy_to(x_tensor.grad(), product);
-  };
+NetworkPointer make_torch_network(std::shared_ptr<const UNet> unet, at::Device device,
+                                  Precision precision) {
+  return std::make_shared<TorchNetwork>(std::move(unet), device, precision);
 }
 
 }  // namespace ddpm

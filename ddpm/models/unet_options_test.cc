@@ -59,12 +59,12 @@ std::string error_of(const Function& function) {
 }
 
 // What a network of arrays says of one image at one time.
-std::vector<float> said(const Network& network, const UNetConfig& config, int64_t timestep) {
+std::vector<float> said(const NetworkPointer& network, const UNetConfig& config, int64_t timestep) {
   Batch x({1, config.image_channels, config.height, config.width});
   fill_normal({4, Purpose::kTest, 0}, x.values());
   Batch y(x.shape());
   const std::vector<Timestep> timesteps = {{timestep}};
-  network(x, timesteps, y);
+  network->predict({x, timesteps}, y);
   return {y.values().begin(), y.values().end()};
 }
 
@@ -72,19 +72,19 @@ TEST(Classes, ABoundLabelIsTheLabelOfEachImage) {
   UNetConfig config = tiny_config();
   config.classes = 3;
   const auto unet = random_network(config);
-  const auto network = make_torch_network(unet, at::kCPU, Precision::kFloat32, /*label=*/2);
+  const NetworkPointer network =
+      with_label(make_torch_network(unet, at::kCPU, Precision::kFloat32), 2);
   const Tensor wanted =
       unet->forward(normal(config, 1), integers({9}), {.labels = integers({2})}).flatten();
   const Tensor other =
       unet->forward(normal(config, 1), integers({9}), {.labels = integers({1})}).flatten();
   const auto got = said(network, config, 9);
-  const NetworkVjp vjp = make_torch_vjp(unet, at::kCPU, Precision::kFloat32, /*label=*/2);
   Batch x({1, 1, 4, 4});
   fill_normal({4, Purpose::kTest, 0}, x.values());
   Batch y(x.shape());
   Batch product(x.shape());
   const std::vector<Timestep> timesteps = {{9}};
-  vjp(x, timesteps, x, y, product);
+  network->predict_vjp({x, timesteps}, x, y, product);
   const double size = wanted.abs().max().item<double>();
   for (size_t i = 0; i < got.size(); ++i) {
     // the same sums, at most in another order
@@ -99,15 +99,23 @@ TEST(Classes, ALabelIsThereJustWhereTheNetworkHasClasses) {
   UNetConfig config = tiny_config();
   config.classes = 3;
   const auto with = random_network(config);
-  const auto bind = [](const std::shared_ptr<UNet>& unet, int64_t label) {
-    return error_of([&] { make_torch_network(unet, at::kCPU, Precision::kFloat32, label); });
+  const Batch image({1, 1, 4, 4});
+  Batch output(image.shape()), product(image.shape());
+  const std::vector<Timestep> timesteps = {{1}};
+  const auto call = [&](const std::shared_ptr<UNet>& unet, const std::vector<int64_t>& labels) {
+    const NetworkPointer network = make_torch_network(unet, at::kCPU, Precision::kFloat32);
+    const NetworkInput input{image, timesteps, labels};
+    const std::string error = error_of([&] { network->predict(input, output); });
+    EXPECT_EQ(error_of([&] { network->predict_vjp(input, image, output, product); }), error);
+    return error;
   };
-  EXPECT_EQ(bind(without, kNoLabel), "no error");
-  EXPECT_EQ(bind(with, 0), "no error");
-  EXPECT_EQ(bind(without, 0), "network: it has no classes, got the label 0");
-  EXPECT_EQ(bind(with, 3), "network: wanted a label in 0 to 2, its classes, got 3");
-  EXPECT_EQ(bind(with, kNoLabel), "network: wanted a label in 0 to 2, its classes, got none");
-  EXPECT_THROW(make_torch_vjp(with, at::kCPU, Precision::kFloat32), InvalidArgument);
+  EXPECT_EQ(call(without, {}), "no error");
+  EXPECT_EQ(call(with, {0}), "no error");
+  EXPECT_EQ(call(without, {0}), "network: it has no classes, got the label 0");
+  EXPECT_EQ(call(with, {3}), "network: expected a label in 0 to 2, its classes, got 3");
+  EXPECT_EQ(call(with, {-1}), "network: expected a label in 0 to 2, its classes, got -1");
+  EXPECT_EQ(call(with, {}), "network: expected one label per image, 1, got 0");
+  EXPECT_EQ(call(with, {0, 1}), "network: expected one label per image, 1, got 2");
   const Tensor x = normal(config, 1);
   EXPECT_EQ(error_of([&] { with->forward(x, integers({1})); }),
             "network: wanted a label an image, got none");

@@ -313,20 +313,20 @@ TEST(Dropout, KeepsTheMeanAndDropsTheStatedShare) {
   EXPECT_NEAR(largest(dropped), 1.0 / 0.9, 2e-5) << "p is rounded to a multiple of 2^-16";
 }
 
-TEST(TorchNetwork, IsTheFunctionOfArraysThatSamplersSee) {
+TEST(TorchNetwork, IsTheNetworkThatSamplersCall) {
   auto unet = std::make_shared<UNet>(small_config());
   randomise(*unet, 10);
-  const Network network = make_torch_network(unet, at::kCPU, Precision::kFloat32);
+  const NetworkPointer network = make_torch_network(unet, at::kCPU, Precision::kFloat32);
   Batch x({2, 1, 8, 12});
   fill_normal({1, Purpose::kTest, 0}, x.values());
   Batch y(x.shape());
   const std::vector<Timestep> timesteps = {{0}, {999}};
-  network(x, timesteps, y);
+  network->predict({x, timesteps}, y);
   const Tensor wanted = unet->forward(to_tensor(x, at::kCPU), times({0, 999}));
   EXPECT_LT(largest(to_tensor(y, at::kCPU) - wanted), 1e-6 * largest(wanted));
   Batch small({2, 1, 8, 8});
-  EXPECT_THROW(network(small, timesteps, small), InvalidArgument);
-  EXPECT_THROW(network(x, std::span(timesteps).first(1), y), InvalidArgument);
+  EXPECT_THROW(network->predict({small, timesteps}, small), InvalidArgument);
+  EXPECT_THROW(network->predict({x, std::span(timesteps).first(1)}, y), InvalidArgument);
 }
 
 // Against the slope of the same network in float64 along one direction, by central differences:
@@ -337,7 +337,8 @@ TEST(TorchVjp, IsTheSlopeOfTheNetworkInFloat64) {
   UNet exact(small_config());
   randomise(exact, 11);
   exact.parameters().to(at::kDouble);
-  const NetworkVjp vjp = make_torch_vjp(unet, at::kCPU, Precision::kFloat32);
+  const NetworkPointer network = make_torch_network(unet, at::kCPU, Precision::kFloat32);
+  EXPECT_TRUE(network->has_vjp());
   Batch x({2, 1, 8, 12});
   Batch cotangent(x.shape());
   Batch direction(x.shape());
@@ -346,9 +347,9 @@ TEST(TorchVjp, IsTheSlopeOfTheNetworkInFloat64) {
   fill_normal({1, Purpose::kTest, 0}, x.values());
   fill_normal({1, Purpose::kTest, 1}, cotangent.values());
   const std::vector<Timestep> timesteps = {{3}, {700}};
-  vjp(x, timesteps, cotangent, y, product);
+  network->predict_vjp({x, timesteps}, cotangent, y, product);
   Batch plain(x.shape());
-  make_torch_network(unet, at::kCPU, Precision::kFloat32)(x, timesteps, plain);
+  network->predict({x, timesteps}, plain);
   for (size_t i = 0; i < y.values().size(); ++i) {
     EXPECT_NEAR(y.values()[i], plain.values()[i], 1e-5) << "the output is the network's";
   }
@@ -371,8 +372,8 @@ TEST(TorchVjp, IsTheSlopeOfTheNetworkInFloat64) {
   }
   EXPECT_FALSE(unet->parameters().all()[0].value.grad().defined()) << "no parameter is touched";
   Batch small({2, 1, 8, 8});
-  EXPECT_THROW(vjp(x, timesteps, cotangent, y, small), InvalidArgument);
-  EXPECT_THROW(vjp(x, timesteps, small, y, product), InvalidArgument);
+  EXPECT_THROW(network->predict_vjp({x, timesteps}, cotangent, y, small), InvalidArgument);
+  EXPECT_THROW(network->predict_vjp({x, timesteps}, small, y, product), InvalidArgument);
 }
 
 }  // namespace

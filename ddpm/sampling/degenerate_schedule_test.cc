@@ -117,8 +117,8 @@ std::vector<List> lists_of(int64_t T) {
   return lists;
 }
 
-Network best_network(const Schedule& schedule, Prediction prediction, bool learned) {
-  return [=](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
+NetworkPointer best_network(const Schedule& schedule, Prediction prediction, bool learned) {
+  return network_of([=](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
     const int64_t t = timesteps[0].index + 1;
     const NoiseLevel level = schedule.level(t);
     const TargetWeights target = target_weights(prediction, schedule, t);
@@ -128,7 +128,7 @@ Network best_network(const Schedule& schedule, Prediction prediction, bool learn
                                               target.eps * kData.eps(level, values[j]));
       if (learned) output.image(0)[j + values.size()] = -1.0F;
     }
-  };
+  });
 }
 
 NoisePredictor best_predictor(const Schedule& schedule, Prediction prediction, bool learned) {
@@ -273,12 +273,13 @@ TEST(DegenerateSchedule, GivesFiniteImagesOrIsRefusedBeforeTheFirstCall) {
       for (const SamplerOptions& options : all_options()) {
         const bool learned = is_learned(options.variance);
         int64_t calls = 0;
-        const Network best = best_network(schedule, prediction, learned);
+        const NetworkPointer best = best_network(schedule, prediction, learned);
         const NoisePredictor predictor(
-            [&](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
-              ++calls;
-              best(x, timesteps, output);
-            },
+            network_of(
+                [&](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
+                  ++calls;
+                  best->predict({x, timesteps}, output);
+                }),
             schedule, prediction, learned);
         const List times = lists_of(std::min<int64_t>(schedule.steps(), 3))[0];
         try {

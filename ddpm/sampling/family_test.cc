@@ -19,15 +19,15 @@ constexpr BatchShape kShape{1, 1, 3, 4};
 
 NoisePredictor predictor() {
   const Schedule schedule = linear_schedule(kT);
-  const Network network = [schedule](ConstBatchView x, std::span<const Timestep> timesteps,
-                                     BatchView output) {
-    const GaussianData data{.m = 0.1, .s = 0.4};
-    for (int64_t i = 0; i < x.images(); ++i) {
-      const NoiseLevel level = schedule.level(timesteps[static_cast<size_t>(i)].index + 1);
-      std::transform(x.image(i).begin(), x.image(i).end(), output.image(i).begin(),
-                     [&](float value) { return static_cast<float>(data.eps(level, value)); });
-    }
-  };
+  const NetworkPointer network = network_of(
+      [schedule](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
+        const GaussianData data{.m = 0.1, .s = 0.4};
+        for (int64_t i = 0; i < x.images(); ++i) {
+          const NoiseLevel level = schedule.level(timesteps[static_cast<size_t>(i)].index + 1);
+          std::transform(x.image(i).begin(), x.image(i).end(), output.image(i).begin(),
+                         [&](float value) { return static_cast<float>(data.eps(level, value)); });
+        }
+      });
   return {network, schedule, Prediction::kEps};
 }
 

@@ -70,14 +70,14 @@ double decode(int64_t steps, double x_T) {
 double order_of(double coarse, double fine) { return std::log2(std::abs(coarse / fine)); }
 
 NoisePredictor predictor_of(const Schedule& schedule, GaussianData data) {
-  const Network network = [schedule, data](ConstBatchView x, std::span<const Timestep> timesteps,
-                                           BatchView output) {
-    for (int64_t i = 0; i < x.images(); ++i) {
-      const NoiseLevel level = schedule.level(timesteps[static_cast<size_t>(i)].index + 1);
-      std::transform(x.image(i).begin(), x.image(i).end(), output.image(i).begin(),
-                     [&](float value) { return static_cast<float>(data.eps(level, value)); });
-    }
-  };
+  const NetworkPointer network = network_of(
+      [schedule, data](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
+        for (int64_t i = 0; i < x.images(); ++i) {
+          const NoiseLevel level = schedule.level(timesteps[static_cast<size_t>(i)].index + 1);
+          std::transform(x.image(i).begin(), x.image(i).end(), output.image(i).begin(),
+                         [&](float value) { return static_cast<float>(data.eps(level, value)); });
+        }
+      });
   return {network, schedule, Prediction::kEps};
 }
 

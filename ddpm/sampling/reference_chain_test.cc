@@ -107,15 +107,15 @@ std::vector<double> walk_in_float64(const Chain& chain) {
 }
 
 std::vector<double> walk_by_run_sampler(const Chain& chain) {
-  const Network formula = [&](ConstBatchView x, std::span<const Timestep> timesteps,
-                              BatchView output) {
-    for (int64_t i = 0; i < x.images(); ++i) {  // a second half stays 0
-      std::transform(x.image(i).begin(), x.image(i).end(), output.image(i).begin(),
-                     [&](float value) {
-                       return static_cast<float>(network(chain, value, timesteps[0].index + 1));
-                     });
-    }
-  };
+  const NetworkPointer formula =
+      network_of([&](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
+        for (int64_t i = 0; i < x.images(); ++i) {  // a second half stays 0
+          std::transform(x.image(i).begin(), x.image(i).end(), output.image(i).begin(),
+                         [&](float value) {
+                           return static_cast<float>(network(chain, value, timesteps[0].index + 1));
+                         });
+        }
+      });
   const std::vector<double> noise = falling_ramp();
   const NoiseSource source = [&](int64_t index, int64_t, std::span<float> z) {
     for (size_t k = 0; k < z.size(); ++k) {

@@ -59,14 +59,14 @@ struct TwoPixels {
 };
 
 NoisePredictor predictor_of(const Schedule& schedule, const TwoPixels& data) {
-  const Network network = [schedule, data](ConstBatchView x, std::span<const Timestep> timesteps,
-                                           BatchView output) {
-    for (int64_t i = 0; i < x.images(); ++i) {
-      const NoiseLevel level = schedule.level(timesteps[static_cast<size_t>(i)].index + 1);
-      const Vector x0 = data.x0(level, {x.image(i)[0], x.image(i)[1]});
-      for (size_t j = 0; j < 2; ++j) output.image(i)[j] = static_cast<float>(x0[j]);
-    }
-  };
+  const NetworkPointer network = network_of(
+      [schedule, data](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
+        for (int64_t i = 0; i < x.images(); ++i) {
+          const NoiseLevel level = schedule.level(timesteps[static_cast<size_t>(i)].index + 1);
+          const Vector x0 = data.x0(level, {x.image(i)[0], x.image(i)[1]});
+          for (size_t j = 0; j < 2; ++j) output.image(i)[j] = static_cast<float>(x0[j]);
+        }
+      });
   return {network, schedule, Prediction::kX0};
 }
 
@@ -260,9 +260,11 @@ TEST(RunRepaint, AnImageIsTheSameInAnyBatch) {
 TEST(RunRepaint, CallsTheNetworkAtTheTimesOfTheList) {
   const Schedule schedule = linear_schedule(kT);
   std::vector<int64_t> called;
-  const NoisePredictor predictor([&](ConstBatchView, std::span<const Timestep> timesteps,
-                                     BatchView) { called.push_back(timesteps[0].index + 1); },
-                                 schedule, Prediction::kEps);
+  const NoisePredictor predictor(
+      network_of([&](ConstBatchView, std::span<const Timestep> timesteps, BatchView) {
+        called.push_back(timesteps[0].index + 1);
+      }),
+      schedule, Prediction::kEps);
   Batch x({1, 1, 1, 2});
   const Batch x0(x.shape());
   std::vector<std::pair<int64_t, int64_t>> seen;
@@ -280,10 +282,10 @@ TEST(RunRepaint, JumpsByTheForwardProcessWithFreshNoise) {
   const Schedule schedule = linear_schedule(kT);
   std::vector<Vector> called_at;
   const NoisePredictor predictor(
-      [&](ConstBatchView x, std::span<const Timestep>, BatchView output) {
+      network_of([&](ConstBatchView x, std::span<const Timestep>, BatchView output) {
         called_at.push_back({x.image(0)[0], x.image(0)[1]});
         output.image(0)[1] = 0.25F;
-      },
+      }),
       schedule, Prediction::kEps);
   Batch x({1, 1, 1, 2});
   Batch x0(x.shape());

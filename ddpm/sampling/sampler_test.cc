@@ -33,8 +33,9 @@ std::vector<int64_t> first_indices(int64_t n) {
 }
 
 // The best network for Gaussian data, in terms of what it predicts.
-Network gaussian_network(const Schedule& schedule, GaussianData data, Prediction prediction) {
-  return [=](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
+NetworkPointer gaussian_network(const Schedule& schedule, GaussianData data,
+                                Prediction prediction) {
+  return network_of([=](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
     for (int64_t i = 0; i < x.images(); ++i) {
       const int64_t t = timesteps[static_cast<size_t>(i)].index + 1;
       const NoiseLevel level = schedule.level(t);
@@ -45,7 +46,7 @@ Network gaussian_network(const Schedule& schedule, GaussianData data, Prediction
                                                 target.eps * data.eps(level, value));
       }
     }
-  };
+  });
 }
 
 NoisePredictor gaussian_predictor(GaussianData data = {.m = 0.1, .s = 0.3},
@@ -87,24 +88,24 @@ TEST(RunSampler, WithTheBestLearnedVarianceKeepsTheSpreadOfTheData) {
   const GaussianData data{.m = 0.1, .s = 0.5};
   const Schedule schedule = linear_schedule(kT);
   const std::vector<int64_t> times = times_for(Spacing::kTrailing, kT, 10);
-  const Network network = [&](ConstBatchView x, std::span<const Timestep> timesteps,
-                              BatchView output) {
-    const int64_t t = timesteps[0].index + 1;
-    const int64_t s = std::max<int64_t>(*(std::find(times.begin(), times.end(), t) + 1), 1);
-    const NoiseLevel level = schedule.level(t);
-    const Posterior posterior = schedule.posterior(s, t);
-    const double best = posterior.variance + posterior.x0_weight * posterior.x0_weight * data.s *
-                                                 data.s * level.sigma * level.sigma /
-                                                 data.variance(level);
-    const LogVarianceRange range = log_variance_range(schedule, s, t);
-    const double o = 2.0 * (std::log(best) - range.lower) / (range.upper - range.lower) - 1.0;
-    for (int64_t i = 0; i < x.images(); ++i) {
-      for (size_t k = 0; k < x.image(i).size(); ++k) {
-        output.image(i)[k] = static_cast<float>(data.eps(level, x.image(i)[k]));
-        output.image(i)[k + x.image(i).size()] = static_cast<float>(o);
-      }
-    }
-  };
+  const NetworkPointer network =
+      network_of([&](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
+        const int64_t t = timesteps[0].index + 1;
+        const int64_t s = std::max<int64_t>(*(std::find(times.begin(), times.end(), t) + 1), 1);
+        const NoiseLevel level = schedule.level(t);
+        const Posterior posterior = schedule.posterior(s, t);
+        const double best = posterior.variance + posterior.x0_weight * posterior.x0_weight *
+                                                     data.s * data.s * level.sigma * level.sigma /
+                                                     data.variance(level);
+        const LogVarianceRange range = log_variance_range(schedule, s, t);
+        const double o = 2.0 * (std::log(best) - range.lower) / (range.upper - range.lower) - 1.0;
+        for (int64_t i = 0; i < x.images(); ++i) {
+          for (size_t k = 0; k < x.image(i).size(); ++k) {
+            output.image(i)[k] = static_cast<float>(data.eps(level, x.image(i)[k]));
+            output.image(i)[k + x.image(i).size()] = static_cast<float>(o);
+          }
+        }
+      });
   const NoisePredictor predictor(network, schedule, Prediction::kEps, true);
   const auto spread = [&](Variance variance) {
     const std::vector<float> x = sample(
@@ -289,12 +290,12 @@ TEST(RunSampler, BeginsAtTheTimeOfANoisyImage) {
   for (const SamplerOptions& options : all_options()) {
     if (options.churn.amount > 0.0) continue;  // which begins with a lift
     std::vector<int64_t> called;
-    const Network best = gaussian_network(schedule, point, Prediction::kEps);
-    const Network network = [&](ConstBatchView x, std::span<const Timestep> timesteps,
-                                BatchView output) {
-      called.push_back(timesteps[0].index);
-      best(x, timesteps, output);
-    };
+    const NetworkPointer best = gaussian_network(schedule, point, Prediction::kEps);
+    const NetworkPointer network =
+        network_of([&](ConstBatchView x, std::span<const Timestep> timesteps, BatchView output) {
+          called.push_back(timesteps[0].index);
+          best->predict({x, timesteps}, output);
+        });
     Batch x(shape_of(1));
     Batch eps(shape_of(1));
     fill_initial_noise(3, first_indices(1), eps);
@@ -330,11 +331,11 @@ TEST(RunSampler, AsksForNoiseOnlyWhereItHasAWeight) {
 TEST(RunSampler, NamesTheStepAndTheImageThatAreNotFinite) {
   for (const float bad :
        {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    const Network network = [bad](ConstBatchView, std::span<const Timestep> timesteps,
-                                  BatchView output) {
-      std::fill(output.values().begin(), output.values().end(), 0.0F);
-      if (timesteps[0].index == 980) output.image(1)[9] = bad;
-    };
+    const NetworkPointer network =
+        network_of([bad](ConstBatchView, std::span<const Timestep> timesteps, BatchView output) {
+          std::fill(output.values().begin(), output.values().end(), 0.0F);
+          if (timesteps[0].index == 980) output.image(1)[9] = bad;
+        });
     const NoisePredictor predictor(network, linear_schedule(kT), Prediction::kEps);
     for (const SamplerKind kind : all_sampler_kinds()) {
       Batch x(shape_of(2));

@@ -1,7 +1,5 @@
 #include "ddpm/unet/call.h"
 
-#include <string>
-
 #include "ddpm/base/check.h"
 
 namespace ddpm {
@@ -22,13 +20,16 @@ void check_learned_time(const UNetConfig& config, int64_t timestep) {
              ", got the timestep ", timestep);
 }
 
-void check_label(const UNetConfig& config, int64_t label) {
+void check_labels(const UNetConfig& config, std::span<const int64_t> labels, int64_t images) {
   if (config.classes == 0) {
-    DDPM_CHECK(label == kNoLabel, "network: it has no classes, got the label ", label);
-  } else {
-    DDPM_CHECK(label >= 0 && label < config.classes, "network: wanted a label in 0 to ",
-               config.classes - 1, ", its classes, got ",
-               label == kNoLabel ? "none" : std::to_string(label));
+    DDPM_CHECK(labels.empty(), "network: it has no classes, got the label ", labels.front());
+    return;
+  }
+  DDPM_CHECK(std::ssize(labels) == images, "network: expected one label per image, ", images,
+             ", got ", labels.size());
+  for (const int64_t label : labels) {
+    DDPM_CHECK(label >= 0 && label < config.classes, "network: expected a label in 0 to ",
+               config.classes - 1, ", its classes, got ", label);
   }
 }
 
