@@ -25,6 +25,7 @@ if(ddpm_test_filter)
   set(ddpm_test_filter "GTEST_FILTER=-${ddpm_test_filter}")
 endif()
 
+# ddpm_add_test(NAME PROGRAM SHARDS ENVIRONMENT...): the tests of PROGRAM as SHARDS tests of ctest, which run side by side.
 function(ddpm_add_test name program shards)
   math(EXPR last "${shards} - 1")
   foreach(shard RANGE ${last})

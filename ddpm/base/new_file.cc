@@ -111,8 +111,8 @@ class RealNewFile : public NewFile {
       if (file_.get() < 0 && errno != EEXIST) break;
       if (file_.get() < 0) continue;
       mark_as_in_use(file_);
-      if (!is_named(file_.get(), name))
-        continue;  // removed by another process before it was marked
+      // removed by another process before it was marked
+      if (!is_named(file_.get(), name)) continue;
       name_ = name;
       return;
     }

@@ -61,6 +61,11 @@ class SlicedNetwork : public Network {
  private:
   template <typename Call>
   void for_each_slice(const NetworkInput& input, const Call& call) const {
+    const auto images = static_cast<size_t>(input.x.images());
+    DDPM_CHECK(input.timesteps.size() == images, "network: expected one timestep per image, ",
+               images, ", got ", input.timesteps.size());
+    DDPM_CHECK(input.labels.empty() || input.labels.size() == images,
+               "network: expected one label per image, ", images, ", got ", input.labels.size());
     for (int64_t first = 0; first < input.x.images(); first += most_) {
       const int64_t count = std::min(most_, input.x.images() - first);
       const auto part = [&](const auto& all) {  // empty: no labels

@@ -69,6 +69,23 @@ TEST(Network, SlicesPredictAsTheWholeWithoutALargerCall) {
   }
 }
 
+// They are cut before the network itself could count them.
+TEST(Network, SlicesRefuseTimestepsAndLabelsOfAnotherCount) {
+  const std::vector<Timestep> timesteps = rising_timesteps();
+  const std::vector<int64_t> labels(6, 1);
+  const NetworkPointer sliced = in_slices(std::make_shared<Recorder>(3), 3);
+  const Batch x(kShape);
+  Batch output(kShape);
+  EXPECT_EQ(complaint<InvalidArgument>([&] {
+              sliced->predict({x, std::span(timesteps).first(5)}, output);
+            }),
+            "network: expected one timestep per image, 7, got 5");
+  EXPECT_EQ(complaint<InvalidArgument>([&] {
+              sliced->predict({x, timesteps, labels}, output);
+            }),
+            "network: expected one label per image, 7, got 6");
+}
+
 TEST(Network, ALabelOfAllImagesReachesEachOfThem) {
   const std::vector<Timestep> timesteps = rising_timesteps();
   const NetworkPointer network = with_label(std::make_shared<Recorder>(3), 4);

@@ -186,7 +186,8 @@ TEST_F(EngineNetwork, AWrongShapeIsRefused) {
             "network: output must have the shape [2, 2, 4, 6], got [2, 4, 4, 6]");
   EXPECT_EQ(said({2, 2, 4, 6}, 2, {1, 2, 4, 6}),
             "network: output must have the shape [2, 2, 4, 6], got [1, 2, 4, 6]");
-  EXPECT_EQ(said({2, 2, 4, 6}, 1, {2, 2, 4, 6}), "network: wanted one timestep an image, 2, got 1");
+  EXPECT_EQ(said({2, 2, 4, 6}, 1, {2, 2, 4, 6}),
+            "network: expected one timestep per image, 2, got 1");
 }
 
 TEST_F(EngineNetwork, ALearnedVarianceIsASecondHalfOfTheOutput) {

@@ -170,8 +170,8 @@ void UNet::use_channels_last(bool on) {
 }
 
 Tensor UNet::embed(const Tensor& timesteps, const Tensor& labels, at::ScalarType type) const {
-  DDPM_CHECK(labels.defined() == class_table_.defined(), "network: wanted ",
-             class_table_.defined() ? "a label an image, got none" : "no labels, got some");
+  DDPM_CHECK(labels.defined() == class_table_.defined(), "network: expected ",
+             class_table_.defined() ? "one label per image, got none" : "no labels, got some");
   const TimeEmbeddingOperator& time = graph_.time;
   const Tensor e = time_table_.defined()
                        ? at::embedding(time_table_, timesteps)

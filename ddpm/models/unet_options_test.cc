@@ -58,8 +58,9 @@ std::string error_of(const Function& function) {
   return "no error";
 }
 
-// What a network of arrays says of one image at one time.
-std::vector<float> said(const NetworkPointer& network, const UNetConfig& config, int64_t timestep) {
+// A network's output for one image at one time.
+std::vector<float> predicted(const NetworkPointer& network, const UNetConfig& config,
+                             int64_t timestep) {
   Batch x({1, config.image_channels, config.height, config.width});
   fill_normal({4, Purpose::kTest, 0}, x.values());
   Batch y(x.shape());
@@ -78,7 +79,7 @@ TEST(Classes, ABoundLabelIsTheLabelOfEachImage) {
       unet->forward(normal(config, 1), integers({9}), {.labels = integers({2})}).flatten();
   const Tensor other =
       unet->forward(normal(config, 1), integers({9}), {.labels = integers({1})}).flatten();
-  const auto got = said(network, config, 9);
+  const auto got = predicted(network, config, 9);
   Batch x({1, 1, 4, 4});
   fill_normal({4, Purpose::kTest, 0}, x.values());
   Batch y(x.shape());
@@ -118,17 +119,17 @@ TEST(Classes, ALabelIsThereJustWhereTheNetworkHasClasses) {
   EXPECT_EQ(call(with, {0, 1}), "network: expected one label per image, 1, got 2");
   const Tensor x = normal(config, 1);
   EXPECT_EQ(error_of([&] { with->forward(x, integers({1})); }),
-            "network: wanted a label an image, got none");
+            "network: expected one label per image, got none");
   EXPECT_EQ(error_of([&] { without->forward(x, integers({1}), {.labels = integers({1})}); }),
-            "network: wanted no labels, got some");
+            "network: expected no labels, got some");
 }
 
 TEST(LearnedTimes, ATimestepBehindTheTableIsAnError) {
   UNetConfig config = tiny_config();
   config.learned_times = 10;
   const auto network = make_torch_network(random_network(config), at::kCPU, Precision::kFloat32);
-  EXPECT_NE(said(network, config, 9), said(network, config, 8));
-  EXPECT_EQ(error_of([&] { said(network, config, 10); }),
+  EXPECT_NE(predicted(network, config, 9), predicted(network, config, 8));
+  EXPECT_EQ(error_of([&] { predicted(network, config, 10); }),
             "network: its learned times are 0 to 9, got the timestep 10");
 }
 

@@ -10,8 +10,8 @@ void check_call_shapes(const UNetConfig& config, const BatchShape& x, int64_t ti
   DDPM_CHECK(x == wanted, "network: x must have the shape ", wanted, ", got ", x);
   const BatchShape answer{x.images, config.output_channels(), config.height, config.width};
   DDPM_CHECK(output == answer, "network: output must have the shape ", answer, ", got ", output);
-  DDPM_CHECK(timesteps == x.images, "network: wanted one timestep an image, ", x.images, ", got ",
-             timesteps);
+  DDPM_CHECK(timesteps == x.images, "network: expected one timestep per image, ", x.images,
+             ", got ", timesteps);
 }
 
 void check_learned_time(const UNetConfig& config, int64_t timestep) {
