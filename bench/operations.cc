@@ -19,8 +19,8 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/engine/engine_network.h"
-#include "ddpm/kernels/bench_internal.h"
 #include "ddpm/terminal/flags.h"
+#include "ddpm/testing/kernel_bench.h"
 
 namespace ddpm {
 namespace {

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/faulty_files.h"
 #include "ddpm/base/sha256.h"
+#include "ddpm/testing/faulty_files.h"
 
 namespace ddpm {
 namespace {

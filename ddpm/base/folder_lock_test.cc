@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/complaint.h"
 #include "ddpm/base/file.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {

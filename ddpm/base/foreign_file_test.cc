@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "ddpm/base/complaint.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
-#include "ddpm/base/complaint.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {

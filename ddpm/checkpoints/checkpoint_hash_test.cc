@@ -4,10 +4,10 @@
 
 #include "ddpm/base/sha256.h"
 #include "ddpm/checkpoints/checkpoint.h"
-#include "ddpm/checkpoints/diffusers_folder_internal.h"
 #include "ddpm/checkpoints/manifest.h"
-#include "ddpm/checkpoints/toy_checkpoint_internal.h"
 #include "ddpm/checkpoints/weights_files.h"
+#include "ddpm/testing/diffusers_folder.h"
+#include "ddpm/testing/toy_checkpoint.h"
 
 namespace ddpm {
 namespace {

@@ -8,13 +8,13 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "ddpm/base/complaint.h"
 #include "ddpm/base/format_version.h"
 #include "ddpm/base/json.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/manifest.h"
-#include "ddpm/checkpoints/toy_checkpoint_internal.h"
 #include "ddpm/formats/safetensors.h"
+#include "ddpm/testing/complaint.h"
+#include "ddpm/testing/toy_checkpoint.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {

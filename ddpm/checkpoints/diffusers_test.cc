@@ -7,7 +7,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/checkpoints/presets.h"
 #include "ddpm/checkpoints/scheduler_config.h"
-#include "ddpm/checkpoints/toy_checkpoint_internal.h"
+#include "ddpm/testing/toy_checkpoint.h"
 
 namespace ddpm {
 namespace {

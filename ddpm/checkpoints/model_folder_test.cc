@@ -5,11 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/complaint.h"
 #include "ddpm/checkpoints/diffusers.h"
-#include "ddpm/checkpoints/diffusers_folder_internal.h"
 #include "ddpm/checkpoints/store.h"
-#include "ddpm/checkpoints/toy_checkpoint_internal.h"
+#include "ddpm/testing/complaint.h"
+#include "ddpm/testing/diffusers_folder.h"
+#include "ddpm/testing/toy_checkpoint.h"
 
 namespace ddpm {
 namespace {

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "ddpm/base/check.h"
-#include "ddpm/checkpoints/toy_checkpoint_internal.h"
 #include "ddpm/formats/safetensors.h"
+#include "ddpm/testing/toy_checkpoint.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {

@@ -6,9 +6,9 @@
 #include <functional>
 #include <vector>
 
-#include "ddpm/base/complaint.h"
 #include "ddpm/checkpoints/store.h"
-#include "ddpm/checkpoints/toy_checkpoint_internal.h"
+#include "ddpm/testing/complaint.h"
+#include "ddpm/testing/toy_checkpoint.h"
 
 namespace ddpm {
 namespace {

@@ -8,9 +8,9 @@
 #include <fstream>
 #include <limits>
 
-#include "ddpm/base/complaint.h"
-#include "ddpm/base/faulty_files.h"
-#include "ddpm/checkpoints/toy_checkpoint_internal.h"
+#include "ddpm/testing/complaint.h"
+#include "ddpm/testing/faulty_files.h"
+#include "ddpm/testing/toy_checkpoint.h"
 
 namespace ddpm {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/complaint.h"
 #include "ddpm/checkpoints/train_config.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {

@@ -11,9 +11,9 @@
 #include <tuple>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/complaint.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {

@@ -9,11 +9,11 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
-#include "ddpm/base/complaint.h"
 #include "ddpm/base/format_version.h"
 #include "ddpm/base/json.h"
 #include "ddpm/checkpoints/store.h"
-#include "ddpm/checkpoints/toy_checkpoint_internal.h"
+#include "ddpm/testing/complaint.h"
+#include "ddpm/testing/toy_checkpoint.h"
 
 namespace ddpm {
 namespace {

@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/complaint.h"
 #include "ddpm/base/text.h"
-#include "ddpm/checkpoints/toy_checkpoint_internal.h"
+#include "ddpm/testing/complaint.h"
+#include "ddpm/testing/toy_checkpoint.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {

@@ -5,10 +5,10 @@
 #include <limits>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/complaint.h"
-#include "ddpm/checkpoints/diffusers_folder_internal.h"
 #include "ddpm/checkpoints/parameters.h"
-#include "ddpm/checkpoints/toy_checkpoint_internal.h"
+#include "ddpm/testing/complaint.h"
+#include "ddpm/testing/diffusers_folder.h"
+#include "ddpm/testing/toy_checkpoint.h"
 
 namespace ddpm {
 namespace {

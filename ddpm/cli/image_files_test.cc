@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/complaint.h"
 #include "ddpm/base/file.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {

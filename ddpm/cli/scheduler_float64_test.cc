@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ddpm/cli/scheduler_golden_internal.h"
 #include "ddpm/sampling/diffusers_plan.h"
+#include "ddpm/testing/scheduler_golden.h"
 
 namespace ddpm {
 namespace {

@@ -5,6 +5,8 @@
 // command line does it: the configuration is read, --parity diffusers makes the plan, run_plan
 // walks it.
 
+#include "ddpm/testing/scheduler_golden.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,7 +14,6 @@
 #include <functional>
 
 #include "ddpm/base/check.h"
-#include "ddpm/cli/scheduler_golden_internal.h"
 #include "ddpm/diffusion/float32_schedule.h"
 
 namespace ddpm {

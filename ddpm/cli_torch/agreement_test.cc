@@ -23,8 +23,6 @@
 
 #include "ddpm/base/batch.h"
 #include "ddpm/base/check.h"
-#include "ddpm/base/complaint.h"
-#include "ddpm/cli_torch/agreement_rows_internal.h"
 #include "ddpm/engine/compiled_unet.h"
 #include "ddpm/engine/time_embedding.h"
 #include "ddpm/formats/precision.h"
@@ -33,7 +31,9 @@
 #include "ddpm/models/unet.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/tensor/convert.h"
-#include "ddpm/unet/golden_unet.h"
+#include "ddpm/testing/agreement_rows.h"
+#include "ddpm/testing/complaint.h"
+#include "ddpm/testing/golden_unet.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <vector>
 
-#include "ddpm/base/known_number.h"
+#include "ddpm/testing/known_number.h"
 
 namespace ddpm {
 namespace {

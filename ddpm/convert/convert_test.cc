@@ -7,9 +7,9 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "ddpm/base/faulty_files.h"
 #include "ddpm/checkpoints/diffusers.h"
-#include "ddpm/convert/toy_networks_internal.h"
+#include "ddpm/testing/faulty_files.h"
+#include "ddpm/testing/toy_networks.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {

@@ -10,7 +10,7 @@
 #include "ddpm/base/text.h"
 #include "ddpm/convert/settings.h"
 #include "ddpm/convert/tensors.h"
-#include "ddpm/convert/toy_networks_internal.h"
+#include "ddpm/testing/toy_networks.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {

@@ -13,9 +13,9 @@
 #include "ddpm/base/file.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/source.h"
-#include "ddpm/data/toy_files_internal.h"
-#include "ddpm/data/toy_images_internal.h"
 #include "ddpm/formats/png.h"
+#include "ddpm/testing/toy_files.h"
+#include "ddpm/testing/toy_images.h"
 
 namespace ddpm {
 namespace {

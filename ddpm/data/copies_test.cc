@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "ddpm/data/dataset.h"
-#include "ddpm/data/toy_images_internal.h"
+#include "ddpm/testing/toy_images.h"
 
 namespace ddpm {
 namespace {

@@ -16,7 +16,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/sha256.h"
 #include "ddpm/data/opening_internal.h"
-#include "ddpm/data/toy_images_internal.h"
+#include "ddpm/testing/toy_images.h"
 
 namespace ddpm {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/data/toy_images_internal.h"
+#include "ddpm/testing/toy_images.h"
 
 namespace ddpm {
 namespace {

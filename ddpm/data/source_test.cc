@@ -10,10 +10,10 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/data/dataset.h"
-#include "ddpm/data/toy_files_internal.h"
-#include "ddpm/data/toy_images_internal.h"
 #include "ddpm/formats/picture_mark.h"
 #include "ddpm/formats/png.h"
+#include "ddpm/testing/toy_files.h"
+#include "ddpm/testing/toy_images.h"
 
 namespace ddpm {
 namespace {

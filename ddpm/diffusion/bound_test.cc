@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/known_number.h"
 #include "ddpm/diffusion/gaussian.h"
 #include "ddpm/diffusion/process.h"
 #include "ddpm/diffusion/reverse_variance.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/random/stream.h"
+#include "ddpm/testing/known_number.h"
 
 namespace ddpm {
 namespace {

@@ -6,8 +6,8 @@
 #include <numeric>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/known_number.h"
 #include "ddpm/random/stream.h"
+#include "ddpm/testing/known_number.h"
 
 namespace ddpm {
 namespace {

@@ -6,9 +6,9 @@
 #include <cmath>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/known_number.h"
 #include "ddpm/diffusion/bound.h"
 #include "ddpm/diffusion/schedule_kinds.h"
+#include "ddpm/testing/known_number.h"
 
 namespace ddpm {
 namespace {

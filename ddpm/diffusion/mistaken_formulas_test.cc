@@ -11,15 +11,15 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/known_number.h"
 #include "ddpm/diffusion/bound.h"
 #include "ddpm/diffusion/decoder.h"
 #include "ddpm/diffusion/gaussian.h"
-#include "ddpm/diffusion/known_numbers_internal.h"
 #include "ddpm/diffusion/loss_weight.h"
 #include "ddpm/diffusion/process.h"
 #include "ddpm/diffusion/reverse_variance.h"
 #include "ddpm/diffusion/schedule_kinds.h"
+#include "ddpm/testing/known_number.h"
+#include "ddpm/testing/schedule_numbers.h"
 
 namespace ddpm {
 namespace {

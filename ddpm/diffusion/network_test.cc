@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/complaint.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {

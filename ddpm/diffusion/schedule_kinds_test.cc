@@ -7,8 +7,8 @@
 #include <string>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/known_number.h"
-#include "ddpm/diffusion/known_numbers_internal.h"
+#include "ddpm/testing/known_number.h"
+#include "ddpm/testing/schedule_numbers.h"
 
 namespace ddpm {
 

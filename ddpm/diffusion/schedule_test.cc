@@ -8,8 +8,8 @@
 #include <string>
 
 #include "ddpm/base/check.h"
-#include "ddpm/diffusion/known_numbers_internal.h"
 #include "ddpm/diffusion/schedule_kinds.h"
+#include "ddpm/testing/schedule_numbers.h"
 
 namespace ddpm {
 

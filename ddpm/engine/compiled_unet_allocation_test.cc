@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "ddpm/engine/some_images_internal.h"
+#include "ddpm/testing/engine_images.h"
 
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define DDPM_COUNTS_ALLOCATIONS

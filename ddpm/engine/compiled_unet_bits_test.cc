@@ -11,8 +11,8 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/engine/compiled_unet.h"
-#include "ddpm/engine/some_images_internal.h"
-#include "ddpm/engine/some_networks_internal.h"
+#include "ddpm/testing/engine_images.h"
+#include "ddpm/testing/engine_networks.h"
 
 namespace ddpm {
 namespace {

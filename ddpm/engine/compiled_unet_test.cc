@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/complaint.h"
-#include "ddpm/engine/reference_executor_internal.h"
-#include "ddpm/engine/some_images_internal.h"
-#include "ddpm/engine/some_networks_internal.h"
+#include "ddpm/testing/complaint.h"
+#include "ddpm/testing/engine_images.h"
+#include "ddpm/testing/engine_networks.h"
+#include "ddpm/testing/reference_executor.h"
 #include "ddpm/unet/parameters.h"
 #include "ddpm/unet/work.h"
 

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/complaint.h"
 #include "ddpm/base/file.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/parameters.h"
-#include "ddpm/engine/some_images_internal.h"
+#include "ddpm/testing/complaint.h"
+#include "ddpm/testing/engine_images.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {

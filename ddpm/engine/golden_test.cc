@@ -9,7 +9,7 @@
 #include <string>
 
 #include "ddpm/engine/compiled_unet.h"
-#include "ddpm/unet/golden_unet.h"
+#include "ddpm/testing/golden_unet.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "ddpm/engine/some_networks_internal.h"
 #include "ddpm/kernels/gemm.h"
+#include "ddpm/testing/engine_networks.h"
 
 namespace ddpm {
 namespace {

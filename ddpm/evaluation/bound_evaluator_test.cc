@@ -11,7 +11,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/evaluation/bound_summary.h"
-#include "ddpm/evaluation/gaussian_network_internal.h"
+#include "ddpm/testing/gaussian_network.h"
 
 namespace ddpm {
 namespace {

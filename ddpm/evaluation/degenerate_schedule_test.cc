@@ -12,9 +12,9 @@
 #include "ddpm/diffusion/loss_weight.h"
 #include "ddpm/evaluation/bound_evaluator.h"
 #include "ddpm/evaluation/flow_likelihood.h"
-#include "ddpm/evaluation/gaussian_network_internal.h"
 #include "ddpm/evaluation/progressive_coding.h"
 #include "ddpm/sampling/times.h"
+#include "ddpm/testing/gaussian_network.h"
 
 namespace ddpm {
 namespace {

@@ -11,8 +11,8 @@
 #include "ddpm/base/check.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/evaluation/bound_summary.h"
-#include "ddpm/evaluation/gaussian_network_internal.h"
 #include "ddpm/sampling/times.h"
+#include "ddpm/testing/gaussian_network.h"
 
 namespace ddpm {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/diffusion/schedule_kinds.h"
-#include "ddpm/evaluation/gaussian_network_internal.h"
+#include "ddpm/testing/gaussian_network.h"
 
 namespace ddpm {
 namespace {

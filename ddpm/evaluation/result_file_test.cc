@@ -9,10 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/complaint.h"
 #include "ddpm/base/format_version.h"
 #include "ddpm/formats/safetensors.h"
 #include "ddpm/random/stream.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {

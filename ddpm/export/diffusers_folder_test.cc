@@ -6,13 +6,13 @@
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/faulty_files.h"
 #include "ddpm/base/json.h"
 #include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/export/legacy.h"
 #include "ddpm/export/origin.h"
-#include "ddpm/export/toy_export_internal.h"
 #include "ddpm/formats/half.h"
+#include "ddpm/testing/faulty_files.h"
+#include "ddpm/testing/toy_export.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {

@@ -8,7 +8,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
 #include "ddpm/export/diffusers_folder.h"
-#include "ddpm/export/toy_export_internal.h"
+#include "ddpm/testing/toy_export.h"
 
 namespace ddpm {
 namespace {

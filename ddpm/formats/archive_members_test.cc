@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/formats/toy_archives_internal.h"
+#include "ddpm/testing/toy_archives.h"
 
 namespace ddpm {
 namespace {

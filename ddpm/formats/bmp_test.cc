@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/complaint.h"
 #include "ddpm/base/file.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/formats/archive.h"
-#include "ddpm/formats/toy_archives_internal.h"
+#include "ddpm/testing/toy_archives.h"
 
 namespace ddpm {
 namespace {

@@ -8,7 +8,6 @@
 #include <string>
 
 #include "ddpm/base/file.h"
-#include "ddpm/base/hostile_files.h"
 #include "ddpm/formats/bmp.h"
 #include "ddpm/formats/cifar.h"
 #include "ddpm/formats/gif.h"
@@ -17,6 +16,7 @@
 #include "ddpm/formats/png.h"
 #include "ddpm/formats/tiff.h"
 #include "ddpm/formats/webp.h"
+#include "ddpm/testing/hostile_files.h"
 
 namespace ddpm {
 namespace {

@@ -6,10 +6,10 @@
 #include <random>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/complaint.h"
 #include "ddpm/base/file.h"
 #include "ddpm/formats/jpeg.h"
-#include "ddpm/formats/made_jpeg.h"
+#include "ddpm/testing/complaint.h"
+#include "ddpm/testing/made_jpeg.h"
 
 namespace ddpm {
 namespace {

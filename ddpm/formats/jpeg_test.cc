@@ -4,7 +4,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
-#include "ddpm/formats/made_jpeg.h"
+#include "ddpm/testing/made_jpeg.h"
 
 namespace ddpm {
 namespace {

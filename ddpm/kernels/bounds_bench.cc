@@ -9,7 +9,7 @@
 #define DDPM_VECTOR "w"
 #endif
 
-#include "ddpm/kernels/bench_internal.h"
+#include "ddpm/testing/kernel_bench.h"
 
 namespace ddpm {
 

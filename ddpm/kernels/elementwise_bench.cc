@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "ddpm/base/check.h"
-#include "ddpm/kernels/bench_internal.h"
-#include "ddpm/kernels/onednn_internal.h"
-#include "ddpm/kernels/test_arrays_internal.h"
+#include "ddpm/testing/kernel_bench.h"
+#include "ddpm/testing/onednn.h"
+#include "ddpm/testing/test_arrays.h"
 
 namespace ddpm {
 

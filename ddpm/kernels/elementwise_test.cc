@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "ddpm/kernels/kernels.h"
-#include "ddpm/kernels/test_arrays_internal.h"
+#include "ddpm/testing/test_arrays.h"
 
 namespace ddpm {
 namespace {

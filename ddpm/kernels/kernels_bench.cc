@@ -6,8 +6,8 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
-#include "ddpm/kernels/bench_internal.h"
-#include "ddpm/kernels/onednn_internal.h"
+#include "ddpm/testing/kernel_bench.h"
+#include "ddpm/testing/onednn.h"
 
 namespace ddpm {
 

@@ -1,6 +1,6 @@
 // The only file that knows oneDNN, whose versions 2 and 3 describe operations differently.
 
-#include "ddpm/kernels/onednn_internal.h"
+#include "ddpm/testing/onednn.h"
 
 #ifndef DDPM_ONEDNN
 
@@ -33,8 +33,8 @@ OnednnPrimitives onednn_reorder(const OnednnReorder&, const std::vector<float>&)
 #include <unordered_map>
 
 #include "ddpm/base/check.h"
-#include "ddpm/kernels/bench_internal.h"
 #include "ddpm/kernels/gemm.h"
+#include "ddpm/testing/kernel_bench.h"
 
 namespace ddpm {
 

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "ddpm/base/check.h"
-#include "ddpm/kernels/bench_internal.h"
-#include "ddpm/kernels/test_arrays_internal.h"
+#include "ddpm/testing/kernel_bench.h"
+#include "ddpm/testing/test_arrays.h"
 
 namespace ddpm {
 

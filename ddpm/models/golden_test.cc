@@ -8,11 +8,11 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "ddpm/base/known_number.h"
 #include "ddpm/models/unet.h"
 #include "ddpm/tensor/convert.h"
+#include "ddpm/testing/golden_unet.h"
+#include "ddpm/testing/known_number.h"
 #include "ddpm/unet/config.h"
-#include "ddpm/unet/golden_unet.h"
 
 namespace ddpm {
 namespace {

@@ -6,13 +6,13 @@
 #include <cmath>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/known_number.h"
 #include "ddpm/models/autocast.h"
 #include "ddpm/models/initialise.h"
 #include "ddpm/models/time_embedding.h"
 #include "ddpm/models/torch_network.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/tensor/convert.h"
+#include "ddpm/testing/known_number.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "ddpm/onnx/graph.h"
-#include "ddpm/onnx/interpreter_internal.h"
+#include "ddpm/testing/onnx_interpreter.h"
 
 namespace ddpm {
 

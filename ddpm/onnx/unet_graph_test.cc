@@ -10,8 +10,8 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/json.h"
-#include "ddpm/onnx/interpreter_internal.h"
 #include "ddpm/onnx/write.h"
+#include "ddpm/testing/onnx_interpreter.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {

@@ -6,7 +6,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/base/version.h"
-#include "ddpm/onnx/schema_internal.h"
+#include "ddpm/onnx/schema.h"
 
 namespace ddpm {
 

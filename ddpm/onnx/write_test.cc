@@ -8,7 +8,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/version.h"
-#include "ddpm/onnx/decoded_internal.h"
+#include "ddpm/testing/onnx_decoded.h"
 
 namespace ddpm {
 namespace {

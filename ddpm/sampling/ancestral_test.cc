@@ -4,10 +4,10 @@
 
 #include <cmath>
 
-#include "ddpm/base/known_number.h"
 #include "ddpm/diffusion/schedule_kinds.h"
-#include "ddpm/sampling/gaussian_data_internal.h"
 #include "ddpm/sampling/times.h"
+#include "ddpm/testing/gaussian_data.h"
+#include "ddpm/testing/known_number.h"
 
 namespace ddpm {
 

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "ddpm/diffusion/schedule_kinds.h"
-#include "ddpm/sampling/gaussian_data_internal.h"
 #include "ddpm/sampling/sampler.h"
 #include "ddpm/sampling/times.h"
+#include "ddpm/testing/gaussian_data.h"
 
 namespace ddpm {
 

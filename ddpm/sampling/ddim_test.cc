@@ -9,7 +9,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/sampling/ancestral.h"
-#include "ddpm/sampling/gaussian_data_internal.h"
+#include "ddpm/testing/gaussian_data.h"
 
 namespace ddpm {
 

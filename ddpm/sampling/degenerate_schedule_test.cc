@@ -21,11 +21,11 @@
 #include "ddpm/diffusion/prediction.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/sampling/family.h"
-#include "ddpm/sampling/gaussian_data_internal.h"
 #include "ddpm/sampling/inversion.h"
 #include "ddpm/sampling/repaint.h"
 #include "ddpm/sampling/sampler.h"
 #include "ddpm/sampling/times.h"
+#include "ddpm/testing/gaussian_data.h"
 
 namespace ddpm {
 

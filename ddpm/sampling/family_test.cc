@@ -7,8 +7,8 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/diffusion/schedule_kinds.h"
-#include "ddpm/sampling/gaussian_data_internal.h"
 #include "ddpm/sampling/times.h"
+#include "ddpm/testing/gaussian_data.h"
 
 namespace ddpm {
 

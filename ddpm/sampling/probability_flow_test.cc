@@ -9,8 +9,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "ddpm/sampling/gaussian_data_internal.h"
 #include "ddpm/sampling/sigma_steps.h"
+#include "ddpm/testing/gaussian_data.h"
 
 namespace ddpm {
 namespace {

@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "ddpm/base/known_number.h"
 #include "ddpm/diffusion/process.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/sampling/sampler.h"
 #include "ddpm/sampling/times.h"
+#include "ddpm/testing/known_number.h"
 
 namespace ddpm {
 

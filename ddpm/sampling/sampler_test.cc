@@ -13,8 +13,8 @@
 #include "ddpm/diffusion/process.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/random/stream.h"
-#include "ddpm/sampling/gaussian_data_internal.h"
 #include "ddpm/sampling/times.h"
+#include "ddpm/testing/gaussian_data.h"
 
 namespace ddpm {
 

@@ -13,7 +13,7 @@
 #include "ddpm/base/folder_lock.h"
 #include "ddpm/base/thread_signals.h"
 #include "ddpm/base/unfinished.h"
-#include "ddpm/terminal/child_process_internal.h"
+#include "ddpm/testing/child_process.h"
 
 namespace ddpm {
 namespace {

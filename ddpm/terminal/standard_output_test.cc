@@ -8,8 +8,8 @@
 #include <iostream>
 #include <string>
 
-#include "ddpm/terminal/child_process_internal.h"
 #include "ddpm/terminal/signals.h"
+#include "ddpm/testing/child_process.h"
 
 namespace ddpm {
 namespace {

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/known_number.h"
+#include "ddpm/testing/known_number.h"
 
 namespace ddpm {
 namespace {

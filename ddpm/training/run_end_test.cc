@@ -5,12 +5,12 @@
 #include <chrono>
 #include <thread>
 
-#include "ddpm/base/complaint.h"
 #include "ddpm/base/sha256.h"
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/formats/png.h"
 #include "ddpm/report/run_log.h"
-#include "ddpm/training/toy_run_internal.h"
+#include "ddpm/testing/complaint.h"
+#include "ddpm/testing/toy_run.h"
 
 namespace ddpm {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/report/run_log.h"
-#include "ddpm/training/toy_run_internal.h"
+#include "ddpm/testing/toy_run.h"
 
 namespace ddpm {
 namespace {

@@ -6,10 +6,10 @@
 #include <span>
 #include <utility>
 
-#include "ddpm/base/complaint.h"
 #include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/checkpoints/store.h"
-#include "ddpm/training/toy_run_internal.h"
+#include "ddpm/testing/complaint.h"
+#include "ddpm/testing/toy_run.h"
 
 namespace ddpm {
 namespace {

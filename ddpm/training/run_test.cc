@@ -7,12 +7,12 @@
 #include <algorithm>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/faulty_files.h"
 #include "ddpm/base/sha256.h"
 #include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/report/run_log.h"
-#include "ddpm/training/toy_run_internal.h"
+#include "ddpm/testing/faulty_files.h"
+#include "ddpm/testing/toy_run.h"
 
 namespace ddpm {
 namespace {

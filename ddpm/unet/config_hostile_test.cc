@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "ddpm/base/hostile_files.h"
 #include "ddpm/base/json.h"
+#include "ddpm/testing/hostile_files.h"
 #include "ddpm/unet/config.h"
 
 namespace ddpm {

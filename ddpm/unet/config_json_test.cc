@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/check.h"
+#include "ddpm/testing/some_networks.h"
 #include "ddpm/unet/config.h"
-#include "ddpm/unet/some_networks.h"
 
 namespace ddpm {
 namespace {

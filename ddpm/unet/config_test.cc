@@ -6,8 +6,8 @@
 #include <fstream>
 
 #include "ddpm/base/check.h"
+#include "ddpm/testing/some_networks.h"
 #include "ddpm/unet/parameters.h"
-#include "ddpm/unet/some_networks.h"
 #include "ddpm/unet/work.h"
 
 namespace ddpm {

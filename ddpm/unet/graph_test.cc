@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/complaint.h"
+#include "ddpm/testing/complaint.h"
+#include "ddpm/testing/some_networks.h"
 #include "ddpm/unet/parameters.h"
-#include "ddpm/unet/some_networks.h"
 #include "ddpm/unet/work.h"
 
 namespace ddpm {

@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "bad_inputs.h"
-#include "ddpm/checkpoints/diffusers_folder_internal.h"
 #include "ddpm/checkpoints/weights_files.h"
+#include "ddpm/testing/diffusers_folder.h"
 
 namespace ddpm {
 

@@ -1,6 +1,6 @@
 #include "bad_inputs.h"
 #include "ddpm/base/file.h"
-#include "ddpm/convert/toy_networks_internal.h"
+#include "ddpm/testing/toy_networks.h"
 
 namespace ddpm {
 

@@ -1,7 +1,7 @@
 // `ddpm convert` as a person meets it.
 
 #include "ddpm/base/file.h"
-#include "ddpm/convert/toy_networks_internal.h"
+#include "ddpm/testing/toy_networks.h"
 #include "program.h"
 
 namespace ddpm {

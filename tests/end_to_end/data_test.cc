@@ -1,8 +1,8 @@
 // Folders as people have them: other channels, sizes and depths, and files that are broken.
 
 #include "ddpm/base/file.h"
-#include "ddpm/data/toy_files_internal.h"
 #include "ddpm/formats/png.h"
+#include "ddpm/testing/toy_files.h"
 #include "program.h"
 
 namespace ddpm {

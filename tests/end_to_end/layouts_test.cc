@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "ddpm/base/file.h"
-#include "ddpm/checkpoints/diffusers_folder_internal.h"
 #include "ddpm/checkpoints/weights_files.h"
 #include "ddpm/formats/npy.h"
+#include "ddpm/testing/diffusers_folder.h"
 #include "program.h"
 
 namespace ddpm {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "ddpm/onnx/schema_internal.h"
+#include "ddpm/onnx/schema.h"
 
 namespace ddpm {
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "ddpm/engine/packed_matrix.h"
-#include "ddpm/unet/golden_unet.h"
+#include "ddpm/testing/golden_unet.h"
+#include "ddpm/testing/some_networks.h"
 #include "ddpm/unet/parameters.h"
-#include "ddpm/unet/some_networks.h"
 
 namespace ddpm {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/onnx/decoded_internal.h"
+#include "ddpm/testing/onnx_decoded.h"
 
 namespace ddpm {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "ddpm/engine/compiled_unet.h"
-#include "ddpm/engine/some_networks_internal.h"
+#include "ddpm/testing/engine_networks.h"
 
 namespace ddpm {
 

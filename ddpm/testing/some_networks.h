@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "ddpm/testing/golden_unet.h"
 #include "ddpm/unet/config.h"
-#include "ddpm/unet/golden_unet.h"
 
 namespace ddpm {
 

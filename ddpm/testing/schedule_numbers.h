@@ -8,7 +8,7 @@
 #include <string>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/known_number.h"
+#include "ddpm/testing/known_number.h"
 
 namespace ddpm {
 

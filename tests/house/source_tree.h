@@ -1,4 +1,4 @@
-// This project's own sources, for the tests that read them. Used by tests only.
+// The sources of this project, for the tests that read them.
 
 #pragma once
 
@@ -18,6 +18,11 @@ struct SourceFile {
 
   std::string folder() const { return path.substr(0, path.find('/')); }
   bool is_test() const { return path.ends_with("_test.cc"); }
+  // Neither a fixture nor a test, a fuzz target or a benchmark.
+  bool is_production() const {
+    return folder() != "testing" && !is_test() && !path.ends_with("_fuzz.cc") &&
+           !path.ends_with("_bench.cc");
+  }
 };
 
 inline std::string read_text(const std::filesystem::path& path) {

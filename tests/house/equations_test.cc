@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/source_tree_internal.h"
 #include "ddpm/base/text.h"
+#include "tests/house/source_tree.h"
 
 namespace ddpm {
 

@@ -1,8 +1,8 @@
-// The direction of the includes is that of layers.txt, and nothing above its blank line knows
-// LibTorch.
+// Includes point down in layers.txt, and no layer above its first blank line uses LibTorch.
 //
 // CMake links by the same file, but a linker does not notice a header that is included without a
-// link.
+// link. Fixtures are the last line, `testing`: tests, benchmarks and fuzz targets of any layer may
+// include them, and are then checked as if they included what the fixture includes.
 
 #include <gtest/gtest.h>
 
@@ -10,13 +10,14 @@
 #include <map>
 #include <optional>
 #include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/source_tree_internal.h"
 #include "ddpm/base/text.h"
+#include "tests/house/source_tree.h"
 
 namespace ddpm {
 
@@ -84,27 +85,69 @@ std::optional<std::string> fault_of_include(const Layers& layers, const std::str
   return std::nullopt;
 }
 
-Faults faults_of_file(const Layers& layers, const SourceFile& file) {
-  if (layers.count(file.folder()) == 0) return {concat("\"ddpm/", file.path, "\" is in no layer")};
+struct Include {
+  std::string header;
+  int line;
+};
+
+std::vector<Include> includes_of(const std::string& text) {
   static const std::regex kInclude("^\\s*#\\s*include\\s*[<\"]([^>\"]+)[>\"]");
-  Faults faults;
-  std::istringstream lines(file.text);
+  std::vector<Include> includes;
+  std::istringstream lines(text);
   int number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;
     std::smatch match;
-    if (!std::regex_search(line, match, kInclude)) continue;
-    const auto fault = fault_of_include(layers, file.folder(), match[1]);
-    if (fault) faults.push_back(concat(file.path, ":", number, ": ", *fault));
+    if (std::regex_search(line, match, kInclude)) includes.push_back({match[1], number});
+  }
+  return includes;
+}
+
+constexpr const char* kFixtures = "ddpm/testing/";
+
+using Files = std::map<std::string, SourceFile>;
+
+// The faults of one include. A fixture counts as everything that it includes; `seen` holds the
+// fixtures that were followed already.
+Faults faults_of_include(const Layers& layers, const Files& files, const SourceFile& file,
+                         const std::string& header, std::set<std::string>& seen) {
+  const bool in_fixture = file.folder() == "testing";
+  if (!header.starts_with(kFixtures)) {
+    if (in_fixture && header.ends_with("_internal.h")) return {header + " is a private header"};
+    const auto fault = in_fixture ? std::nullopt : fault_of_include(layers, file.folder(), header);
+    return fault ? Faults{*fault} : Faults{};
+  }
+  if (file.is_production()) return {header + " is for tests alone"};
+  const auto fixture = files.find(header.substr(std::string("ddpm/").size()));
+  if (in_fixture || fixture == files.end() || !seen.insert(header).second) return {};
+  Faults faults;
+  for (const Include& include : includes_of(fixture->second.text)) {
+    for (const std::string& fault : faults_of_include(layers, files, file, include.header, seen)) {
+      faults.push_back(concat(header, ": ", fault));
+    }
   }
   return faults;
 }
 
-Faults faults_of_tree(const std::string& layers_text, const std::vector<SourceFile>& files) {
+Faults faults_of_file(const Layers& layers, const Files& files, const SourceFile& file) {
+  if (layers.count(file.folder()) == 0) return {concat("\"ddpm/", file.path, "\" is in no layer")};
+  Faults faults;
+  std::set<std::string> seen;
+  for (const Include& include : includes_of(file.text)) {
+    for (const std::string& fault : faults_of_include(layers, files, file, include.header, seen)) {
+      faults.push_back(concat(file.path, ":", include.line, ": ", fault));
+    }
+  }
+  return faults;
+}
+
+Faults faults_of_tree(const std::string& layers_text, const std::vector<SourceFile>& sources) {
   Faults faults;
   const Layers layers = parse_layers(layers_text, faults);
-  for (const SourceFile& file : files) {
-    const Faults more = faults_of_file(layers, file);
+  Files files;
+  for (const SourceFile& file : sources) files[file.path] = file;
+  for (const SourceFile& file : sources) {
+    const Faults more = faults_of_file(layers, files, file);
     faults.insert(faults.end(), more.begin(), more.end());
   }
   return faults;
@@ -118,7 +161,9 @@ constexpr const char* kLayers =
     "sampling: base random\n"
     "\n"
     "tensor:   base\n"
-    "models:   base engine tensor\n";
+    "models:   base engine tensor\n"
+    "\n"
+    "testing:\n";
 
 Faults faults_of(const std::string& path, const std::string& text) {
   return faults_of_tree(kLayers, {{path, text}});
@@ -183,6 +228,34 @@ TEST(LayersCheck, AFileInAFolderWithoutALineIsReported) {
 TEST(LayersCheck, AnInternalHeaderIsForItsOwnFolder) {
   EXPECT_EQ(faults_of("sampling/x.cc", "#include \"ddpm/random/philox_internal.h\"\n"),
             Faults{"sampling/x.cc:1: ddpm/random/philox_internal.h is for random alone"});
+}
+
+TEST(LayersCheck, AFixtureIsForTestsAlone) {
+  const SourceFile fixture = {"testing/data.h", "#include \"ddpm/base/check.h\"\n"};
+  const std::string text = "#include \"ddpm/testing/data.h\"\n";
+  for (const char* path : {"random/x_test.cc", "random/x_bench.cc", "random/x_fuzz.cc"}) {
+    EXPECT_EQ(faults_of_tree(kLayers, {fixture, {path, text}}), Faults{}) << path;
+  }
+  for (const char* path : {"random/x.cc", "random/x.h", "random/main.cc"}) {
+    EXPECT_EQ(faults_of_tree(kLayers, {fixture, {path, text}}),
+              Faults{concat(path, ":1: ddpm/testing/data.h is for tests alone")});
+  }
+}
+
+TEST(LayersCheck, ATestMayIncludeNoMoreByWayOfAFixture) {
+  const std::vector<SourceFile> files = {
+      {"testing/deep.h", "#include \"ddpm/sampling/ddim.h\"\n#include <ATen/ATen.h>\n"},
+      {"testing/data.h", "#include \"ddpm/testing/deep.h\"\n#include \"ddpm/testing/data.h\"\n"},
+      {"random/x_test.cc", "\n#include \"ddpm/testing/data.h\"\n"},
+      {"models/x_test.cc", "#include \"ddpm/base/check.h\"\n"}};
+  const std::string way = "random/x_test.cc:2: ddpm/testing/data.h: ddpm/testing/deep.h: ";
+  EXPECT_EQ(faults_of_tree(kLayers, files),
+            (Faults{way + "random may not include sampling", way + "random is free of LibTorch"}));
+}
+
+TEST(LayersCheck, AFixtureIncludesNoPrivateHeader) {
+  EXPECT_EQ(faults_of("testing/data.h", "#include \"ddpm/random/philox_internal.h\"\n"),
+            Faults{"testing/data.h:1: ddpm/random/philox_internal.h is a private header"});
 }
 
 }  // namespace ddpm
