@@ -21,7 +21,7 @@ find_path(PROTOZERO_INCLUDE protozero/pbf_builder.hpp REQUIRED)
 set(ddpm_external_base OpenSSL::Crypto nlohmann_json::nlohmann_json)
 set(ddpm_external_formats PNG::PNG JPEG::JPEG TIFF::TIFF GIF::GIF PkgConfig::WEBP
     LibArchive::LibArchive ZLIB::ZLIB PkgConfig::EXIF)
-set(ddpm_external_report PkgConfig::CAIRO)
+set(ddpm_external_plot PkgConfig::CAIRO)
 set(ddpm_external_data Threads::Threads)
 set(ddpm_external_engine Threads::Threads)
 set(ddpm_external_terminal CLI11::CLI11)

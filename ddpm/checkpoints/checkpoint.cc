@@ -7,9 +7,9 @@
 #include "ddpm/base/json.h"
 #include "ddpm/base/sha256.h"
 #include "ddpm/base/streamed_file.h"
-#include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/manifest.h"
-#include "ddpm/checkpoints/weights.h"
+#include "ddpm/diffusers/model_files.h"
+#include "ddpm/diffusers/weights.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {

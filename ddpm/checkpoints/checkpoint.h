@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "ddpm/base/file.h"
-#include "ddpm/checkpoints/model_folder.h"
-#include "ddpm/checkpoints/parameters.h"
 #include "ddpm/checkpoints/state.h"
+#include "ddpm/diffusers/model_folder.h"
+#include "ddpm/diffusers/parameters.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {

@@ -7,8 +7,8 @@
 #include "ddpm/base/sha256.h"
 #include "ddpm/checkpoints/checkpoint.h"
 #include "ddpm/checkpoints/manifest.h"
-#include "ddpm/checkpoints/model_folder.h"
-#include "ddpm/checkpoints/weights.h"
+#include "ddpm/diffusers/model_folder.h"
+#include "ddpm/diffusers/weights.h"
 
 namespace ddpm {
 

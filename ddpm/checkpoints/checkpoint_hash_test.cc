@@ -5,8 +5,10 @@
 #include "ddpm/base/sha256.h"
 #include "ddpm/checkpoints/checkpoint.h"
 #include "ddpm/checkpoints/manifest.h"
-#include "ddpm/checkpoints/weights_files.h"
+#include "ddpm/diffusers/weights_files.h"
 #include "ddpm/testing/diffusers_folder.h"
+#include "ddpm/testing/hasty_files.h"
+#include "ddpm/testing/temporary_folder.h"
 #include "ddpm/testing/toy_checkpoint.h"
 
 namespace ddpm {
@@ -48,7 +50,7 @@ class CheckpointHash : public testing::Test {
     }
   }
 
-  ScratchFolder scratch_{"hash"};
+  TemporaryFolder scratch_;
   fs::path folder_ = scratch_.path() / "c";
 };
 

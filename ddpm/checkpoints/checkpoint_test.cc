@@ -8,12 +8,15 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "ddpm/base/check.h"
 #include "ddpm/base/format_version.h"
 #include "ddpm/base/json.h"
-#include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/manifest.h"
+#include "ddpm/diffusers/model_files.h"
 #include "ddpm/formats/safetensors.h"
 #include "ddpm/testing/complaint.h"
+#include "ddpm/testing/hasty_files.h"
+#include "ddpm/testing/temporary_folder.h"
 #include "ddpm/testing/toy_checkpoint.h"
 #include "ddpm/unet/parameters.h"
 
@@ -39,7 +42,7 @@ void overwrite(const fs::path& path, const std::string& text) {
 }
 
 TEST(Checkpoint, GivesBackEveryBitOfStateAndArrays) {
-  const ScratchFolder scratch("bits");
+  const TemporaryFolder scratch;
   const fs::path path = scratch.path() / "c";
   ToyCheckpoint toy(7);
   toy.raw[0][0] = -0.0f;
@@ -67,7 +70,7 @@ TEST(Checkpoint, GivesBackEveryBitOfStateAndArrays) {
 }
 
 TEST(Checkpoint, IsTheSameBytesWheneverItIsWritten) {
-  const ScratchFolder scratch("same");
+  const TemporaryFolder scratch;
   const ToyCheckpoint toy(7);
   write_checkpoint(scratch.path() / "a", toy.state, toy.arrays(), hasty_files());
   write_checkpoint(scratch.path() / "b", toy.state, toy.arrays(), hasty_files());
@@ -95,7 +98,7 @@ class MeasuredFiles : public HastyFiles {
 };
 
 TEST(Checkpoint, IsWrittenArrayByArrayWithOneOfThemInMemory) {
-  const ScratchFolder scratch("streamed");
+  const TemporaryFolder scratch;
   ToyCheckpoint toy(7);
   toy.state.unet.levels = {{.channels = 64}, {.channels = 128}};
   toy.state.config.base_channels = 64;
@@ -119,7 +122,7 @@ TEST(Checkpoint, IsWrittenArrayByArrayWithOneOfThemInMemory) {
 }
 
 TEST(Checkpoint, HasDiffusersLayoutWithTheAveragedWeights) {
-  const ScratchFolder scratch("layout");
+  const TemporaryFolder scratch;
   const fs::path path = scratch.path() / "c";
   const ToyCheckpoint toy(7);
   write_checkpoint(path, toy.state, toy.arrays(), hasty_files());
@@ -135,7 +138,7 @@ TEST(Checkpoint, HasDiffusersLayoutWithTheAveragedWeights) {
 }
 
 TEST(Checkpoint, ANumberThatIsNotFiniteIsRefusedBeforeAnythingIsWritten) {
-  const ScratchFolder scratch("finite");
+  const TemporaryFolder scratch;
   for (ParameterValues ToyCheckpoint::*set :
        {&ToyCheckpoint::ema, &ToyCheckpoint::raw, &ToyCheckpoint::first, &ToyCheckpoint::second}) {
     for (const float bad :
@@ -152,7 +155,7 @@ TEST(Checkpoint, ANumberThatIsNotFiniteIsRefusedBeforeAnythingIsWritten) {
 }
 
 TEST(Checkpoint, ArraysOfAnotherNetworkAreRefused) {
-  const ScratchFolder scratch("shape");
+  const TemporaryFolder scratch;
   ToyCheckpoint toy(7);
   toy.raw[2].push_back(0.0f);
   expect_contains(complaint<InvalidArgument>([&] {
@@ -168,7 +171,7 @@ TEST(Checkpoint, ArraysOfAnotherNetworkAreRefused) {
 }
 
 TEST(Checkpoint, AnyOneFlippedByteOfAnyFileIsNoticed) {
-  const ScratchFolder scratch("flip");
+  const TemporaryFolder scratch;
   const fs::path path = scratch.path() / "c";
   const ToyCheckpoint toy(7);
   write_checkpoint(path, toy.state, toy.arrays(), hasty_files());
@@ -190,7 +193,7 @@ TEST(Checkpoint, AnyOneFlippedByteOfAnyFileIsNoticed) {
 }
 
 TEST(Checkpoint, MissingAndCutFilesAreNamed) {
-  const ScratchFolder scratch("cut");
+  const TemporaryFolder scratch;
   const fs::path path = scratch.path() / "c";
   const ToyCheckpoint toy(7);
   write_checkpoint(path, toy.state, toy.arrays(), hasty_files());
@@ -205,7 +208,7 @@ TEST(Checkpoint, MissingAndCutFilesAreNamed) {
 }
 
 TEST(Checkpoint, AManifestThatForgetsTheOptimizerIsDamaged) {
-  const ScratchFolder scratch("forget");
+  const TemporaryFolder scratch;
   const fs::path path = scratch.path() / "c";
   const ToyCheckpoint toy(7);
   write_checkpoint(path, toy.state, toy.arrays(), hasty_files());
@@ -217,7 +220,7 @@ TEST(Checkpoint, AManifestThatForgetsTheOptimizerIsDamaged) {
 }
 
 TEST(Checkpoint, DiffusersPartAloneCanBeSampledFromButNotGoneOnWith) {
-  const ScratchFolder scratch("alone");
+  const TemporaryFolder scratch;
   const fs::path path = scratch.path() / "c";
   const ToyCheckpoint toy(7);
   write_checkpoint(path, toy.state, toy.arrays(), hasty_files());
@@ -235,7 +238,7 @@ TEST(Checkpoint, DiffusersPartAloneCanBeSampledFromButNotGoneOnWith) {
 }
 
 TEST(Checkpoint, TensorsOfAnotherNetworkAreListed) {
-  const ScratchFolder scratch("list");
+  const TemporaryFolder scratch;
   const fs::path path = scratch.path() / "c";
   const ToyCheckpoint toy(7);
   write_checkpoint(path, toy.state, toy.arrays(), hasty_files());
@@ -252,7 +255,7 @@ TEST(Checkpoint, TensorsOfAnotherNetworkAreListed) {
 }
 
 TEST(Checkpoint, ItsSizeIsKnownBeforeItIsWritten) {
-  const ScratchFolder scratch("size");
+  const TemporaryFolder scratch;
   const fs::path path = scratch.path() / "c";
   const ToyCheckpoint toy(7);
   write_checkpoint(path, toy.state, toy.arrays(), hasty_files());

@@ -10,11 +10,11 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/format_version.h"
 #include "ddpm/base/json.h"
-#include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/manifest.h"
-#include "ddpm/checkpoints/scheduler_config.h"
 #include "ddpm/checkpoints/state.h"
-#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/config/train_config.h"
+#include "ddpm/diffusers/model_files.h"
+#include "ddpm/diffusers/scheduler_config.h"
 
 namespace {
 

@@ -10,8 +10,8 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/input_file.h"
 #include "ddpm/checkpoints/checkpoint.h"
-#include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/manifest.h"
+#include "ddpm/diffusers/model_files.h"
 
 namespace ddpm {
 

@@ -6,8 +6,10 @@
 #include <functional>
 #include <vector>
 
+#include "ddpm/base/check.h"
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/testing/complaint.h"
+#include "ddpm/testing/hasty_files.h"
 #include "ddpm/testing/toy_checkpoint.h"
 
 namespace ddpm {
@@ -74,7 +76,7 @@ std::vector<std::string> names_below(const fs::path& folder) {
 }
 
 TEST(Removal, WhatSavingMadeMayBeRemovedWholeOrDamaged) {
-  const ToyRun run("removal_ours");
+  const ToyRun run;
   CheckpointStore store(run.path, hasty_files());
   const fs::path checkpoint = save_toy(store, 10);
   EXPECT_EQ(reason_to_keep(checkpoint), std::nullopt);
@@ -90,7 +92,7 @@ TEST(Removal, WhatSavingMadeMayBeRemovedWholeOrDamaged) {
 TEST(Removal, WhatOthersMadeIsKeptByPruningWhichReportsIt) {
   for (const Content& content : contents_of_others()) {
     SCOPED_TRACE(content.reason);
-    const ToyRun run("removal_prune");
+    const ToyRun run;
     CheckpointStore store(run.path, hasty_files());
     const fs::path checkpoint = save_toy(store, 10);
     content.make(checkpoint);
@@ -106,7 +108,7 @@ TEST(Removal, WhatOthersMadeIsKeptByPruningWhichReportsIt) {
 TEST(Removal, WhatOthersMadeIsNotReplacedBySaving) {
   for (const Content& content : contents_of_others()) {
     SCOPED_TRACE(content.reason);
-    const ToyRun run("removal_replace");
+    const ToyRun run;
     CheckpointStore store(run.path, hasty_files());
     const fs::path checkpoint = save_toy(store, 10);
     content.make(checkpoint);
@@ -143,7 +145,7 @@ class RefusingFiles : public HastyFiles {
 };
 
 TEST(Removal, ACheckpointThatTheSystemKeepsIsReportedAndNoError) {
-  const ToyRun run("removal_refused");
+  const ToyRun run;
   RefusingFiles files(RefusingFiles::kRename, "00000010");
   CheckpointStore store(run.path, files);
   save_toy(store, 10);
@@ -157,7 +159,7 @@ TEST(Removal, ACheckpointThatTheSystemKeepsIsReportedAndNoError) {
 }
 
 TEST(Removal, ALeftoverThatCannotBeRemovedIsReportedByTheNextStartAndNoError) {
-  const ToyRun run("removal_leftover");
+  const ToyRun run;
   RefusingFiles files(RefusingFiles::kRemove, ".tmp-removed-00000010");
   CheckpointStore store(run.path, files);
   save_toy(store, 10);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ddpm/base/file.h"
-#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/config/train_config.h"
 
 namespace ddpm {
 

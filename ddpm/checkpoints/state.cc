@@ -80,6 +80,13 @@ class Reader {
 
 }  // namespace
 
+ModelConfig model_config_of(const TrainConfig& config, const UNetConfig& unet) {
+  return {.unet = unet,
+          .schedule = schedule_config_of(config),
+          .prediction = prediction_of(config),
+          .variance = variance_from(config.variance)};
+}
+
 Json state_to_json(const TrainingState& state) {
   Json json = {{"format", kFormat},
                {"version", kVersion},

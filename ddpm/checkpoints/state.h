@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "ddpm/base/json.h"
-#include "ddpm/checkpoints/parameters.h"
-#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/config/train_config.h"
+#include "ddpm/diffusers/model_config.h"
+#include "ddpm/diffusers/parameters.h"
 #include "ddpm/unet/config.h"
 
 namespace ddpm {
@@ -39,6 +40,9 @@ struct TrainingArrays {
   ParameterArrays first_moment;   // Adam's m
   ParameterArrays second_moment;  // Adam's v
 };
+
+// The network as built, and the process that the configuration trains it for.
+ModelConfig model_config_of(const TrainConfig& config, const UNetConfig& unet);
 
 // state.json. The network is not in it: it stands in unet/config.json.
 Json state_to_json(const TrainingState& state);

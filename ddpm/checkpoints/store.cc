@@ -12,9 +12,9 @@
 #include "ddpm/base/run_layout.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/manifest.h"
-#include "ddpm/checkpoints/model_folder.h"
 #include "ddpm/checkpoints/removal.h"
 #include "ddpm/checkpoints/run_folder.h"
+#include "ddpm/diffusers/model_folder.h"
 #include "ddpm/formats/safetensors.h"
 
 namespace ddpm {

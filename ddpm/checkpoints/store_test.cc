@@ -8,8 +8,11 @@
 #include <fstream>
 #include <limits>
 
+#include "ddpm/base/check.h"
 #include "ddpm/testing/complaint.h"
 #include "ddpm/testing/faulty_files.h"
+#include "ddpm/testing/hasty_files.h"
+#include "ddpm/testing/temporary_folder.h"
 #include "ddpm/testing/toy_checkpoint.h"
 
 namespace ddpm {
@@ -44,7 +47,7 @@ int64_t leftovers_in(const fs::path& run) {
 }
 
 TEST(CheckpointStore, ListsByStepAndIgnoresOtherNames) {
-  const ToyRun run("list");
+  const ToyRun run;
   CheckpointStore store(run.path, hasty_files());
   EXPECT_TRUE(store.list().empty());
   EXPECT_EQ(store.newest_valid().path, std::nullopt);
@@ -60,7 +63,7 @@ TEST(CheckpointStore, ListsByStepAndIgnoresOtherNames) {
 }
 
 TEST(CheckpointStore, DamagedOnesAreNamedAndPassedOver) {
-  const ToyRun run("damaged");
+  const ToyRun run;
   CheckpointStore store(run.path, hasty_files());
   for (const int64_t step : {10, 20, 30}) save(store, step);
   damage(store.path_of(30));
@@ -75,7 +78,7 @@ TEST(CheckpointStore, DamagedOnesAreNamedAndPassedOver) {
 }
 
 TEST(CheckpointStore, KeepsTheNewestAndTheMilestones) {
-  const ToyRun run("prune");
+  const ToyRun run;
   CheckpointStore store(run.path, hasty_files());
   const KeepPolicy keep{.last = 2, .every = 30};
   for (int64_t step = 10; step <= 80; step += 10) save(store, step, keep);
@@ -84,14 +87,14 @@ TEST(CheckpointStore, KeepsTheNewestAndTheMilestones) {
 }
 
 TEST(CheckpointStore, KeepsAllIfAskedTo) {
-  const ToyRun run("all");
+  const ToyRun run;
   CheckpointStore store(run.path, hasty_files());
   for (int64_t step = 1; step <= 5; ++step) save(store, step, {.last = 0, .every = 2});
   EXPECT_EQ(store.list().size(), 5u);
 }
 
 TEST(CheckpointStore, NeverRemovesTheOneJustWritten) {
-  const ToyRun run("newest");
+  const ToyRun run;
   CheckpointStore store(run.path, hasty_files());
   for (const int64_t step : {20, 30, 40}) save(store, step);
   for (const int64_t step : {20, 30, 40}) damage(store.path_of(step));
@@ -100,7 +103,7 @@ TEST(CheckpointStore, NeverRemovesTheOneJustWritten) {
 }
 
 TEST(CheckpointStore, OneThatIsThereAlreadyIsLeftIfItVerifies) {
-  const ToyRun run("again");
+  const ToyRun run;
   CheckpointStore store(run.path, hasty_files());
   const fs::path path = save(store, 10);
   const std::string hash = checkpoint_hash(path);
@@ -116,7 +119,7 @@ TEST(CheckpointStore, OneThatIsThereAlreadyIsLeftIfItVerifies) {
 }
 
 TEST(CheckpointStore, AFullDiskIsNoticedBeforeAnythingIsWritten) {
-  const ToyRun run("full");
+  const ToyRun run;
   CheckpointStore store(run.path, hasty_files(), [](const fs::path&) { return int64_t{4096}; });
   expect_contains(complaint<IoError>([&] { save(store, 10); }),
                   "00000010: a checkpoint needs 1.0 MiB, the disk has 4.0 KiB");
@@ -126,7 +129,7 @@ TEST(CheckpointStore, AFullDiskIsNoticedBeforeAnythingIsWritten) {
 }
 
 TEST(CheckpointStore, NonFiniteNumbersLeaveTheOldCheckpointsAlone) {
-  const ToyRun run("nan");
+  const ToyRun run;
   CheckpointStore store(run.path, hasty_files());
   save(store, 10);
   ToyCheckpoint toy(20);
@@ -176,7 +179,7 @@ int64_t save_with_a_cut(const fs::path& scratch, const fs::path& with_step_10, i
 }
 
 TEST(CheckpointStore, ATornWriteLeavesThePreviousCheckpointLoadable) {
-  const ToyRun run("cuts");
+  const ToyRun run;
   CheckpointStore store(run.path, hasty_files());
   save(store, 10);
   const fs::path scratch = run.scratch.path() / "cuts";
@@ -192,7 +195,7 @@ TEST(CheckpointStore, ATornWriteLeavesThePreviousCheckpointLoadable) {
 
 // Were save() to return before all is durable, a crash after it could lose what it promised.
 TEST(CheckpointStore, WhatWasSavedSurvivesACrashRightAfter) {
-  const ToyRun run("durable");
+  const ToyRun run;
   FaultyFiles files(run.scratch.path() / "attic");
   CheckpointStore store(run.path, files);
   save(store, 10);
@@ -211,7 +214,7 @@ class SpoilingFiles : public HastyFiles {
 };
 
 TEST(CheckpointStore, AnOldOneStaysIfTheNewOneDoesNotVerify) {
-  const ToyRun run("spoiled");
+  const ToyRun run;
   CheckpointStore store(run.path, hasty_files());
   save(store, 10);
   SpoilingFiles files;
@@ -223,7 +226,7 @@ TEST(CheckpointStore, AnOldOneStaysIfTheNewOneDoesNotVerify) {
 
 // The tests above are worth as much as the disk that they run on.
 TEST(FaultyFiles, ForgetsWhatWasNotSynced) {
-  const ScratchFolder scratch("faulty");
+  const TemporaryFolder scratch;
   const auto read = [&](const char* name) { return read_file(scratch.path() / name, 100); };
   const auto write = [&](FaultyFiles& files, const char* name, const char* text) {
     files.write(scratch.path() / name, as_bytes(text));
@@ -258,7 +261,7 @@ TEST(FaultyFiles, ForgetsWhatWasNotSynced) {
 }
 
 TEST(RunFolder, ItsConfigurationComesBack) {
-  const ToyRun run("config");
+  const ToyRun run;
   TrainConfig config;
   config.learning_rate = 0.1 + 0.2;  // needs all 17 digits
   write_run_config(run.path, config, hasty_files());
@@ -272,7 +275,7 @@ TEST(RunFolder, ItsConfigurationComesBack) {
 }
 
 TEST(RunFolder, OnlyOneProcessMayWrite) {
-  const ToyRun run("lock");
+  const ToyRun run;
   {
     RunLock lock(run.path);
     lock.sign();
@@ -283,7 +286,7 @@ TEST(RunFolder, OnlyOneProcessMayWrite) {
 }
 
 TEST(RunFolder, TheLockOfAKilledProcessIsFree) {
-  const ToyRun run("killed");
+  const ToyRun run;
   const pid_t child = ::fork();
   if (child == 0) {
     RunLock lock(run.path);
@@ -298,7 +301,7 @@ TEST(RunFolder, TheLockOfAKilledProcessIsFree) {
 }
 
 TEST(RunFolder, ALockThatIsNoneOfOursIsLeftAsItIs) {
-  const ToyRun run("foreign-lock");
+  const ToyRun run;
   const fs::path mine = run.path / "mine.txt";
   std::ofstream(mine) << "my notes";
   const fs::path lock = run.path / "lock";
@@ -315,7 +318,7 @@ TEST(RunFolder, ALockThatIsNoneOfOursIsLeftAsItIs) {
 }
 
 TEST(RunFolder, ALockOfWhichNoRunCameIsRemoved) {
-  const ToyRun toy("no-run");
+  const ToyRun toy;
   const fs::path run = toy.path / "new";
   fs::create_directory(run);
   {
@@ -332,7 +335,7 @@ TEST(RunFolder, ALockOfWhichNoRunCameIsRemoved) {
 }
 
 TEST(RunFolder, AStartThatDiedBeforeItsConfigurationMayBeRepeated) {
-  const ToyRun run("died");
+  const ToyRun run;
   const fs::path folder = run.path / "new";
   EXPECT_NO_THROW(check_run_is_new(folder));
   fs::create_directory(folder);
@@ -345,7 +348,7 @@ TEST(RunFolder, AStartThatDiedBeforeItsConfigurationMayBeRepeated) {
 }
 
 TEST(RunFolder, ARunAndItsDataLieApart) {
-  const ToyRun toy("apart");
+  const ToyRun toy;
   const fs::path data = toy.path / "data";
   fs::create_directories(data / "cats");
   fs::create_directory(toy.path / "runs");

@@ -9,10 +9,12 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "ddpm/base/check.h"
 #include "ddpm/base/format_version.h"
 #include "ddpm/base/json.h"
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/testing/complaint.h"
+#include "ddpm/testing/hasty_files.h"
 #include "ddpm/testing/toy_checkpoint.h"
 
 namespace ddpm {
@@ -25,7 +27,7 @@ void damage(const fs::path& checkpoint) {
 }
 
 TEST(ResolveCheckpoint, TakesARunOrACheckpoint) {
-  const ToyRun run("faulty_resolve");
+  const ToyRun run;
   CheckpointStore store(run.path, hasty_files());
   const auto said = [](const fs::path& path) {
     return complaint<InvalidArgument>([&] { std::ignore = resolve_checkpoint(path); });
@@ -46,7 +48,7 @@ TEST(ResolveCheckpoint, TakesARunOrACheckpoint) {
 }
 
 TEST(ResolveCheckpoint, ARunWithoutItsFolderOfCheckpointsIsNotTakenForANetwork) {
-  const ToyRun run("faulty_bare");
+  const ToyRun run;
   write_run_config(run.path, TrainConfig(), hasty_files());
   const auto resolve = [&run] { std::ignore = resolve_checkpoint(run.path); };
   fs::remove(run.path / "checkpoints");
@@ -121,7 +123,7 @@ const std::vector<Fault>& all_faults() {
 TEST(ResolveCheckpoint, ReturnsWhatWasPassedOverAndACommandRefusesIt) {
   for (const Fault& fault : all_faults()) {
     SCOPED_TRACE(fault.said);
-    const ToyRun run("faulty_faults");
+    const ToyRun run;
     CheckpointStore store(run.path, hasty_files());
     save_toy(store, 10);
     save_toy(store, 20);
@@ -144,7 +146,7 @@ TEST(ResolveCheckpoint, ReturnsWhatWasPassedOverAndACommandRefusesIt) {
 }
 
 TEST(ResolveCheckpoint, ARunWithoutAUsableCheckpointIsTheErrorOfItsNewest) {
-  const ToyRun run("faulty_unusable");
+  const ToyRun run;
   CheckpointStore store(run.path, hasty_files());
   const auto resolve = [&run] { std::ignore = resolve_checkpoint(run.path); };
   save_toy(store, 10);
@@ -162,7 +164,7 @@ TEST(ResolveCheckpoint, ARunWithoutAUsableCheckpointIsTheErrorOfItsNewest) {
 TEST(CheckpointStore, ReplacesOnlyADamagedCheckpoint) {
   for (const Fault& fault : all_faults()) {
     SCOPED_TRACE(fault.said);
-    const ToyRun run("faulty_replace");
+    const ToyRun run;
     CheckpointStore store(run.path, hasty_files());
     save_toy(store, 20);
     fault.make(store.path_of(20));
@@ -183,7 +185,7 @@ TEST(CheckpointStore, ReplacesOnlyADamagedCheckpoint) {
 }
 
 TEST(CheckpointStore, NeverRemovesACheckpointOfANewerVersion) {
-  const ToyRun run("faulty_newer");
+  const ToyRun run;
   CheckpointStore store(run.path, hasty_files());
   save_toy(store, 10);
   make_newer(store.path_of(10));

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "ddpm/checkpoints/model_config.h"
-#include "ddpm/checkpoints/parameters.h"
-#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/config/train_config.h"
+#include "ddpm/diffusers/model_config.h"
+#include "ddpm/diffusers/parameters.h"
 
 namespace ddpm {
 

@@ -9,6 +9,7 @@
 #include "ddpm/base/text.h"
 #include "ddpm/testing/complaint.h"
 #include "ddpm/testing/toy_checkpoint.h"
+#include "ddpm/testing/toy_unet.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {

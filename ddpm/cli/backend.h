@@ -13,11 +13,11 @@
 #include <string>
 #include <vector>
 
-#include "ddpm/checkpoints/model_folder.h"
-#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/config/train_config.h"
+#include "ddpm/diffusers/model_folder.h"
 #include "ddpm/diffusion/network.h"
-#include "ddpm/formats/precision.h"
 #include "ddpm/unet/call.h"
+#include "ddpm/unet/precision.h"
 
 namespace ddpm {
 

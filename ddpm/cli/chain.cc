@@ -5,7 +5,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/diffusion/float32_schedule.h"
 #include "ddpm/diffusion/schedule_kinds.h"
-#include "ddpm/sampling/diffusers_times.h"
+#include "ddpm/parity/diffusers_times.h"
 
 namespace ddpm {
 
@@ -81,7 +81,7 @@ void spaced_times(const SamplerFlags& flags, const ModelConfig& model, const Sch
     }
     const SigmaTimes list = karras_list(model, schedule, steps, switches.tables == "f32");
     chain.times = list.times;
-    chain.options.parity.sigmas = list.sigmas;
+    chain.parity.sigmas = list.sigmas;
     return;
   }
   DDPM_CHECK(flags.switches.karras != "sigmas", "--karras sigmas belongs to --spacing karras, got ",

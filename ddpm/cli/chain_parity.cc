@@ -2,6 +2,7 @@
 #include "ddpm/base/text.h"
 #include "ddpm/cli/chain.h"
 #include "ddpm/diffusion/float32_schedule.h"
+#include "ddpm/parity/diffusers_plan.h"
 
 namespace ddpm {
 
@@ -80,7 +81,7 @@ std::string parity_text(const ParitySwitches& switches) {
 void apply_parity(const std::string& command, const SamplerFlags& flags, const ModelConfig& model,
                   Chain& chain) {
   SamplerOptions& options = chain.options;
-  Parity& parity = options.parity;
+  Parity& parity = chain.parity;
   const SamplerKind kind = options.kind;
   const Switches switches(command, flags, kind);
   const bool strides = kind == SamplerKind::kDdim || is_pseudo(kind);
@@ -112,6 +113,7 @@ void apply_parity(const std::string& command, const SamplerFlags& flags, const M
   if (switches.on(&S::tables, has_weights, those)) use_float32(command, model, kind, parity);
   DDPM_CHECK(has_weights || flags.parity == "none", command, ": --parity ", flags.parity,
              " belongs to --sampler ", those, ", got --sampler ", to_string(kind));
+  use_parity(parity, options);
 }
 
 }  // namespace ddpm

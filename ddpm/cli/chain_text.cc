@@ -39,9 +39,9 @@ Json to_json(const Parity& parity) {
 }
 
 // What has no effect has one value, whatever was asked for.
-Json to_json(const SamplerOptions& options) {
+Json to_json(const SamplerOptions& options, const Parity& parity) {
   const auto& [kind, variance, eta, churn, dpm, clip_x0, clip_range, threshold_quantile,
-               threshold_max, rederive_eps, ends_at_one, parity] = options;
+               threshold_max, rederive_eps, ends_at_one, float32_estimates, planner] = options;
   const bool draws_by_variance = kind == SamplerKind::kAncestral;
   const bool clips = clip_x0 && threshold_quantile == 0.0;
   return {to_string(kind),
@@ -60,8 +60,8 @@ Json to_json(const SamplerOptions& options) {
 
 // Of all numbers that the images depend on, those too that are shown by a word or not at all.
 std::string digest_of(const Chain& chain) {
-  const auto& [times, options, rounding, text] = chain;
-  const Json all = {times, to_json(options), static_cast<int>(rounding)};
+  const auto& [times, options, parity, rounding, text] = chain;
+  const Json all = {times, to_json(options, parity), static_cast<int>(rounding)};
   return sha256_hex(as_bytes(json_line(all))).substr(0, kDigestDigits);
 }
 

@@ -9,7 +9,7 @@
 #include "ddpm/base/run_layout.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/run_folder.h"
-#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/config/train_config.h"
 #include "ddpm/terminal/progress.h"
 #include "ddpm/terminal/signals.h"
 

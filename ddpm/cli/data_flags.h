@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/config/train_config.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/source.h"
 #include "ddpm/terminal/flags.h"

@@ -18,8 +18,8 @@
 #include "ddpm/evaluation/bound_report.h"
 #include "ddpm/evaluation/progressive_coding.h"
 #include "ddpm/formats/picture_mark.h"
-#include "ddpm/report/image_grid.h"
-#include "ddpm/report/line_plot.h"
+#include "ddpm/plot/image_grid.h"
+#include "ddpm/plot/line_plot.h"
 #include "ddpm/terminal/output.h"
 #include "ddpm/terminal/signals.h"
 

@@ -17,8 +17,8 @@
 #include "ddpm/diffusion/process.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/formats/picture_mark.h"
+#include "ddpm/plot/image_grid.h"
 #include "ddpm/random/stream.h"
-#include "ddpm/report/image_grid.h"
 #include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/next_command.h"
 

@@ -11,7 +11,7 @@
 #include "ddpm/cli/data_flags.h"
 #include "ddpm/cli/picture_job.h"
 #include "ddpm/diffusion/process.h"
-#include "ddpm/report/image_difference.h"
+#include "ddpm/plot/image_difference.h"
 #include "ddpm/terminal/signals.h"
 
 namespace ddpm {

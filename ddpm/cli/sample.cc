@@ -17,7 +17,7 @@
 #include "ddpm/cli/sample_job.h"
 #include "ddpm/data/transform.h"
 #include "ddpm/formats/picture_mark.h"
-#include "ddpm/report/image_grid.h"
+#include "ddpm/plot/image_grid.h"
 #include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/progress.h"
 #include "ddpm/terminal/signals.h"

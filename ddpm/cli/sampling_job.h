@@ -9,12 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "ddpm/checkpoints/diffusers.h"
-#include "ddpm/checkpoints/model_folder.h"
 #include "ddpm/cli/backend.h"
 #include "ddpm/data/transform.h"
+#include "ddpm/diffusers/model_files.h"
+#include "ddpm/diffusers/model_folder.h"
 #include "ddpm/diffusion/noise_predictor.h"
 #include "ddpm/formats/png.h"
+#include "ddpm/parity/switches.h"
 #include "ddpm/sampling/sampler.h"
 #include "ddpm/terminal/flags.h"
 #include "ddpm/terminal/next_command.h"
@@ -93,6 +94,7 @@ struct Model {
 struct Chain {
   std::vector<int64_t> times;
   SamplerOptions options;
+  Parity parity;                           // what the options' planner does otherwise
   Rounding rounding = Rounding::kNearest;  // of the images to 8 bits
   PngText text;                            // what a PNG says of it: sampler, steps, eta, ..
 };

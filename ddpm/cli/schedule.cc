@@ -9,14 +9,14 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
-#include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/data_flags.h"
 #include "ddpm/cli/schedule_flags.h"
+#include "ddpm/diffusers/model_files.h"
 #include "ddpm/diffusion/bound.h"
 #include "ddpm/formats/picture_mark.h"
-#include "ddpm/report/line_plot.h"
+#include "ddpm/plot/line_plot.h"
 #include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/next_command.h"
 

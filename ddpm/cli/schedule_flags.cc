@@ -2,7 +2,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
-#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/config/train_config.h"
 
 namespace ddpm {
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ddpm/sampling/diffusers_plan.h"
+#include "ddpm/parity/diffusers_plan.h"
 #include "ddpm/testing/scheduler_golden.h"
 
 namespace ddpm {
@@ -146,7 +146,7 @@ TEST(SchedulerGolden, WithNothingSwitchedTheirPlansAreOurPlans) {
     const Chain chain = chain_of("golden", flags, model);
     const Schedule schedule = make_schedule(model.schedule);
     const Plan ours = sampler_plan(chain.options, schedule, chain.times);
-    const Plan theirs = diffusers_plan(chain.options, schedule, chain.times);
+    const Plan theirs = diffusers_plan(chain.options, chain.parity, schedule, chain.times);
     ASSERT_EQ(calls_of(ours), calls_of(theirs));
     EXPECT_LT(distance(walk_in_float64(row, model, chain, theirs),
                        walk_in_float64(row, model, chain, ours)),

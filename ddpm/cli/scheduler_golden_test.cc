@@ -57,8 +57,7 @@ Walked walk(const Json& row, const ModelConfig& model, const Chain& chain) {
       predictor, plan, chain.times, chain.options, noise, std::vector<int64_t>{0, 1}, x,
       [&](const SampleStep& step) {
         const Stage& stage = plan[walked.states.size()];
-        const double size =
-            largest * growth(stage, model.prediction, chain.options.parity.pndm_of_v);
+        const double size = largest * growth(stage, model.prediction, chain.parity.pndm_of_v);
         walked.sizes.push_back(walked.sizes.empty() ? size : std::max(size, walked.sizes.back()));
         walked.states.emplace_back(step.x.values().begin(), step.x.values().end());
       });

@@ -25,7 +25,6 @@
 #include "ddpm/base/check.h"
 #include "ddpm/engine/compiled_unet.h"
 #include "ddpm/engine/time_embedding.h"
-#include "ddpm/formats/precision.h"
 #include "ddpm/models/autocast.h"
 #include "ddpm/models/time_embedding.h"
 #include "ddpm/models/unet.h"
@@ -35,6 +34,7 @@
 #include "ddpm/testing/complaint.h"
 #include "ddpm/testing/golden_unet.h"
 #include "ddpm/unet/parameters.h"
+#include "ddpm/unet/precision.h"
 
 namespace ddpm {
 namespace {

@@ -6,10 +6,10 @@
 
 #include <algorithm>
 
-#include "ddpm/checkpoints/diffusers.h"
-#include "ddpm/checkpoints/model_folder.h"
-#include "ddpm/checkpoints/weights.h"
 #include "ddpm/cli_torch/device.h"
+#include "ddpm/diffusers/model_files.h"
+#include "ddpm/diffusers/model_folder.h"
+#include "ddpm/diffusers/weights.h"
 #include "ddpm/models/torch_network.h"
 
 namespace ddpm {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/checkpoints/presets.h"
+#include "ddpm/config/presets.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/training/run.h"
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/config/train_config.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/tensor/tensor.h"
 

@@ -1,10 +1,11 @@
 #include "ddpm/convert/convert.h"
 
+#include "ddpm/base/check.h"
 #include "ddpm/base/finite.h"
 #include "ddpm/base/streamed_file.h"
 #include "ddpm/base/text.h"
-#include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/convert/tensors.h"
+#include "ddpm/diffusers/model_files.h"
 #include "ddpm/formats/safetensors.h"
 #include "ddpm/unet/parameters.h"
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "ddpm/base/file.h"
-#include "ddpm/checkpoints/model_config.h"
-#include "ddpm/checkpoints/parameters.h"
 #include "ddpm/convert/settings.h"
+#include "ddpm/diffusers/model_config.h"
+#include "ddpm/diffusers/parameters.h"
 
 namespace ddpm {
 

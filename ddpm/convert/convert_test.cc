@@ -7,7 +7,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "ddpm/checkpoints/diffusers.h"
+#include "ddpm/base/check.h"
+#include "ddpm/diffusers/model_files.h"
 #include "ddpm/testing/faulty_files.h"
 #include "ddpm/testing/toy_networks.h"
 #include "ddpm/unet/parameters.h"

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "ddpm/checkpoints/model_config.h"
 #include "ddpm/convert/source_layout.h"
+#include "ddpm/diffusers/model_config.h"
 
 namespace ddpm {
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/checkpoints/diffusers.h"
-#include "ddpm/checkpoints/weights.h"
+#include "ddpm/diffusers/model_files.h"
+#include "ddpm/diffusers/weights.h"
 #include "ddpm/engine/memory_plan.h"
 #include "ddpm/unet/call.h"
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "ddpm/checkpoints/model_folder.h"
+#include "ddpm/diffusers/model_folder.h"
 #include "ddpm/diffusion/network.h"
 #include "ddpm/engine/compiled_unet.h"
 

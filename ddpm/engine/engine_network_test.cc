@@ -10,8 +10,8 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
-#include "ddpm/checkpoints/diffusers.h"
-#include "ddpm/checkpoints/parameters.h"
+#include "ddpm/diffusers/model_files.h"
+#include "ddpm/diffusers/parameters.h"
 #include "ddpm/testing/complaint.h"
 #include "ddpm/testing/engine_images.h"
 #include "ddpm/unet/parameters.h"
@@ -54,7 +54,7 @@ class EngineNetwork : public testing::Test {
   }
   // The folder of a network, of T times of the process.
   const fs::path& made(const UNetConfig& config, int64_t T = 1000) const {
-    ModelConfig model = model_config_of(TrainConfig{}, config);
+    ModelConfig model = {.unet = config};
     model.schedule.T = T;
     model.schedule.beta_T = 20.0 / static_cast<double>(T);
     model.schedule.beta_1 = 0.01 * model.schedule.beta_T;

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "ddpm/engine/memory.h"
-#include "ddpm/formats/precision.h"
 #include "ddpm/kernels/kernels.h"
+#include "ddpm/unet/precision.h"
 
 namespace ddpm {
 

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "ddpm/engine/memory.h"
-#include "ddpm/formats/precision.h"
 #include "ddpm/kernels/kernels.h"
 #include "ddpm/unet/graph.h"
+#include "ddpm/unet/precision.h"
 
 namespace ddpm {
 

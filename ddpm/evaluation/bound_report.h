@@ -8,7 +8,7 @@
 
 #include "ddpm/base/json.h"
 #include "ddpm/evaluation/bound_summary.h"
-#include "ddpm/report/line_plot.h"
+#include "ddpm/plot/line_plot.h"
 
 namespace ddpm {
 

@@ -9,13 +9,13 @@
 #include "ddpm/base/json.h"
 #include "ddpm/base/version.h"
 #include "ddpm/checkpoints/checkpoint.h"
-#include "ddpm/checkpoints/diffusers.h"
-#include "ddpm/checkpoints/scheduler_config.h"
+#include "ddpm/diffusers/model_files.h"
+#include "ddpm/diffusers/scheduler_config.h"
 #include "ddpm/export/legacy.h"
 #include "ddpm/export/model_card.h"
 #include "ddpm/export/origin.h"
 #include "ddpm/export/pipeline_limits.h"
-#include "ddpm/report/run_log.h"
+#include "ddpm/runlog/run_log.h"
 
 namespace ddpm {
 

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "ddpm/base/file.h"
-#include "ddpm/checkpoints/model_folder.h"
+#include "ddpm/diffusers/model_folder.h"
 #include "ddpm/export/weights.h"
 
 namespace ddpm {

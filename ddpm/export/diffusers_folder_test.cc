@@ -7,7 +7,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/json.h"
-#include "ddpm/checkpoints/diffusers.h"
+#include "ddpm/diffusers/model_files.h"
 #include "ddpm/export/legacy.h"
 #include "ddpm/export/origin.h"
 #include "ddpm/formats/half.h"
@@ -65,7 +65,7 @@ class DiffusersFolder : public testing::Test {
     return read_arrays(folder_ / "out", toy_.state.unet, set);
   }
 
-  const ToyFolder folder_{testing::UnitTest::GetInstance()->current_test_info()->name()};
+  const TemporaryFolder folder_;
   ToyCheckpoint toy_;
 };
 

@@ -11,7 +11,7 @@
 #include <string>
 
 #include "ddpm/base/json.h"
-#include "ddpm/checkpoints/model_config.h"
+#include "ddpm/diffusers/model_config.h"
 
 namespace ddpm {
 

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "ddpm/base/check.h"
-#include "ddpm/checkpoints/scheduler_config.h"
+#include "ddpm/diffusers/scheduler_config.h"
 #include "ddpm/unet/config.h"
 
 namespace ddpm {

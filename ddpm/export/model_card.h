@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 
-#include "ddpm/checkpoints/model_config.h"
 #include "ddpm/checkpoints/state.h"
+#include "ddpm/diffusers/model_config.h"
 #include "ddpm/export/origin.h"
-#include "ddpm/report/run_log.h"
+#include "ddpm/runlog/run_log.h"
 
 namespace ddpm {
 

@@ -27,7 +27,7 @@ std::string log_line(int64_t step, double loss) {
 
 // The card of the toy run, whose log goes on behind the checkpoint.
 std::string card_of_run(const DiffusersExport& request) {
-  const ToyFolder folder("card");
+  const TemporaryFolder folder;
   fs::create_directories(folder / "run/checkpoints");
   ToyCheckpoint().write(folder / "run/checkpoints/00000030");
   write_file_whole(folder / "run/metrics.jsonl",
@@ -85,7 +85,7 @@ TEST(ModelCard, OfTheOldFormSaysHowTheWeightsBecomeATorchFile) {
 TEST(ModelCard, OfAFolderWithoutItsTrainingSaysOnlyWhatIsKnown) {
   CardFacts facts;
   facts.name = "toys";
-  facts.model.unet = toy_unet();
+  facts.model.unet = export_unet();
   facts.origin.dtype = "fp32";
   const std::string card = model_card(facts);
   for (const char* part :

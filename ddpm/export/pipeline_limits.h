@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "ddpm/checkpoints/model_config.h"
+#include "ddpm/diffusers/model_config.h"
 
 namespace ddpm {
 

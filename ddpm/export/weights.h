@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "ddpm/base/file.h"
-#include "ddpm/checkpoints/parameters.h"
+#include "ddpm/diffusers/parameters.h"
 #include "ddpm/formats/safetensors.h"
 #include "ddpm/unet/config.h"
 

@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "ddpm/checkpoints/parameters.h"
+#include "ddpm/diffusers/parameters.h"
 #include "ddpm/tensor/tensor.h"
 #include "ddpm/unet/config.h"
 #include "ddpm/unet/parameters.h"

@@ -5,9 +5,9 @@
 #include <memory>
 
 #include "ddpm/diffusion/network.h"
-#include "ddpm/formats/precision.h"
 #include "ddpm/models/unet.h"
 #include "ddpm/tensor/tensor.h"
+#include "ddpm/unet/precision.h"
 
 namespace ddpm {
 

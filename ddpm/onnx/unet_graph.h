@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "ddpm/checkpoints/parameters.h"
+#include "ddpm/diffusers/parameters.h"
 #include "ddpm/onnx/graph.h"
 #include "ddpm/unet/config.h"
 #include "ddpm/unet/parameters.h"

@@ -12,7 +12,6 @@
 #include "ddpm/random/stream.h"
 #include "ddpm/sampling/ancestral.h"
 #include "ddpm/sampling/ddim.h"
-#include "ddpm/sampling/diffusers_plan.h"
 #include "ddpm/sampling/dpm_solver.h"
 #include "ddpm/sampling/pndm.h"
 #include "ddpm/sampling/times.h"
@@ -187,7 +186,7 @@ class Walk {
                   .threshold_max = options.threshold_max,
                   .rederive_eps = options.rederive_eps,
                   .level = {},
-                  .float32 = !options.parity.betas.empty()},
+                  .float32 = options.float32_estimates},
         noise_(noise),
         indices_(indices),
         x_(x),
@@ -313,7 +312,7 @@ bool has_unbounded_x0(const SamplerOptions& options) {
 Plan sampler_plan(const SamplerOptions& options, const Schedule& schedule,
                   std::span<const int64_t> times) {
   check_times(times, schedule.steps());
-  if (options.parity.changes_plans()) return diffusers_plan(options, schedule, times);
+  if (options.planner) return options.planner(options, schedule, times);
   return row_of(options.kind).plan(options, schedule, times);
 }
 

@@ -17,7 +17,6 @@
 #include "ddpm/diffusion/noise_predictor.h"
 #include "ddpm/diffusion/reverse_variance.h"
 #include "ddpm/sampling/dpm_solver.h"
-#include "ddpm/sampling/parity.h"
 #include "ddpm/sampling/sigma_steps.h"
 #include "ddpm/sampling/stage.h"
 
@@ -44,6 +43,12 @@ std::string to_string(SamplerKind kind);
 SamplerKind sampler_kind_from(std::string_view name);
 const std::vector<SamplerKind>& all_sampler_kinds();
 
+struct SamplerOptions;
+
+// Makes the plan for a list of times that check_times accepts.
+using Planner =
+    std::function<Plan(const SamplerOptions&, const Schedule&, std::span<const int64_t> times)>;
+
 struct SamplerOptions {
   SamplerKind kind = SamplerKind::kAncestral;
   Variance variance = Variance::kFixedLarge;  // of ancestral steps; if learned, by the predictor
@@ -58,7 +63,8 @@ struct SamplerOptions {
   // The last step goes to the level of time 1, as where diffusers has set_alpha_to_one = false; of
   // all samplers with one call a step and of the pseudo numerical methods.
   bool ends_at_one = false;
-  Parity parity = {};  // what another program does otherwise
+  bool float32_estimates = false;  // x_0 and eps are computed in float32: see EstimateOptions
+  Planner planner = {};            // a sampler of the caller's own, in place of that of `kind`
 };
 
 // Whether x_0 stays as it was predicted, however large.

@@ -14,7 +14,7 @@
 
 #include "ddpm/base/file.h"
 #include "ddpm/base/json.h"
-#include "ddpm/checkpoints/attention_names.h"
+#include "ddpm/diffusers/attention_names.h"
 #include "ddpm/formats/safetensors.h"
 
 namespace ddpm {

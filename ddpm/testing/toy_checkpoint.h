@@ -1,111 +1,18 @@
-// For tests: a network small enough to be written a thousand times, with numbers for all its
-// arrays.
+// Checkpoints of a small network, each a function of its step, and a run to save them in.
 
 #pragma once
 
-#include <unistd.h>
-
-#include <cmath>
 #include <filesystem>
-#include <memory>
 #include <string>
-#include <utility>
 
-#include "ddpm/base/check.h"
-#include "ddpm/base/file.h"
 #include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/checkpoints/state.h"
 #include "ddpm/checkpoints/store.h"
-#include "ddpm/unet/parameters.h"
+#include "ddpm/testing/hasty_files.h"
+#include "ddpm/testing/temporary_folder.h"
+#include "ddpm/testing/toy_unet.h"
 
 namespace ddpm {
-
-// In memory where the system has such a place: these tests make files by the thousand.
-inline std::filesystem::path scratch_root() {
-  const std::filesystem::path memory = "/dev/shm";
-  return ::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path();
-}
-
-// A folder of this process and test, removed at the end.
-class ScratchFolder {
- public:
-  explicit ScratchFolder(const std::string& name)
-      : path_(scratch_root() / concat("ddpm_checkpoints_", ::getpid(), "_", name)) {
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
-  }
-  ~ScratchFolder() { std::filesystem::remove_all(path_); }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-// The disk without its waiting: what does not test crashes need not sync.
-class HastyFiles : public FileLayer {
- public:
-  std::unique_ptr<NewFile> create(const std::filesystem::path& target) override {
-    return std::make_unique<HastyNewFile>(real_files().create(target));
-  }
-  void write(const std::filesystem::path& path, std::span<const std::byte> bytes) override {
-    real_files().write(path, bytes);
-  }
-  void append(const std::filesystem::path& path, std::span<const std::byte> bytes) override {
-    real_files().append(path, bytes);
-  }
-  void sync(const std::filesystem::path&) override {}
-  void rename(const std::filesystem::path& from, const std::filesystem::path& to) override {
-    real_files().rename(from, to);
-  }
-  void make_folder(const std::filesystem::path& path) override { real_files().make_folder(path); }
-  void remove_all(const std::filesystem::path& path) override { real_files().remove_all(path); }
-
- private:
-  class HastyNewFile : public NewFile {
-   public:
-    explicit HastyNewFile(std::unique_ptr<NewFile> file) : file_(std::move(file)) {}
-    void append(std::span<const std::byte> bytes) override { file_->append(bytes); }
-    void sync() override {}
-    void publish() override { file_->publish(); }
-
-   private:
-    std::unique_ptr<NewFile> file_;
-  };
-};
-
-inline FileLayer& hasty_files() {
-  static HastyFiles files;
-  return files;
-}
-
-inline UNetConfig toy_unet() {
-  return {.image_channels = 1,
-          .height = 4,
-          .width = 4,
-          .levels = {{.channels = 4}},
-          .blocks_per_level = 1,
-          .norm_groups = 2,
-          .dropout = 0.0};
-}
-
-// Numbers that differ from place to place and use all their bits; tiny and negative ones too.
-inline ParameterValues toy_values(const UNetConfig& unet, double seed) {
-  ParameterValues values;
-  double k = seed;
-  for (const NamedShape& parameter : unet_parameters(unet)) {
-    int64_t count = 1;
-    for (const int64_t extent : parameter.shape) count *= extent;
-    values.emplace_back();
-    for (int64_t i = 0; i < count; ++i) {
-      k += 1.0;
-      values.back().push_back(static_cast<float>(std::sin(k) * std::exp(-std::fmod(k, 90.0))));
-    }
-  }
-  return values;
-}
 
 // The state and arrays of a step, each a function of the step alone.
 struct ToyCheckpoint {
@@ -150,11 +57,9 @@ inline std::filesystem::path save_toy(CheckpointStore& store, int64_t step) {
 
 // A run folder that is ready to be written to.
 struct ToyRun {
-  explicit ToyRun(const std::string& name) : scratch(name), path(scratch.path() / "run") {
-    prepare_run_folder(path, hasty_files());
-  }
-  ScratchFolder scratch;
-  std::filesystem::path path;
+  ToyRun() { prepare_run_folder(path, hasty_files()); }
+  TemporaryFolder scratch;
+  std::filesystem::path path = scratch / "run";
 };
 
 }  // namespace ddpm

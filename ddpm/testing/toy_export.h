@@ -2,36 +2,16 @@
 
 #pragma once
 
-#include <unistd.h>
-
 #include <cmath>
-#include <filesystem>
 #include <string>
 
 #include "ddpm/base/check.h"
 #include "ddpm/checkpoints/checkpoint.h"
 #include "ddpm/checkpoints/state.h"
+#include "ddpm/testing/temporary_folder.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {
-
-// A folder of this process and test, removed at the end.
-class ToyFolder {
- public:
-  explicit ToyFolder(const std::string& name)
-      : path_(std::filesystem::temp_directory_path() / concat("ddpm_export_", ::getpid(), name)) {
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
-  }
-  ~ToyFolder() { std::filesystem::remove_all(path_); }
-  ToyFolder(const ToyFolder&) = delete;
-  ToyFolder& operator=(const ToyFolder&) = delete;
-
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 // As small as release 0.2.4 of diffusers allows: 32 groups.
 inline TrainConfig toy_config() {
@@ -48,10 +28,10 @@ inline TrainConfig toy_config() {
   return config;
 }
 
-inline UNetConfig toy_unet() { return unet_config_of(toy_config(), 1, 8, 8); }
+inline UNetConfig export_unet() { return unet_config_of(toy_config(), 1, 8, 8); }
 
 // Numbers that use all their bits and differ from place to place; all are below 4.
-inline ParameterValues toy_values(const UNetConfig& unet, double seed) {
+inline ParameterValues export_values(const UNetConfig& unet, double seed) {
   ParameterValues values;
   double k = seed;
   for (const NamedShape& parameter : unet_parameters(unet)) {
@@ -67,7 +47,7 @@ inline ParameterValues toy_values(const UNetConfig& unet, double seed) {
 struct ToyCheckpoint {
   ToyCheckpoint() {
     state.config = toy_config();
-    state.unet = toy_unet();
+    state.unet = export_unet();
     state.step = 30;
     state.images_seen = 3840;
     state.ema_updates = 29;
@@ -76,8 +56,8 @@ struct ToyCheckpoint {
     fill();
   }
   void fill() {
-    ema = toy_values(state.unet, 0.0);
-    raw = toy_values(state.unet, 0.5);
+    ema = export_values(state.unet, 0.0);
+    raw = export_values(state.unet, 0.5);
   }
   void write(const std::filesystem::path& path) const {
     write_checkpoint(path, state, {views_of(ema), views_of(raw), views_of(raw), views_of(raw)});

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "ddpm/base/batch.h"
-#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/config/train_config.h"
 #include "ddpm/tensor/tensor.h"
 #include "ddpm/training/bound_loss.h"
 #include "ddpm/training/loss.h"

@@ -14,7 +14,7 @@
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/formats/picture_mark.h"
 #include "ddpm/models/torch_network.h"
-#include "ddpm/report/image_grid.h"
+#include "ddpm/plot/image_grid.h"
 #include "ddpm/sampling/sampler.h"
 #include "ddpm/sampling/times.h"
 

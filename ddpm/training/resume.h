@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "ddpm/checkpoints/store.h"
-#include "ddpm/checkpoints/train_config.h"
-#include "ddpm/report/run_log.h"
+#include "ddpm/config/train_config.h"
+#include "ddpm/runlog/run_log.h"
 
 namespace ddpm {
 

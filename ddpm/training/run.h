@@ -8,7 +8,7 @@
 #include <string>
 
 #include "ddpm/base/file.h"
-#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/config/train_config.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/tensor/tensor.h"
 #include "ddpm/training/trainer.h"

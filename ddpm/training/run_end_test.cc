@@ -5,10 +5,11 @@
 #include <chrono>
 #include <thread>
 
+#include "ddpm/base/check.h"
 #include "ddpm/base/sha256.h"
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/formats/png.h"
-#include "ddpm/report/run_log.h"
+#include "ddpm/runlog/run_log.h"
 #include "ddpm/testing/complaint.h"
 #include "ddpm/testing/toy_run.h"
 

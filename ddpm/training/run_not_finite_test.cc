@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ddpm/base/check.h"
 #include "ddpm/checkpoints/store.h"
-#include "ddpm/report/run_log.h"
+#include "ddpm/runlog/run_log.h"
 #include "ddpm/testing/toy_run.h"
 
 namespace ddpm {

@@ -10,7 +10,7 @@
 #include "ddpm/base/sha256.h"
 #include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/checkpoints/store.h"
-#include "ddpm/report/run_log.h"
+#include "ddpm/runlog/run_log.h"
 #include "ddpm/testing/faulty_files.h"
 #include "ddpm/testing/toy_run.h"
 

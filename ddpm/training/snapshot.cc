@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "ddpm/base/check.h"
-#include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/checkpoints/warm_start.h"
+#include "ddpm/diffusers/model_files.h"
 
 namespace ddpm {
 

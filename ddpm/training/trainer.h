@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "ddpm/base/batch.h"
-#include "ddpm/checkpoints/train_config.h"
+#include "ddpm/config/train_config.h"
 #include "ddpm/diffusion/loss_history.h"
 #include "ddpm/models/unet.h"
 #include "ddpm/training/adam.h"

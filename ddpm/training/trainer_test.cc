@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "ddpm/checkpoints/presets.h"
+#include "ddpm/config/presets.h"
 #include "ddpm/random/stream.h"
 
 namespace ddpm {

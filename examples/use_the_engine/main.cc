@@ -6,8 +6,8 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
-#include "ddpm/checkpoints/diffusers.h"
 #include "ddpm/data/transform.h"
+#include "ddpm/diffusers/model_files.h"
 #include "ddpm/engine/engine_network.h"
 #include "ddpm/formats/png.h"
 #include "ddpm/sampling/sampler.h"

@@ -9,8 +9,8 @@
 #include "ddpm/diffusion/process.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/formats/png.h"
+#include "ddpm/plot/image_grid.h"
 #include "ddpm/random/stream.h"
-#include "ddpm/report/image_grid.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) {

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "bad_inputs.h"
-#include "ddpm/checkpoints/weights_files.h"
+#include "ddpm/diffusers/weights_files.h"
 #include "ddpm/testing/diffusers_folder.h"
 
 namespace ddpm {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "ddpm/base/file.h"
-#include "ddpm/checkpoints/weights_files.h"
+#include "ddpm/diffusers/weights_files.h"
 #include "ddpm/formats/npy.h"
 #include "ddpm/testing/diffusers_folder.h"
 #include "program.h"

@@ -1,7 +1,7 @@
 // What can be predicted and made small, from the command line: each trains, goes on and samples.
 
 #include "ddpm/base/file.h"
-#include "ddpm/checkpoints/presets.h"
+#include "ddpm/config/presets.h"
 #include "ddpm/formats/npy.h"
 #include "program.h"
 

@@ -7,7 +7,7 @@
 
 #include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
-#include "ddpm/report/run_log.h"
+#include "ddpm/runlog/run_log.h"
 #include "program.h"
 
 namespace ddpm {
