@@ -107,6 +107,11 @@ std::string join(std::span<const std::string> parts, std::string_view separator)
   return text;
 }
 
+std::string alternatives(std::span<const std::string> words) {
+  if (words.size() < 2) return join(words, "");
+  return join(words.first(words.size() - 1), ", ") + " or " + words.back();
+}
+
 std::string join(std::span<const int64_t> numbers, std::string_view separator) {
   std::vector<std::string> parts;
   for (const int64_t number : numbers) parts.push_back(std::to_string(number));

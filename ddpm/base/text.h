@@ -20,6 +20,8 @@ std::optional<std::string> nearest_word(std::string_view word,
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates);
 
 std::string join(std::span<const std::string> parts, std::string_view separator);
+// "a", "a or b", "a, b or c".
+std::string alternatives(std::span<const std::string> words);
 std::string join(std::span<const int64_t> numbers, std::string_view separator);
 std::string shape_text(std::span<const int64_t> extents);               // "[2, 3, 32, 32]"
 std::vector<std::string> split(std::string_view text, char separator);  // "a,b" -> a b; "" -> none

@@ -139,6 +139,14 @@ TEST(Parse, TakesTheWholeTextOrNothing) {
   EXPECT_EQ(parse_double("2e-4 "), std::nullopt);
 }
 
+TEST(Alternatives, AreJoinedByCommasAndAnOr) {
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(alternatives(Words{}), "");
+  EXPECT_EQ(alternatives(Words{"a"}), "a");
+  EXPECT_EQ(alternatives(Words{"a", "b"}), "a or b");
+  EXPECT_EQ(alternatives(Words{"a", "b", "c"}), "a, b or c");
+}
+
 TEST(LowerCase, ChangesAsciiLettersOnly) { EXPECT_EQ(lower_case("IMG_1.JPeG"), "img_1.jpeg"); }
 
 }  // namespace

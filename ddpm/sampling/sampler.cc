@@ -96,23 +96,27 @@ Plan heun(const SamplerOptions& options, const Schedule& schedule, Times times) 
   return heun_plan(schedule, times, options.churn);
 }
 
-// All that there is to know of a sampler; a new one is a line here.
+// Everything about a sampler; a new one is a line here.
 struct Row {
   SamplerKind kind;
   std::string_view name;
   Plan (*plan)(const SamplerOptions&, const Schedule&, Times);
+  SamplerTraits traits;
 };
 constexpr std::array<Row, 10> kRows = {{
-    {SamplerKind::kAncestral, "ddpm", ancestral},
-    {SamplerKind::kDdim, "ddim", ddim},
-    {SamplerKind::kDpm1S, "dpmpp_1s", dpm_1s},
-    {SamplerKind::kDpm2S, "dpmpp_2s", dpm_2s},
-    {SamplerKind::kDpm2M, "dpmpp_2m", dpm_2m},
-    {SamplerKind::kDpm2MSde, "dpmpp_2m_sde", dpm_2m_sde},
-    {SamplerKind::kPndm, "pndm", pndm},
-    {SamplerKind::kPlms, "plms", plms},
-    {SamplerKind::kEuler, "euler", euler},
-    {SamplerKind::kHeun, "heun", heun},
+    {SamplerKind::kAncestral,
+     "ddpm",
+     ancestral,
+     {.takes_variance = true, .takes_end_at_one = true, .visits_every_time = true}},
+    {SamplerKind::kDdim, "ddim", ddim, {.takes_eta = true, .takes_end_at_one = true}},
+    {SamplerKind::kDpm1S, "dpmpp_1s", dpm_1s, {.takes_end_at_one = true}},
+    {SamplerKind::kDpm2S, "dpmpp_2s", dpm_2s, {}},
+    {SamplerKind::kDpm2M, "dpmpp_2m", dpm_2m, {.takes_end_at_one = true}},
+    {SamplerKind::kDpm2MSde, "dpmpp_2m_sde", dpm_2m_sde, {.takes_end_at_one = true}},
+    {SamplerKind::kPndm, "pndm", pndm, {.takes_end_at_one = true}},
+    {SamplerKind::kPlms, "plms", plms, {.takes_end_at_one = true}},
+    {SamplerKind::kEuler, "euler", euler, {.takes_churn = true}},
+    {SamplerKind::kHeun, "heun", heun, {.takes_churn = true}},
 }};
 
 const Row& row_of(SamplerKind kind) {
@@ -303,6 +307,16 @@ const std::vector<SamplerKind>& all_sampler_kinds() {
     return kinds;
   }();
   return all;
+}
+
+const SamplerTraits& traits_of(SamplerKind kind) { return row_of(kind).traits; }
+
+std::string samplers_with(bool SamplerTraits::*trait) {
+  std::vector<std::string> names;
+  for (const Row& row : kRows) {
+    if (row.traits.*trait) names.emplace_back(row.name);
+  }
+  return alternatives(names);
 }
 
 bool has_unbounded_x0(const SamplerOptions& options) {

@@ -43,6 +43,19 @@ std::string to_string(SamplerKind kind);
 SamplerKind sampler_kind_from(std::string_view name);
 const std::vector<SamplerKind>& all_sampler_kinds();
 
+// Which options a sampler takes, and what is particular to it: columns of its row.
+struct SamplerTraits {
+  bool takes_variance = false;     // SamplerOptions::variance
+  bool takes_eta = false;          // SamplerOptions::eta
+  bool takes_churn = false;        // SamplerOptions::churn
+  bool takes_end_at_one = false;   // SamplerOptions::ends_at_one
+  bool visits_every_time = false;  // T steps by default, where others take fewer
+};
+const SamplerTraits& traits_of(SamplerKind kind);
+
+// The names of the samplers with a trait, as "euler or heun".
+std::string samplers_with(bool SamplerTraits::*trait);
+
 struct SamplerOptions;
 
 // Makes the plan for a list of times that check_times accepts.
