@@ -5,6 +5,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/diffusion/float32_schedule.h"
 #include "ddpm/diffusion/schedule_kinds.h"
+#include "ddpm/parity/diffusers_plan.h"
 #include "ddpm/parity/diffusers_times.h"
 
 namespace ddpm {
@@ -15,25 +16,18 @@ namespace {
 constexpr int64_t kDefaultSteps = 50;
 constexpr const char* kKarras = "karras";
 
-bool ends_where_told(SamplerKind kind) { return !has_churn(kind) && kind != SamplerKind::kDpm2S; }
-
-bool has_sigmas(SamplerKind kind) {
-  return kind == SamplerKind::kDpm1S || kind == SamplerKind::kDpm2M ||
-         kind == SamplerKind::kDpm2MSde;
-}
-
 bool takes_its_sampler(const SamplerFlags& flags) { return flags.sampler == kOfCheckpoint; }
 
 int64_t steps_of(const SamplerFlags& flags, SamplerKind kind, int64_t T) {
   if (flags.steps > 0) return flags.steps;
-  return kind == SamplerKind::kAncestral ? T : std::min(kDefaultSteps, T);
+  return traits_of(kind).visits_every_time ? T : std::min(kDefaultSteps, T);
 }
 
-// A flag that only some samplers have.
-void check_belongs(const std::string& command, bool given, const char* flag, const char* samplers,
-                   bool is_one_of_them, SamplerKind kind) {
-  DDPM_CHECK(!given || is_one_of_them, command, ": ", flag, " belongs to --sampler ", samplers,
-             ", got --sampler ", to_string(kind));
+// A flag that only samplers with this trait have.
+void check_belongs(const std::string& command, bool given, const char* flag,
+                   bool SamplerTraits::*trait, SamplerKind kind) {
+  DDPM_CHECK(!given || traits_of(kind).*trait, command, ": ", flag, " belongs to --sampler ",
+             samplers_with(trait), ", got --sampler ", to_string(kind));
 }
 
 // What fits together, but for the times and the bounds.
@@ -41,13 +35,13 @@ void check_sampler_flags(const std::string& command, const SamplerFlags& flags, 
                          int64_t T) {
   DDPM_CHECK(flags.steps <= T, command, ": --steps must be at most the checkpoint's T, ", T,
              ", got ", flags.steps);
-  check_belongs(command, flags.eta != 0.0, "--eta", "ddim", kind == SamplerKind::kDdim, kind);
-  check_belongs(command, flags.churn != 0.0, "--churn", "euler or heun", has_churn(kind), kind);
+  check_belongs(command, flags.eta != 0.0, "--eta", &SamplerTraits::takes_eta, kind);
+  check_belongs(command, flags.churn != 0.0, "--churn", &SamplerTraits::takes_churn, kind);
   const int ways =
       (flags.steps > 0 ? 1 : 0) + (flags.respacing.empty() ? 0 : 1) + (flags.times.empty() ? 0 : 1);
   DDPM_CHECK(ways <= 1, command, ": --steps, --respacing and --times exclude each other");
   const bool named = !flags.respacing.empty() || !flags.times.empty();
-  DDPM_CHECK(!named || flags.switches.lists != "diffusers", command,
+  DDPM_CHECK(!named || !flags.switches.is_theirs(ParitySwitch::kLists), command,
              ": --lists diffusers excludes --respacing and --times");
 }
 
@@ -71,25 +65,27 @@ void spaced_times(const SamplerFlags& flags, const ModelConfig& model, const Sch
   const bool its_own = flags.spacing == kOfCheckpoint;
   const std::string spacing = its_own ? spacing_of(model.sampling) : flags.spacing;
   if (spacing == kKarras) {
-    const bool sigmas = switches.karras == "sigmas" && has_sigmas(chain.options.kind);
-    DDPM_CHECK(sigmas || flags.switches.karras != "sigmas",
-               "--karras sigmas belongs to --sampler dpmpp_1s, dpmpp_2m or dpmpp_2m_sde, got ",
-               "--sampler ", to_string(chain.options.kind));
+    const bool is_dpm = diffusers_rule(chain.options.kind) == DiffusersRule::kDpm;
+    const bool sigmas = switches.has(ParitySwitch::kKarras) && is_dpm;
+    DDPM_CHECK(sigmas || !flags.switches.is_theirs(ParitySwitch::kKarras),
+               "--karras sigmas belongs to --sampler ", samplers_by({DiffusersRule::kDpm}),
+               ", got --sampler ", to_string(chain.options.kind));
     if (!sigmas) {
       chain.times = karras_times(schedule, steps);
       return;
     }
-    const SigmaTimes list = karras_list(model, schedule, steps, switches.tables == "f32");
+    const SigmaTimes list =
+        karras_list(model, schedule, steps, switches.has(ParitySwitch::kTables));
     chain.times = list.times;
     chain.parity.sigmas = list.sigmas;
     return;
   }
-  DDPM_CHECK(flags.switches.karras != "sigmas", "--karras sigmas belongs to --spacing karras, got ",
-             "--spacing ", spacing);
+  DDPM_CHECK(!flags.switches.is_theirs(ParitySwitch::kKarras),
+             "--karras sigmas belongs to --spacing karras, got --spacing ", spacing);
   const int64_t offset = its_own ? model.sampling.steps_offset : 0;
   const int64_t last =
       its_own ? latest_time_above(schedule, model.sampling.lambda_min) : schedule.steps();
-  chain.times = switches.lists == "diffusers"
+  chain.times = switches.has(ParitySwitch::kLists)
                     ? diffusers_times({.spacing = spacing_from(spacing),
                                        .T = schedule.steps(),
                                        .steps = steps,
@@ -128,7 +124,7 @@ void choose_rule(const SamplerFlags& flags, const ModelConfig& model, Chain& cha
   options.eta = flags.eta;
   options.churn.amount = flags.churn;
   options.ends_at_one =
-      takes_its_times(flags) && sampling.ends_at_one && ends_where_told(options.kind);
+      takes_its_times(flags) && sampling.ends_at_one && traits_of(options.kind).takes_end_at_one;
 }
 
 // Where the checkpoint's DPM-Solver ends at first order, which depends on how many steps there are.
@@ -157,10 +153,6 @@ void check_steps(const std::string& command, const ModelConfig& model, const Cha
 
 bool takes_its_times(const SamplerFlags& flags) {
   return flags.spacing == kOfCheckpoint && flags.respacing.empty() && flags.times.empty();
-}
-
-bool has_churn(SamplerKind kind) {
-  return kind == SamplerKind::kEuler || kind == SamplerKind::kHeun;
 }
 
 Chain chain_of(const std::string& command, const SamplerFlags& flags, const ModelConfig& model) {

@@ -29,9 +29,6 @@ ParitySwitches switches_of(const SamplerFlags& flags);
 // Whether the times are those that the checkpoint names.
 bool takes_its_times(const SamplerFlags& flags);
 
-// Euler's and Heun's method.
-bool has_churn(SamplerKind kind);
-
 // Every setting of the chain by name, the same names for every chain: two chains of equal text make
 // the same images, bit for bit, of the same network and noise.
 PngText chain_text(const SamplerFlags& flags, const SamplingConfig& sampling, const Chain& chain);

@@ -42,7 +42,7 @@ Json to_json(const Parity& parity) {
 Json to_json(const SamplerOptions& options, const Parity& parity) {
   const auto& [kind, variance, eta, churn, dpm, clip_x0, clip_range, threshold_quantile,
                threshold_max, rederive_eps, ends_at_one, float32_estimates, planner] = options;
-  const bool draws_by_variance = kind == SamplerKind::kAncestral;
+  const bool draws_by_variance = traits_of(kind).takes_variance;
   const bool clips = clip_x0 && threshold_quantile == 0.0;
   return {to_string(kind),
           draws_by_variance ? to_string(variance) : "none",
@@ -77,22 +77,24 @@ std::string times_text(const SamplerFlags& flags, const SamplingConfig& sampling
 
 PngText chain_text(const SamplerFlags& flags, const SamplingConfig& sampling, const Chain& chain) {
   const SamplerOptions& options = chain.options;
-  const bool ancestral = options.kind == SamplerKind::kAncestral;
+  const bool draws_by_variance = traits_of(options.kind).takes_variance;
   ParitySwitches switches = switches_of(flags);
-  const std::string eps = std::exchange(switches.eps, "clipped");  // which has a line of its own
+  const ParitySwitchRow& eps = row_of(ParitySwitch::kEps);  // which has a line of its own
+  const bool raw_eps = switches.has(eps.value);
+  switches.set(eps.value, false);
   const std::string others = parity_text(switches);
   return {{"Software", concat("ddpm ", kVersion)},
           {"sampler", to_string(options.kind)},
           {"steps", std::to_string(chain.times.size() - 1)},
           {"spacing", times_text(flags, sampling)},
           {"clip", bound_text(options)},
-          {"variance", ancestral ? to_string(options.variance) : "none"},
+          {"variance", draws_by_variance ? to_string(options.variance) : "none"},
           {"eta", shortest(options.eta)},
           {"churn", shortest(options.churn.amount)},
           {"end", options.ends_at_one ? "t = 1" : "t = 0"},
           {"solver", options.dpm.heun ? "heun" : "midpoint"},
           {"last step", options.dpm.first_order_end ? "first order" : "as the others"},
-          {"eps", eps},
+          {"eps", std::string(raw_eps ? eps.theirs : eps.ours)},
           {"parity", others.empty() ? "none" : others},
           {"chain", digest_of(chain)}};
 }

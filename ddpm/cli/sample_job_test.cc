@@ -81,7 +81,7 @@ const std::map<std::string, Role>& roles() {
         {"--parity", {Role::kImages, {}}},
     };
     for (const std::string& name : parity_names()) roles["--parity"].values.push_back({name});
-    for (const ParitySwitch& one : parity_switches()) {
+    for (const ParitySwitchRow& one : parity_switches()) {
       roles[concat("--", one.name)] = {Role::kImages,
                                        {{std::string(one.ours)}, {std::string(one.theirs)}}};
     }

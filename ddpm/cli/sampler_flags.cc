@@ -31,8 +31,8 @@ void declare_bounds(Flags& flags, SamplerFlags& values) {
 void declare_parity(Flags& flags, SamplerFlags& values) {
   flags.choice("--parity", values.parity, parity_names(),
                "do as this program does, number for number; docs/parity.md");
-  for (const ParitySwitch& one : parity_switches()) {
-    flags.choice(concat("--", one.name), values.switches.*one.value,
+  for (const ParitySwitchRow& one : parity_switches()) {
+    flags.choice(concat("--", one.name), values.switches[one.value],
                  {kOfParity, std::string(one.ours), std::string(one.theirs)},
                  std::string(one.help));
   }
@@ -73,8 +73,8 @@ void add_sampler_flags(NextCommand& next, const SamplerFlags& flags) {
       .flag_unless(defaults.respacing, "--respacing", flags.respacing)
       .flag_unless(defaults.variance, "--variance", flags.variance)
       .flag_unless(defaults.parity, "--parity", flags.parity);
-  for (const ParitySwitch& one : parity_switches()) {
-    next.flag_unless(std::string(kOfParity), concat("--", one.name), flags.switches.*one.value);
+  for (const ParitySwitchRow& one : parity_switches()) {
+    next.flag_unless(std::string(kOfParity), concat("--", one.name), flags.switches[one.value]);
   }
   if (!flags.times.empty()) next.flag("--times", join(flags.times, ","));
   if (flags.no_clip) next.word("--no-clip");

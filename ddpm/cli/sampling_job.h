@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -38,6 +39,21 @@ void declare_model_flags(Flags& flags, ModelFlags& values);
 inline constexpr const char* kOfCheckpoint = "checkpoint";  // as the checkpoint says it
 inline constexpr const char* kOfParity = "parity";          // as --parity says it
 
+// The word for each switch, kOfParity unless it has a flag of its own.
+class SwitchWords {
+ public:
+  SwitchWords() { words_.fill(kOfParity); }
+  std::string& operator[](ParitySwitch value) { return words_[static_cast<size_t>(value)]; }
+  const std::string& operator[](ParitySwitch value) const {
+    return words_[static_cast<size_t>(value)];
+  }
+  // Whether the flag of this switch asks for what other programs do.
+  bool is_theirs(ParitySwitch value) const { return (*this)[value] == row_of(value).theirs; }
+
+ private:
+  std::array<std::string, kParitySwitches> words_;
+};
+
 struct SamplerFlags {
   std::string sampler = kOfCheckpoint;
   int64_t steps = 0;
@@ -53,8 +69,7 @@ struct SamplerFlags {
   bool no_clip = false;
   bool raw_eps = false;
   std::string parity = "none";
-  ParitySwitches switches = {kOfParity, kOfParity, kOfParity, kOfParity, kOfParity,
-                             kOfParity, kOfParity, kOfParity, kOfParity, kOfParity};
+  SwitchWords switches;
 };
 
 inline constexpr const char* kStepsHelp = "reverse steps; 0: all T by ddpm, 50 by the others";

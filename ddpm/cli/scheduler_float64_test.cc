@@ -125,7 +125,7 @@ TEST(SchedulerGolden, EveryChainInFloat64IsThatOfDiffusersWithFloat64Tables) {
     SCOPED_TRACE(name_of_row(row));
     const ModelConfig model = model_of(row);
     SamplerFlags flags = flags_of(row);
-    flags.switches.tables = "f64";
+    flags.switches[ParitySwitch::kTables] = "f64";
     const Chain chain = chain_of("golden", flags, model);
     const Plan plan = sampler_plan(chain.options, make_schedule(model.schedule), chain.times);
     const Numbers wanted = row["end_float64"];
@@ -177,7 +177,7 @@ SamplerFlags with_parity(int64_t steps, const std::string& parity) {
   SamplerFlags flags;
   flags.steps = steps;
   flags.parity = parity;
-  if (parity == "diffusers") flags.switches.tables = "f64";
+  if (parity == "diffusers") flags.switches[ParitySwitch::kTables] = "f64";
   return flags;
 }
 

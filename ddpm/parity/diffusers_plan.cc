@@ -1,8 +1,11 @@
 #include "ddpm/parity/diffusers_plan.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "ddpm/base/check.h"
+#include "ddpm/base/text.h"
 #include "ddpm/diffusion/float32_schedule.h"
 #include "ddpm/parity/diffusers_pndm_internal.h"
 #include "ddpm/parity/diffusers_steps_internal.h"
@@ -94,30 +97,61 @@ Plan dpm_plan(const SamplerOptions& options, const Parity& parity, const Schedul
   return plan;
 }
 
+struct Row {
+  SamplerKind kind;
+  DiffusersRule rule;
+};
+constexpr std::array<Row, 7> kRules = {{
+    {SamplerKind::kAncestral, DiffusersRule::kDdpm},
+    {SamplerKind::kDdim, DiffusersRule::kDdim},
+    {SamplerKind::kPndm, DiffusersRule::kPndm},
+    {SamplerKind::kPlms, DiffusersRule::kPndm},
+    {SamplerKind::kDpm1S, DiffusersRule::kDpm},
+    {SamplerKind::kDpm2M, DiffusersRule::kDpm},
+    {SamplerKind::kDpm2MSde, DiffusersRule::kDpm},
+}};
+
 template <typename Real>
 Plan plan_in(const SamplerOptions& options, const Parity& parity, const Schedule& schedule,
              Times times) {
-  switch (options.kind) {
-    case SamplerKind::kAncestral:
+  switch (diffusers_rule(options.kind)) {
+    case DiffusersRule::kDdpm:
       return ddpm_plan<Real>(options, parity, schedule, times);
-    case SamplerKind::kDdim:
+    case DiffusersRule::kDdim:
       return ddim_plan<Real>(options, parity, schedule, times);
-    case SamplerKind::kPndm:
-    case SamplerKind::kPlms:
+    case DiffusersRule::kPndm:
       return diffusers_pndm_plan<Real>(options, parity, schedule, times);
-    case SamplerKind::kDpm1S:
-    case SamplerKind::kDpm2M:
-    case SamplerKind::kDpm2MSde:
+    case DiffusersRule::kDpm:
       return dpm_plan<Real>(options, parity, schedule, times);
-    default:
+    case DiffusersRule::kNone:
       break;
   }
-  throw InvalidArgument(concat("sampling: wanted ddpm, ddim, pndm, plms, dpmpp_1s, dpmpp_2m or ",
-                               "dpmpp_2m_sde for what diffusers does otherwise, got ",
+  throw InvalidArgument(concat("sampling: wanted ", samplers_with_a_rule(),
+                               " for what diffusers does otherwise, got ",
                                to_string(options.kind)));
 }
 
 }  // namespace
+
+DiffusersRule diffusers_rule(SamplerKind kind) {
+  for (const Row& row : kRules) {
+    if (row.kind == kind) return row.rule;
+  }
+  return DiffusersRule::kNone;
+}
+
+std::string samplers_by(std::initializer_list<DiffusersRule> rules) {
+  std::vector<std::string> names;
+  for (const Row& row : kRules) {
+    if (std::count(rules.begin(), rules.end(), row.rule) > 0) names.push_back(to_string(row.kind));
+  }
+  return alternatives(names);
+}
+
+std::string samplers_with_a_rule() {
+  return samplers_by(
+      {DiffusersRule::kDdpm, DiffusersRule::kDdim, DiffusersRule::kPndm, DiffusersRule::kDpm});
+}
 
 Plan diffusers_plan(const SamplerOptions& options, const Parity& parity, const Schedule& schedule,
                     Times times) {

@@ -1,12 +1,14 @@
-// What other programs do otherwise, each by a name of its own, and all of a program by its name.
+// The deviations of other programs, each by a name of its own, and all of a program by its name.
 //
-// Nothing of this makes better images. It is here so that another program's images can be made
-// again, number for number; docs/parity.md says of each what it is, which way is right and how much
-// it changes.
+// None of them makes better images. They reproduce the images of other programs number for number;
+// docs/parity.md describes each, which way is right and how much it changes.
 
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,35 +16,55 @@
 
 namespace ddpm {
 
-// The names of what a person can switch; the first word of each is what this library does.
-struct ParitySwitches {
-  std::string next_time = "list";  // or "stride": DDIM and PNDM go to n - T div N
-  std::string tables = "f64";      // or "f32": tables and coefficients of float32
-  std::string lists = "exact";     // or "diffusers": times as numpy's floats round them
-  std::string eps = "clipped";     // or "raw": DDIM keeps the eps of the x_0 before clipping
-  std::string pndm = "eps";        // or "output": its means are of the bare outputs
-  std::string karras = "times";    // or "sigmas": the levels are not those of the rounded times
-  std::string learned = "log";     // or "plain": a learned variance is no logarithm
-  std::string end_noise = "none";  // or "yes": noise in the last step of ddpm, unless from t = 1
-  std::string mean = "clipped";    // or "network": of one that predicts it, ddpm takes it as it is
-  std::string rounding = "nearest";  // or "truncate": of an image to 8 bits
-  bool operator==(const ParitySwitches&) const = default;
+// A deviation of other programs that can be switched on by itself. docs/parity.md has a section for
+// each.
+enum class ParitySwitch {
+  kNextTime,  // DDIM and PNDM go to n - T div N, not to the next entry of the list
+  kTables,    // tables and coefficients are of float32
+  kLists,     // timesteps as numpy's floats round them
+  kEps,       // DDIM keeps the eps of the x_0 before clipping
+  kPndm,      // PNDM's means are of the network's outputs
+  kKarras,    // the levels are those that [EDM] eq. 5 spaces, not those of the rounded timesteps
+  kLearned,   // a learned variance is taken as it is, not as a logarithm
+  kEndNoise,  // noise in the last step of ddpm, unless it leaves t = 1
+  kMean,      // ddpm takes a predicted mean as it is, not that of the clipped x_0
+  kRounding,  // images are truncated to 8 bits
 };
 
-// One row a switch: its flag without "--", its words, the first of them ours, what it means, and
-// where it is.
-struct ParitySwitch {
+// The row of a switch: its flag without "--", the word for what this library does, the word for
+// what other programs do, and what it means.
+struct ParitySwitchRow {
+  ParitySwitch value;
   std::string_view name;
   std::string_view ours;
   std::string_view theirs;
   std::string_view help;
-  std::string ParitySwitches::*value;
 };
-std::span<const ParitySwitch> parity_switches();
+inline constexpr size_t kParitySwitches = 10;
+// All rows, by value.
+std::span<const ParitySwitchRow, kParitySwitches> parity_switches();
+const ParitySwitchRow& row_of(ParitySwitch value);
+
+// The switches that are on. Empty: everything as this library does it.
+class ParitySwitches {
+ public:
+  ParitySwitches() = default;
+  ParitySwitches(std::initializer_list<ParitySwitch> on) {
+    for (const ParitySwitch value : on) set(value, true);
+  }
+
+  bool has(ParitySwitch value) const { return on_[static_cast<size_t>(value)]; }
+  void set(ParitySwitch value, bool on) { on_[static_cast<size_t>(value)] = on; }
+  bool operator==(const ParitySwitches&) const = default;
+
+ private:
+  std::array<bool, kParitySwitches> on_ = {};
+};
 
 // "none", "diffusers", "official-tf", "improved-diffusion".
 std::vector<std::string> parity_names();
-// Throws InvalidArgument, with the nearest name, for any other word.
+// The switches that make samples as a program does. Throws InvalidArgument, with the nearest name,
+// for any other word.
 ParitySwitches parity_of(std::string_view program);
 
 // sigma / signal at a time, where it is not the schedule's.

@@ -55,7 +55,7 @@ inline SamplerFlags flags_of(const Json& row) {
   flags.steps = row["steps"];
   flags.eta = row.value("eta", 0.0);
   flags.parity = "diffusers";
-  if (row.value("rederived", false)) flags.switches.eps = "clipped";
+  if (row.value("rederived", false)) flags.switches[ParitySwitch::kEps] = "clipped";
   return flags;
 }
 
