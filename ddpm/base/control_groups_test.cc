@@ -12,43 +12,38 @@
 #include "ddpm/base/available_memory.h"
 #include "ddpm/base/check.h"
 #include "ddpm/base/cores.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
 
-namespace fs = std::filesystem;
-
 // A folder that stands for /, with the files that a test writes.
 class ControlGroupsTest : public testing::Test {
  protected:
-  void TearDown() override { fs::remove_all(root_); }
-
-  void write(const fs::path& path, const std::string& text) const {
-    fs::create_directories((root_ / path).parent_path());
-    std::ofstream(root_ / path) << text;
-  }
   // Version 2 at /sys/fs/cgroup, the process in `group`.
   void set_version_2(const std::string& group, const std::string& top = "/") const {
-    write("proc/self/cgroup", "0::" + group + "\n");
-    write("proc/self/mountinfo", concat("24 1 0:22 / / rw - ext4 /dev/vda1 rw\n31 24 0:27 ", top,
-                                        " /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"));
+    root_.write("proc/self/cgroup", "0::" + group + "\n");
+    root_.write("proc/self/mountinfo",
+                concat("24 1 0:22 / / rw - ext4 /dev/vda1 rw\n31 24 0:27 ", top,
+                       " /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"));
   }
   // Version 1 with the controllers cpu and memory, the process in `group` of both.
   void set_version_1(const std::string& group, const std::string& top = "/") const {
-    write("proc/self/cgroup",
-          concat("9:memory:", group, "\n4:cpu,cpuacct:", group, "\n1:name=systemd:/\n0::/\n"));
-    write("proc/self/mountinfo",
-          concat("33 24 0:30 ", top, " /sys/fs/cgroup/cpuacct,cpu rw shared:9 - cgroup cgroup ",
-                 "rw,cpuacct,cpu\n34 24 0:31 ", top,
-                 " /sys/fs/cgroup/memory rw shared:10 - cgroup cgroup rw,memory\n"));
+    root_.write("proc/self/cgroup", concat("9:memory:", group, "\n4:cpu,cpuacct:", group,
+                                           "\n1:name=systemd:/\n0::/\n"));
+    root_.write(
+        "proc/self/mountinfo",
+        concat("33 24 0:30 ", top, " /sys/fs/cgroup/cpuacct,cpu rw shared:9 - cgroup cgroup ",
+               "rw,cpuacct,cpu\n34 24 0:31 ", top,
+               " /sys/fs/cgroup/memory rw shared:10 - cgroup cgroup rw,memory\n"));
   }
   void set_quota_1(const std::string& group, const std::string& quota,
                    const std::string& period) const {
-    write("sys/fs/cgroup/cpuacct,cpu/" + group + "/cpu.cfs_quota_us", quota);
-    write("sys/fs/cgroup/cpuacct,cpu/" + group + "/cpu.cfs_period_us", period);
+    root_.write("sys/fs/cgroup/cpuacct,cpu/" + group + "/cpu.cfs_quota_us", quota);
+    root_.write("sys/fs/cgroup/cpuacct,cpu/" + group + "/cpu.cfs_period_us", period);
   }
 
-  const fs::path root_ = fs::temp_directory_path() / concat("ddpm-groups-test-", ::getpid());
+  const TemporaryFolder root_;
 };
 
 TEST_F(ControlGroupsTest, ThereIsNoLimitWithoutControlGroups) {
@@ -58,22 +53,22 @@ TEST_F(ControlGroupsTest, ThereIsNoLimitWithoutControlGroups) {
 
 TEST_F(ControlGroupsTest, AQuotaOfVersion2IsTimeOverPeriod) {
   set_version_2("/");
-  write("sys/fs/cgroup/cpu.max", "150000 100000\n");
+  root_.write("sys/fs/cgroup/cpu.max", "150000 100000\n");
   EXPECT_EQ(cpu_quota(root_), 1.5);
-  write("sys/fs/cgroup/cpu.max", "max 100000\n");
+  root_.write("sys/fs/cgroup/cpu.max", "max 100000\n");
   EXPECT_EQ(cpu_quota(root_), std::nullopt);
-  write("sys/fs/cgroup/cpu.max", "250000\n");
+  root_.write("sys/fs/cgroup/cpu.max", "250000\n");
   EXPECT_EQ(cpu_quota(root_), 2.5);
 }
 
 TEST_F(ControlGroupsTest, TheSmallestQuotaOnTheWayUpCounts) {
   set_version_2("/pod/container/worker");
-  write("sys/fs/cgroup/pod/cpu.max", "200000 100000");
-  write("sys/fs/cgroup/pod/container/cpu.max", "max 100000");
-  write("sys/fs/cgroup/pod/container/worker/cpu.max", "300000 100000");
-  write("sys/fs/cgroup/other/cpu.max", "10000 100000");
+  root_.write("sys/fs/cgroup/pod/cpu.max", "200000 100000");
+  root_.write("sys/fs/cgroup/pod/container/cpu.max", "max 100000");
+  root_.write("sys/fs/cgroup/pod/container/worker/cpu.max", "300000 100000");
+  root_.write("sys/fs/cgroup/other/cpu.max", "10000 100000");
   EXPECT_EQ(cpu_quota(root_), 2.0);
-  write("sys/fs/cgroup/pod/container/worker/cpu.max", "50000 100000");
+  root_.write("sys/fs/cgroup/pod/container/worker/cpu.max", "50000 100000");
   EXPECT_EQ(cpu_quota(root_), 0.5);
 }
 
@@ -99,7 +94,7 @@ TEST_F(ControlGroupsTest, AGroupThatIsMountedItselfIsFound) {
 TEST_F(ControlGroupsTest, AGroupOutsideOfTheMountedOneHasItsLimits) {
   for (const char* group : {"/../outside", "/elsewhere"}) {
     set_version_2(group, "/docker/abc");
-    write("sys/fs/cgroup/cpu.max", "100000 100000");
+    root_.write("sys/fs/cgroup/cpu.max", "100000 100000");
     EXPECT_EQ(cpu_quota(root_), 1.0) << group;
   }
 }
@@ -108,37 +103,37 @@ TEST_F(ControlGroupsTest, MalformedFilesSetNoLimit) {
   for (const char* text : {"", "\n", "abc 100000", "-1 100000", "0 100000", "100000 0", "100000 -5",
                            "100000 x", "1 2 3", "1e5 100000", "99999999999999999999999 100000"}) {
     set_version_2("/");
-    write("sys/fs/cgroup/cpu.max", text);
+    root_.write("sys/fs/cgroup/cpu.max", text);
     EXPECT_EQ(cpu_quota(root_), std::nullopt) << text;
   }
   for (const char* text : {"", "0::", "nonsense", ":::::", "0:/", "4:cpu"}) {
-    write("proc/self/cgroup", text);
+    root_.write("proc/self/cgroup", text);
     cpu_quota(root_);
     memory_room(root_);
   }
   set_version_2("/");
   for (const char* text : {"", "1 2 3", "1 2 3 4 5 - cgroup2", "- cgroup2 cgroup2 rw", "- - - -",
                            "31 24 0:27 /\\0 /\\999\\0401 rw - cgroup2 cgroup2 rw"}) {
-    write("proc/self/mountinfo", text);
+    root_.write("proc/self/mountinfo", text);
     EXPECT_EQ(cpu_quota(root_), std::nullopt) << text;
   }
 }
 
 TEST_F(ControlGroupsTest, AMountPointMayHaveBlanks) {
-  write("proc/self/cgroup", "0::/\n");
-  write("proc/self/mountinfo", "31 24 0:27 / /my\\040groups rw - cgroup2 cgroup2 rw\n");
-  write("my groups/cpu.max", "300000 100000");
+  root_.write("proc/self/cgroup", "0::/\n");
+  root_.write("proc/self/mountinfo", "31 24 0:27 / /my\\040groups rw - cgroup2 cgroup2 rw\n");
+  root_.write("my groups/cpu.max", "300000 100000");
   EXPECT_EQ(cpu_quota(root_), 3.0);
 }
 
 TEST_F(ControlGroupsTest, CoresAreTheQuotaRoundedUpAndAtLeastOne) {
   set_version_2("/");
   const int64_t all = usable_cores(root_);
-  write("sys/fs/cgroup/cpu.max", "1000 100000");
+  root_.write("sys/fs/cgroup/cpu.max", "1000 100000");
   EXPECT_EQ(usable_cores(root_), 1);
-  write("sys/fs/cgroup/cpu.max", "100001 100000");
+  root_.write("sys/fs/cgroup/cpu.max", "100001 100000");
   EXPECT_EQ(usable_cores(root_), std::min<int64_t>(all, 2));
-  write("sys/fs/cgroup/cpu.max", "100000000 100000");  // more than the affinity mask has
+  root_.write("sys/fs/cgroup/cpu.max", "100000000 100000");  // more than the affinity mask has
   EXPECT_EQ(usable_cores(root_), all);
 }
 
@@ -160,39 +155,40 @@ TEST_F(ControlGroupsTest, CoresAreThoseOfTheAffinityMask) {
 
 TEST_F(ControlGroupsTest, RoomIsTheLimitWithoutWhatIsUsedAndCannotBeDropped) {
   set_version_2("/a/b");
-  write("sys/fs/cgroup/a/memory.max", "1000000\n");
-  write("sys/fs/cgroup/a/memory.current", "700000\n");
+  root_.write("sys/fs/cgroup/a/memory.max", "1000000\n");
+  root_.write("sys/fs/cgroup/a/memory.current", "700000\n");
   EXPECT_EQ(memory_room(root_), 300000);
-  write("sys/fs/cgroup/a/memory.stat", "anon 100000\ninactive_file 200000\n");
+  root_.write("sys/fs/cgroup/a/memory.stat", "anon 100000\ninactive_file 200000\n");
   EXPECT_EQ(memory_room(root_), 500000);
-  write("sys/fs/cgroup/a/b/memory.max", "max\n");
+  root_.write("sys/fs/cgroup/a/b/memory.max", "max\n");
   EXPECT_EQ(memory_room(root_), 500000);
-  write("sys/fs/cgroup/a/b/memory.max", "400000\n");
+  root_.write("sys/fs/cgroup/a/b/memory.max", "400000\n");
   EXPECT_EQ(memory_room(root_), 400000);
-  write("sys/fs/cgroup/a/b/memory.current", "500000\n");
+  root_.write("sys/fs/cgroup/a/b/memory.current", "500000\n");
   EXPECT_EQ(memory_room(root_), 0);
 }
 
 TEST_F(ControlGroupsTest, RoomOfVersion1IsFoundByItsController) {
   set_version_1("/docker/abc");
-  write("sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "5000000\n");
-  write("sys/fs/cgroup/memory/docker/abc/memory.usage_in_bytes", "1000000\n");
+  root_.write("sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "5000000\n");
+  root_.write("sys/fs/cgroup/memory/docker/abc/memory.usage_in_bytes", "1000000\n");
   EXPECT_EQ(memory_room(root_), 4000000);
 }
 
 TEST_F(ControlGroupsTest, AvailableMemoryIsTheSmallerOfTheMachinesAndTheGroups) {
   EXPECT_EQ(available_memory_bytes(root_), 0);
-  write("proc/meminfo", "MemTotal:       9000 kB\nMemFree:  10 kB\nMemAvailable:    2000 kB\n");
+  root_.write("proc/meminfo",
+              "MemTotal:       9000 kB\nMemFree:  10 kB\nMemAvailable:    2000 kB\n");
   EXPECT_EQ(available_memory_bytes(root_), 2000 * 1024);
   set_version_2("/");
-  write("sys/fs/cgroup/memory.max", "1000000\n");
+  root_.write("sys/fs/cgroup/memory.max", "1000000\n");
   EXPECT_EQ(available_memory_bytes(root_), 1000000);
-  write("sys/fs/cgroup/memory.max", "100000000\n");
+  root_.write("sys/fs/cgroup/memory.max", "100000000\n");
   EXPECT_EQ(available_memory_bytes(root_), 2000 * 1024);
 }
 
 TEST_F(ControlGroupsTest, AvailableMemoryIsNoMoreThanTheLimitOfAddressesLeaves) {
-  write("proc/meminfo", "MemAvailable:    9000000000 kB\n");
+  root_.write("proc/meminfo", "MemAvailable:    9000000000 kB\n");
   int64_t pages = 0;
   std::ifstream("/proc/self/statm") >> pages;
   const int64_t used = pages * ::sysconf(_SC_PAGESIZE);

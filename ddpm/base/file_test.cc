@@ -1,11 +1,11 @@
 #include "ddpm/base/file.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/sha256.h"
 #include "ddpm/testing/faulty_files.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -14,28 +14,21 @@ namespace fs = std::filesystem;
 
 class FileTest : public testing::Test {
  protected:
-  void SetUp() override { fs::create_directories(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  const fs::path folder_ = fs::temp_directory_path() / concat("ddpm-file-test-", ::getpid());
+  const TemporaryFolder folder_;
 };
-
-int64_t entries_of(const fs::path& folder) {
-  return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
-}
 
 TEST_F(FileTest, AWholeFileReplacesTheOldOneAndLeavesNothingBeside) {
   write_file_whole(folder_ / "a", "first");
   write_file_whole(folder_ / "a", std::string("sec\0nd", 6));
   EXPECT_EQ(read_file(folder_ / "a", 100), std::string("sec\0nd", 6));
-  EXPECT_EQ(entries_of(folder_), 1);
+  EXPECT_EQ(folder_.entries(), 1);
 }
 
 TEST_F(FileTest, FilesInPartsAppearTogether) {
   write_files_whole({{folder_ / "data", {"one ", "", "two"}}, {folder_ / "model", {"tells"}}});
   EXPECT_EQ(read_file(folder_ / "data", 100), "one two");
   EXPECT_EQ(read_file(folder_ / "model", 100), "tells");
-  EXPECT_EQ(entries_of(folder_), 2);
+  EXPECT_EQ(folder_.entries(), 2);
 }
 
 // Whatever the disk forgets, the file that tells of the other is never there with another's bytes.
@@ -78,7 +71,7 @@ TEST_F(FileTest, AWholeFolderAppearsWithItsContents) {
     real_files().write(inside / "deep" / "x", as_bytes("1"));
   });
   EXPECT_EQ(read_file(folder_ / "f" / "deep" / "x", 10), "1");
-  EXPECT_EQ(entries_of(folder_), 1);
+  EXPECT_EQ(folder_.entries(), 1);
   EXPECT_THROW(write_folder_whole(folder_ / "f", [](const fs::path&) {}), InvalidArgument);
 }
 
@@ -86,7 +79,7 @@ TEST_F(FileTest, AnExceptionWhileAFolderIsFilledLeavesItsNameFree) {
   EXPECT_THROW(write_folder_whole(folder_ / "f", [](const fs::path&) { throw IoError("full"); }),
                IoError);
   EXPECT_FALSE(fs::exists(folder_ / "f"));
-  EXPECT_EQ(entries_of(folder_), 0);  // nor a temporary one
+  EXPECT_EQ(folder_.entries(), 0);  // nor a temporary one
 }
 
 TEST_F(FileTest, AnEmptyFolderIsFilledWholeAndAFullOneIsRefused) {
@@ -94,7 +87,7 @@ TEST_F(FileTest, AnEmptyFolderIsFilledWholeAndAFullOneIsRefused) {
   fs::create_directories(folder_ / "f");
   write_folder_whole(folder_ / "f", fill);
   EXPECT_EQ(read_file(folder_ / "f" / "x", 10), "1");
-  EXPECT_EQ(entries_of(folder_), 1);
+  EXPECT_EQ(folder_.entries(), 1);
   fs::create_directories(folder_ / "g");
   EXPECT_THROW(write_folder_whole(folder_ / "g", [](const fs::path&) { throw IoError("full"); }),
                IoError);

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/testing/complaint.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -22,16 +22,8 @@ namespace fs = std::filesystem;
 
 class FolderLockTest : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / concat("ddpm_lock_", ::getpid());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-    file_ = folder_ / ".lock";
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  fs::path folder_;
-  fs::path file_;
+  const TemporaryFolder folder_;
+  const fs::path file_ = folder_ / ".lock";
 };
 
 TEST_F(FolderLockTest, ASecondHolderIsRefusedWithTheFirstOnesProcessId) {
@@ -39,7 +31,7 @@ TEST_F(FolderLockTest, ASecondHolderIsRefusedWithTheFirstOnesProcessId) {
   EXPECT_TRUE(lock.is_held());
   EXPECT_EQ(read_file(file_, 100), concat(::getpid(), "\n"));
   expect_contains(complaint<IoError>([&] { FolderLock second(file_); }),
-                  concat(folder_.string(), ": process ", ::getpid(), " is writing into"));
+                  concat(folder_.path().string(), ": process ", ::getpid(), " is writing into"));
 }
 
 TEST_F(FolderLockTest, TheFileIsRemovedOrKeptAsAsked) {
@@ -65,9 +57,8 @@ TEST_F(FolderLockTest, WhatAKilledProcessLeftIsTakenOver) {
 }
 
 TEST_F(FolderLockTest, WhatIsNoLockIsRefusedAndLeftAsItIs) {
-  const fs::path other = folder_ / "other";
   const std::string diary = "12345 is my number\n";
-  std::ofstream(other) << diary;
+  const fs::path other = folder_.write("other", diary);
   const auto refused = [this] { return complaint<IoError>([this] { FolderLock lock(file_); }); };
 
   fs::create_symlink(other, file_);
@@ -85,7 +76,7 @@ TEST_F(FolderLockTest, WhatIsNoLockIsRefusedAndLeftAsItIs) {
   fs::remove(file_);
   for (const std::string& text : {diary, std::string("\n"), std::string("12"), std::string("1\n\n"),
                                   std::string(100, '1') + "\n", std::string("\0\n", 2)}) {
-    std::ofstream(file_) << text;
+    folder_.write(file_, text);
     expect_contains(refused(), "something else");
     EXPECT_EQ(read_file(file_, 1000), text);
   }

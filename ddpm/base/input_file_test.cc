@@ -15,6 +15,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/sha256.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -23,15 +24,13 @@ namespace fs = std::filesystem;
 
 class InputFileTest : public testing::Test {
  protected:
-  void SetUp() override { fs::create_directories(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
-
+  // A new file at each call: one that is open keeps its bytes.
   fs::path file_of(const std::string& bytes) const {
-    write_file_whole(folder_ / "a", bytes);
-    return folder_ / "a";
+    fs::remove(folder_ / "a");
+    return folder_.write("a", bytes);
   }
 
-  const fs::path folder_ = fs::temp_directory_path() / concat("ddpm-input-test-", ::getpid());
+  const TemporaryFolder folder_;
 };
 
 std::string complaint_of(const std::function<void()>& what) {

@@ -12,6 +12,7 @@
 #include <functional>
 
 #include "ddpm/base/check.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -20,15 +21,8 @@ namespace fs = std::filesystem;
 
 class NewFileTest : public testing::Test {
  protected:
-  void SetUp() override { fs::create_directories(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string bytes_of(const fs::path& name) const { return read_file(folder_ / name, 1000); }
-  int64_t entries() const {
-    return std::distance(fs::directory_iterator(folder_), fs::directory_iterator());
-  }
-
-  const fs::path folder_ = fs::temp_directory_path() / concat("ddpm-new-file-test-", ::getpid());
+  // on a real disk: a file system in memory may have no device nodes
+  const TemporaryFolder folder_{TemporaryFolder::Place::kDisk};
 };
 
 std::string complaint_of(const std::function<void()>& what) {
@@ -57,8 +51,8 @@ TEST_F(NewFileTest, ALinkStaysAndWhatItLeadsToIsReplacedOrMade) {
   for (const char* link : {"one", "two", "dangling"}) {
     EXPECT_TRUE(fs::is_symlink(folder_ / link)) << link;
   }
-  EXPECT_EQ(bytes_of("deep/real"), "new");
-  EXPECT_EQ(bytes_of("deep/new"), "made");
+  EXPECT_EQ(folder_.read("deep/real"), "new");
+  EXPECT_EQ(folder_.read("deep/new"), "made");
   fs::create_symlink("circle", folder_ / "circle");
   EXPECT_NE(complaint_of([&] {
               write_file_whole(folder_ / "circle", "x");
@@ -105,7 +99,7 @@ TEST_F(NewFileTest, ACharacterDeviceIsWrittenToAndStaysOne) {
   write_file_whole(folder_ / "link", "bytes");
   EXPECT_TRUE(fs::is_symlink(folder_ / "link"));
   EXPECT_TRUE(S_ISCHR(mode_of(null)));
-  EXPECT_EQ(entries(), 2);
+  EXPECT_EQ(folder_.entries(), 2);
   EXPECT_THROW(write_files_whole({{null, {"x"}}, {folder_ / "b", {"y"}}}), InvalidArgument);
 }
 
@@ -137,7 +131,7 @@ TEST_F(NewFileTest, AnOpenDescriptorIsWrittenToWhereItStands) {
   write_file_whole(folder_ / "link", "3");
   ASSERT_EQ(::write(file, "4", 1), 1);
   ::close(file);
-  EXPECT_EQ(bytes_of("a"), "1234");
+  EXPECT_EQ(folder_.read("a"), "1234");
   EXPECT_NE(complaint_of([&] { write_file_whole(concat("/dev/fd/", file), "5"); }), "nothing");
   const int reading = ::open((folder_ / "a").c_str(), O_RDONLY);
   EXPECT_NE(complaint_of([&] {
@@ -151,13 +145,13 @@ TEST_F(NewFileTest, ANameOfTheGreatestLengthCanBeWrittenAndReplaced) {
   const std::string name(255, 'n');
   write_file_whole(folder_ / name, "first");
   write_file_whole(folder_ / name, "second");
-  EXPECT_EQ(bytes_of(name), "second");
+  EXPECT_EQ(folder_.read(name), "second");
   const std::string folder(255, 'f');
   write_folder_whole(folder_ / folder, [](const fs::path& inside) {
     real_files().write(inside / "x", as_bytes("1"));
   });
   EXPECT_EQ(read_file(folder_ / folder / "x", 10), "1");
-  EXPECT_EQ(entries(), 2);
+  EXPECT_EQ(folder_.entries(), 2);
 }
 
 TEST_F(NewFileTest, AWriterThatIsGivenUpLeavesTheOldFileAndNothingBeside) {
@@ -165,16 +159,16 @@ TEST_F(NewFileTest, AWriterThatIsGivenUpLeavesTheOldFileAndNothingBeside) {
   {
     FileWriter writer(folder_ / "a");
     writer.append(std::string(3 << 20, 'x'));
-    EXPECT_EQ(bytes_of("a"), "old");
+    EXPECT_EQ(folder_.read("a"), "old");
   }
-  EXPECT_EQ(bytes_of("a"), "old");
-  EXPECT_EQ(entries(), 1);
+  EXPECT_EQ(folder_.read("a"), "old");
+  EXPECT_EQ(folder_.entries(), 1);
   FileWriter writer(folder_ / "a");
   for (const char* part : {"n", "", "ew"}) writer.append(std::string_view(part));
-  EXPECT_EQ(bytes_of("a"), "old");
+  EXPECT_EQ(folder_.read("a"), "old");
   writer.commit();
-  EXPECT_EQ(bytes_of("a"), "new");
-  EXPECT_EQ(entries(), 1);
+  EXPECT_EQ(folder_.read("a"), "new");
+  EXPECT_EQ(folder_.entries(), 1);
 }
 
 TEST_F(NewFileTest, AWriterKeepsTheOrderOfSmallAndLargeParts) {
@@ -209,8 +203,8 @@ TEST_F(NewFileTest, AFileThatCannotBeFinishedLeavesWhatWasThereAndNamesTheTarget
               }),
               concat("cannot write ", (folder_ / "f" / "x").string(), ": File too large"));
     ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
-    EXPECT_EQ(bytes_of("a"), "old");
-    EXPECT_EQ(entries(), 1) << limit;
+    EXPECT_EQ(folder_.read("a"), "old");
+    EXPECT_EQ(folder_.entries(), 1) << limit;
   }
   ::signal(SIGXFSZ, handler);
 }
@@ -221,7 +215,7 @@ TEST_F(NewFileTest, AnyExceptionWhileAFolderIsFilledLeavesItsNameFree) {
     throw std::bad_alloc();
   };
   EXPECT_THROW(write_folder_whole(folder_ / "f", fill), std::bad_alloc);
-  EXPECT_EQ(entries(), 0);
+  EXPECT_EQ(folder_.entries(), 0);
 }
 
 TEST_F(NewFileTest, AFolderThatIsFilledKeepsItsModeAndALinkToIt) {
@@ -232,7 +226,7 @@ TEST_F(NewFileTest, AFolderThatIsFilledKeepsItsModeAndALinkToIt) {
     real_files().write(inside / "x", as_bytes("1"));
   });
   EXPECT_TRUE(fs::is_symlink(folder_ / "link"));
-  EXPECT_EQ(bytes_of("f/x"), "1");
+  EXPECT_EQ(folder_.read("f/x"), "1");
   EXPECT_EQ(mode_of(folder_ / "f"), S_IFDIR | 0750U);
 }
 

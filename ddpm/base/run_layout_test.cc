@@ -1,10 +1,10 @@
 #include "ddpm/base/run_layout.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -14,21 +14,19 @@ namespace fs = std::filesystem;
 class RunLayout : public testing::Test {
  protected:
   void SetUp() override {
-    fs::remove_all(folder_);
     fs::create_directories(folder_ / "run" / "checkpoints" / "00000010");
     fs::create_directories(folder_ / "album" / "checkpoints");
     for (const char* name : {"run/config.json", "album/config.json"}) {
-      write_file_whole(folder_ / name, "{}");
+      folder_.write(name, "{}");
     }
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   std::string around(const fs::path& path) const {
     const auto found = checkpoints_around(folder_ / path);
     return found ? found->lexically_relative(fs::canonical(folder_)).string() : "";
   }
 
-  const fs::path folder_ = fs::temp_directory_path() / concat("ddpm-run-layout-", ::getpid());
+  const TemporaryFolder folder_;
 };
 
 TEST_F(RunLayout, APlaceInCheckpointsIsFoundByNameAndThroughLinks) {
@@ -54,7 +52,7 @@ TEST_F(RunLayout, CheckpointsThatLieOnAnotherDiskAreFoundByTheirNameInTheRun) {
 TEST_F(RunLayout, AFolderIsARunByItsLogOrACheckpoint) {
   EXPECT_TRUE(is_run_folder(folder_ / "run"));
   EXPECT_FALSE(is_run_folder(folder_ / "album"));
-  write_file_whole(folder_ / "album" / "metrics.jsonl", "");
+  folder_.write("album/metrics.jsonl", "");
   EXPECT_TRUE(is_run_folder(folder_ / "album"));
 }
 

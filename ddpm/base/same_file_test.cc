@@ -1,10 +1,10 @@
 #include "ddpm/base/same_file.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -14,15 +14,13 @@ namespace fs = std::filesystem;
 class SameFile : public testing::Test {
  protected:
   void SetUp() override {
-    fs::create_directories(folder_ / "a" / "deep");
-    write_file_whole(folder_ / "a/deep/file", "1");
-    write_file_whole(folder_ / "other", "1");
+    folder_.write("a/deep/file", "1");
+    folder_.write("other", "1");
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   static bool every(const fs::path&) { return true; }
 
-  const fs::path folder_ = fs::temp_directory_path() / concat("ddpm-same-file-", ::getpid());
+  const TemporaryFolder folder_;
 };
 
 TEST_F(SameFile, LinksOfBothKindsAreTheFileThatTheyLeadTo) {
@@ -73,7 +71,7 @@ TEST_F(SameFile, ATreeHasWhatItsLinksLeadTo) {
 
 TEST_F(SameFile, WalksHearAStop) {
   struct Enough {};
-  for (int i = 0; i < 3000; ++i) write_file_whole(folder_ / "a" / concat(i), "");
+  for (int i = 0; i < 3000; ++i) folder_.write("a/" + concat(i), "");
   for (const int allowed : {0, 1, 2}) {
     int calls = 0;
     const auto give_up = [&calls, allowed] {

@@ -1,12 +1,12 @@
 #include "ddpm/base/streamed_file.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
 
 #include "ddpm/base/check.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -45,9 +45,6 @@ class CountingFiles : public FileLayer {
 
 class StreamedFileTest : public testing::Test {
  protected:
-  void SetUp() override { fs::create_directories(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
-
   // The file of these pieces must be their bytes in order, with their size and sum.
   void expect_written(const std::vector<std::string>& pieces) {
     StreamedFile file(folder_ / "a", files_);
@@ -62,7 +59,7 @@ class StreamedFileTest : public testing::Test {
     EXPECT_EQ(file.sha256(), sha256_hex(as_bytes(all)));
   }
 
-  const fs::path folder_ = fs::temp_directory_path() / concat("ddpm-streamed-test-", ::getpid());
+  const TemporaryFolder folder_;
   CountingFiles files_;
 };
 

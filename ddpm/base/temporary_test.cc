@@ -11,6 +11,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/new_file.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -19,9 +20,6 @@ namespace fs = std::filesystem;
 
 class Temporary : public testing::Test {
  protected:
-  void SetUp() override { fs::create_directories(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::set<std::string> entries() const {
     std::set<std::string> names;
     for (const auto& entry : fs::directory_iterator(folder_)) names.insert(entry.path().filename());
@@ -41,7 +39,7 @@ class Temporary : public testing::Test {
     ASSERT_TRUE(WIFSIGNALED(status));
   }
 
-  const fs::path folder_ = fs::temp_directory_path() / concat("ddpm-temporary-", ::getpid());
+  const TemporaryFolder folder_;
 };
 
 TEST_F(Temporary, NamesAreKnownAndThoseOfOthersAreNot) {

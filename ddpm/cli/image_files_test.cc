@@ -1,11 +1,11 @@
 #include "ddpm/cli/image_files.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/testing/complaint.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -14,17 +14,10 @@ namespace fs = std::filesystem;
 
 class ImageFiles : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / concat("ddpm_image_files_", ::getpid());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   void write(int64_t index, const std::string& bytes) const {
-    write_file_whole(image_file(folder_, index), bytes);
+    folder_.write(image_file(folder_, index), bytes);
   }
-  std::string bytes(int64_t index) const { return read_file(image_file(folder_, index), 1 << 20); }
+  std::string bytes(int64_t index) const { return folder_.read(image_file(folder_, index)); }
 
   std::vector<int64_t> missing(int64_t first, int64_t count) const {
     MissingImages images = missing_images(folder_, job_, first, count);
@@ -36,7 +29,7 @@ class ImageFiles : public testing::Test {
     return complaint<InvalidArgument>([&] { missing_images(folder_, job, 0, 9); });
   }
 
-  fs::path folder_;
+  const TemporaryFolder folder_;
   const Image image_{2, 2, 1, 8, {1, 2, 3, 4}};
   const PngText job_ = {{"chain", "00ff"}, {"rng", "ddpm"}, {"seed", "3"}};
 };

@@ -8,6 +8,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/formats/png.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 
@@ -38,8 +39,8 @@ TEST(MaskOfFill, RejectsWhatIsNoPartOfTheImage) {
 }
 
 TEST(MaskOfFile, WhiteIsKnownAndBlackIsNot) {
-  const auto path =
-      std::filesystem::temp_directory_path() / concat("ddpm-mask-", ::getpid(), ".png");
+  const TemporaryFolder folder;
+  const auto path = folder / "mask.png";
   write_file_whole(path, encode_png({1, 4, 1, 8, {255, 0, 128, 127}}));
   EXPECT_EQ(mask_of_file("inpaint: --mask", path.string(), 1, 4), (Mask{1, 0, 1, 0}));
   EXPECT_THROW(mask_of_file("inpaint: --mask", path.string(), 4, 1), InvalidArgument);
@@ -52,8 +53,8 @@ TEST(MaskOfFile, WhiteIsKnownAndBlackIsNot) {
 }
 
 TEST(MaskOfFile, WhatIsTransparentIsFilledInWhateverItsColour) {
-  const auto path =
-      std::filesystem::temp_directory_path() / concat("ddpm-mask-a-", ::getpid(), ".png");
+  const TemporaryFolder folder;
+  const auto path = folder / "mask.png";
   const auto mask_of = [&](const Image& image) {
     write_file_whole(path, encode_png(image));
     return mask_of_file("inpaint: --mask", path.string(), 1, 4);

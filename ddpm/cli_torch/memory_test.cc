@@ -5,7 +5,6 @@
 #include <ATen/Functions.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -13,15 +12,13 @@
 #include <span>
 #include <vector>
 
-#include "ddpm/base/check.h"
 #include "ddpm/config/presets.h"
 #include "ddpm/data/dataset.h"
+#include "ddpm/testing/temporary_folder.h"
 #include "ddpm/training/run.h"
 
 namespace ddpm {
 namespace {
-
-namespace fs = std::filesystem;
 
 TEST(Memory, ResidentBytesSeeWhatIsTouched) {
   // from the system: what other tests have freed may be resident already
@@ -53,15 +50,14 @@ TEST(Memory, StaysWithinTwoPercentFromStepOneHundredToFiveHundred) {
   config.sample_every = 20;
   std::vector<Image> images(32, Image{8, 8, 1, 8, std::vector<uint16_t>(64, 100)});
   const Dataset dataset = make_dataset(std::move(images));
-  const fs::path run = fs::temp_directory_path() / concat("ddpm-memory-", ::getpid());
+  const TemporaryFolder folder;
   std::map<int64_t, int64_t> resident;
   RunObserver observer;
   observer.look = [&resident](Trainer& trainer) {
     const int64_t step = trainer.steps_done();
     if (step == 101 || step == 499) resident[step] = resident_bytes();
   };
-  run_training({run, config, false, false}, dataset, at::kCPU, observer);
-  fs::remove_all(run);
+  run_training({folder / "run", config, false, false}, dataset, at::kCPU, observer);
   ASSERT_EQ(resident.size(), 2U);
   EXPECT_LE(static_cast<double>(resident[499]), 1.02 * static_cast<double>(resident[101]))
       << resident[101] << " and " << resident[499] << " bytes";

@@ -14,6 +14,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
 #include "ddpm/testing/complaint.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -197,16 +198,15 @@ TEST(TrainConfig, ValuesOutOfTheirRangeAreRefusedWithTheRange) {
 }
 
 TEST(TrainConfig, BetasComeFromAFileToo) {
-  const auto file = std::filesystem::temp_directory_path() / concat("ddpm-betas-", ::getpid());
-  write_file_whole(file, "0.1 0.25\n0.5,1\n");
+  const TemporaryFolder folder;
+  const auto file = folder.write("betas.txt", "0.1 0.25\n0.5,1\n");
   TrainConfig config;
   train_config_field("betas").set_text(config, file.string());
   EXPECT_EQ(config.betas, (std::vector<double>{0.1, 0.25, 0.5, 1.0}));
-  write_file_whole(file, "0.1 0.25\n0.5,one\n");
+  folder.write("betas.txt", "0.1 0.25\n0.5,one\n");
   expect_contains(complaint<InvalidArgument>(
                       [&] { train_config_field("betas").set_text(config, file.string()); }),
-                  "ddpm-betas-");
-  std::filesystem::remove(file);
+                  "betas.txt");
   config.schedule = "list";
   config.sample_steps = 1;
   expect_contains(complaint<InvalidArgument>([&] { check_train_config(config, "train"); }),

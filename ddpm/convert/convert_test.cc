@@ -1,7 +1,6 @@
 #include "ddpm/convert/convert.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <limits>
@@ -9,7 +8,9 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/diffusers/model_files.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/faulty_files.h"
+#include "ddpm/testing/temporary_folder.h"
 #include "ddpm/testing/toy_networks.h"
 #include "ddpm/unet/parameters.h"
 
@@ -20,17 +21,9 @@ namespace fs = std::filesystem;
 
 class Convert : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / concat("ddpm_convert_", ::getpid());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  fs::path write(const Shapes& shapes, const ToyTensors& tensors, const std::string& prefix = "") {
-    const fs::path path = folder_ / "weights.safetensors";
-    write_file_whole(path, toy_file(shapes, tensors, prefix));
-    return path;
+  fs::path write(const Shapes& shapes, const ToyTensors& tensors,
+                 const std::string& prefix = "") const {
+    return folder_.write("weights.safetensors", toy_file(shapes, tensors, prefix));
   }
 
   // The numbers of one of our parameters.
@@ -43,7 +36,7 @@ class Convert : public testing::Test {
     return {};
   }
 
-  fs::path folder_;
+  const TemporaryFolder folder_;
 };
 
 constexpr auto kImproved = SourceSystem::kImprovedDiffusion;
@@ -113,12 +106,9 @@ TEST_F(Convert, ANumberThatIsNotFiniteIsRefusedByName) {
   ToyTensors tensors = toy_tensors(toy.shapes);
   tensors.at("output_blocks.1.1.norm.bias")[3] = std::numeric_limits<float>::quiet_NaN();
   const fs::path path = write(toy.shapes, tensors);
-  try {
-    convert_weights(path, kImproved, {.image_size = 16});
-    ADD_FAILURE() << "no error";
-  } catch (const NotFinite& error) {
-    EXPECT_NE(std::string(error.what()).find("output_blocks.1.1.norm.bias"), std::string::npos);
-  }
+  expect_contains(
+      complaint<NotFinite>([&] { convert_weights(path, kImproved, {.image_size = 16}); }),
+      "output_blocks.1.1.norm.bias");
 }
 
 TEST_F(Convert, TheFolderAppearsWholeOrNotAtAll) {

@@ -14,6 +14,7 @@
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/source.h"
 #include "ddpm/formats/png.h"
+#include "ddpm/testing/temporary_folder.h"
 #include "ddpm/testing/toy_files.h"
 #include "ddpm/testing/toy_images.h"
 
@@ -45,9 +46,9 @@ TEST(Archive, OfJpegFilesWithDamagedOnesAmongThemIsRead) {
   entries.push_back({"images/b-empty.png", ""});
   entries.push_back({"images/c-deep.png", toy_png(16, 16, 1, 50, 16)});
   entries.push_back({"images/d.txt", "not an image"});
-  const ToyFolder folder;
-  write_toy_archive(folder.path() / "images.tar.gz", ToyArchive::kTarGz, entries);
-  DataOptions options = options_for(folder.path() / "images.tar.gz");
+  const TemporaryFolder folder;
+  write_toy_archive(folder / "images.tar.gz", ToyArchive::kTarGz, entries);
+  DataOptions options = options_for(folder / "images.tar.gz");
   EXPECT_THROW(open_dataset(options), FormatError);  // 2 of 23 are more than one in a hundred
   options.max_bad_share = 0.1;
   const Dataset dataset = open_dataset(options);
@@ -65,11 +66,10 @@ TEST(Archive, OfJpegFilesWithDamagedOnesAmongThemIsRead) {
 }
 
 TEST(Archive, OfTarWithASecondOneBehindItNamesWhatIsNotRead) {
-  const ToyFolder folder;
-  write_toy_archive(folder.path() / "a.tar.gz", ToyArchive::kTarGz,
-                    {{"a.png", toy_png(4, 4, 1, 0)}});
-  const std::string one = read_file(folder.path() / "a.tar.gz", 100'000);
-  EXPECT_TRUE(open_data(folder.path() / "a.tar.gz").report().notes.empty());
+  const TemporaryFolder folder;
+  write_toy_archive(folder / "a.tar.gz", ToyArchive::kTarGz, {{"a.png", toy_png(4, 4, 1, 0)}});
+  const std::string one = read_file(folder / "a.tar.gz", 100'000);
+  EXPECT_TRUE(open_data(folder / "a.tar.gz").report().notes.empty());
   const Dataset two = open_data(folder.write("b.tar.gz", one + one));
   EXPECT_EQ(two.size(), 1);
   EXPECT_NE(two.report().lines().find(" bytes follow the end of the archive and were not read"),
@@ -78,35 +78,35 @@ TEST(Archive, OfTarWithASecondOneBehindItNamesWhatIsNotRead) {
 }
 
 TEST(Archive, HasTheFingerprintOfTheFolderThatItWasMadeFrom) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   ToyEntries entries;
   for (const uint64_t i : {3, 0, 2, 1}) {  // an archive need not be sorted
     entries.push_back({concat("./x", i, "/a.png"), toy_png(5, 6, 3, i)});
     folder.write(concat("flowers/x", i, "/a.png"), entries.back().second);
   }
-  write_toy_archive(folder.path() / "a.tar.gz", ToyArchive::kTarGz, entries);
-  write_toy_archive(folder.path() / "a.ZIP", ToyArchive::kZip, entries);
-  const std::string expected = open_data(folder.path() / "flowers").fingerprint();
-  EXPECT_EQ(open_data(folder.path() / "a.tar.gz").fingerprint(), expected);
-  EXPECT_EQ(open_data(folder.path() / "a.ZIP").fingerprint(), expected);
+  write_toy_archive(folder / "a.tar.gz", ToyArchive::kTarGz, entries);
+  write_toy_archive(folder / "a.ZIP", ToyArchive::kZip, entries);
+  const std::string expected = open_data(folder / "flowers").fingerprint();
+  EXPECT_EQ(open_data(folder / "a.tar.gz").fingerprint(), expected);
+  EXPECT_EQ(open_data(folder / "a.ZIP").fingerprint(), expected);
   EXPECT_EQ(expected, make_dataset(toy_images(4, 5, 6, 3)).fingerprint());
   Image changed = toy_image(5, 6, 3, 2);
   changed.at(4, 5, 2) ^= 1;
   folder.write("flowers/x2/a.png", encode_png(changed));
-  EXPECT_NE(open_data(folder.path() / "flowers").fingerprint(), expected);
+  EXPECT_NE(open_data(folder / "flowers").fingerprint(), expected);
 }
 
 TEST(Archive, OfAnEntryThatComesTwiceTheLastCounts) {
-  const ToyFolder folder;
-  const fs::path file = folder.path() / "a.tar.gz";
+  const TemporaryFolder folder;
+  const fs::path file = folder / "a.tar.gz";
   write_toy_archive(file, ToyArchive::kTarGz,
                     {{"a.png", toy_png(4, 4, 1, 0)}, {"./a.png", toy_png(4, 4, 1, 1)}});
   EXPECT_EQ(open_data(file).fingerprint(), make_dataset({toy_image(4, 4, 1, 1)}).fingerprint());
 }
 
 TEST(Archive, ThatIsTooLargeForMemoryIsRefused) {
-  const ToyFolder folder;
-  const fs::path file = folder.path() / "a.zip";
+  const TemporaryFolder folder;
+  const fs::path file = folder / "a.zip";
   write_toy_archive(file, ToyArchive::kZip, {{"a.png", toy_png(40, 40, 3, 0)}});
   DataOptions options = options_for(file);
   options.archive_limit_bytes = 1024;
@@ -116,8 +116,8 @@ TEST(Archive, ThatIsTooLargeForMemoryIsRefused) {
 }
 
 TEST(Archive, WithoutImagesOrDamagedIsAnError) {
-  const ToyFolder folder;
-  const fs::path file = folder.path() / "a.tar.gz";
+  const TemporaryFolder folder;
+  const fs::path file = folder / "a.tar.gz";
   write_toy_archive(file, ToyArchive::kTarGz, {{"a.txt", "a"}, {".b.png", "b"}});
   EXPECT_NE(
       message_of<FormatError>([&] { open(file); }).find("got none but .txt (1), hidden files (1)"),
@@ -127,27 +127,27 @@ TEST(Archive, WithoutImagesOrDamagedIsAnError) {
 }
 
 TEST(Archive, CopiesAreKnownByTheirBytes) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   const std::string a = toy_png(4, 4, 1, 0);
   const std::string cut = a.substr(0, 30);
   write_toy_archive(
-      folder.path() / "a.zip", ToyArchive::kZip,
+      folder / "a.zip", ToyArchive::kZip,
       {{"a.png", a}, {"b.png", toy_png(4, 4, 1, 1)}, {"c.png", a}, {"d.png", cut}, {"e.png", cut}});
-  EXPECT_EQ(open(folder.path() / "a.zip").first_copy, (std::vector<int64_t>{0, 1, 0, 3, 3}));
-  DataOptions options = options_for(folder.path() / "a.zip");
+  EXPECT_EQ(open(folder / "a.zip").first_copy, (std::vector<int64_t>{0, 1, 0, 3, 3}));
+  DataOptions options = options_for(folder / "a.zip");
   options.max_bad_share = 1.0;
   const DataReport report = open_dataset(options).report();
   EXPECT_EQ(report.used, 3);
   ASSERT_EQ(report.bad_names.size(), 2u);
   EXPECT_EQ(report.bad_names[0].substr(0, 7), "d.png: ");
   EXPECT_EQ(report.bad_names[1], "e" + report.bad_names[0].substr(1));
-  write_toy_archive(folder.path() / "b.zip", ToyArchive::kZip, {{"a.png", a}, {"d.png", cut}});
-  EXPECT_TRUE(open(folder.path() / "b.zip").first_copy.empty());
+  write_toy_archive(folder / "b.zip", ToyArchive::kZip, {{"a.png", a}, {"d.png", cut}});
+  EXPECT_TRUE(open(folder / "b.zip").first_copy.empty());
 }
 
 TEST(Archive, IsReadAgainFromMemoryWhenImagesAreNotKept) {
-  const ToyFolder folder;
-  const fs::path file = folder.path() / "a.zip";
+  const TemporaryFolder folder;
+  const fs::path file = folder / "a.zip";
   write_toy_archive(file, ToyArchive::kZip,
                     {{"a.png", toy_png(4, 4, 1, 0)}, {"b.png", toy_png(4, 4, 1, 1)}});
   DataOptions options = options_for(file);
@@ -187,21 +187,21 @@ fs::path write_tar(const fs::path& path, const std::vector<TarEntry>& entries) {
 // Forward and backward, in chains, through links to folders, to files of other names, and hidden
 // ones.
 TEST(ArchiveLinks, LeadToTheFilesAsInAnUnpackedFolder) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   const std::string one = toy_png(4, 4, 3, 1);
   const std::string two = toy_png(4, 4, 3, 2);
-  const fs::path file = write_tar(folder.path() / "a.tar", {{"set/early.png", "all/one.png", 'h'},
-                                                            {"all/one.png", one},
-                                                            {"set/1.png", "all/one.png", 'h'},
-                                                            {"set/2.png", "set/1.png", 'h'},
-                                                            {"set/3.png", "../all/one.png", 's'},
-                                                            {"set/4.png", "3.png", 's'},
-                                                            {"set/5.png", "../way/one.png", 's'},
-                                                            {"way", "all", 's'},
-                                                            {"set/6.png", "../blobs/0123", 's'},
-                                                            {"blobs/0123", two},
-                                                            {"set/7.png", "../.git/x.png", 's'},
-                                                            {".git/x.png", two}});
+  const fs::path file = write_tar(folder / "a.tar", {{"set/early.png", "all/one.png", 'h'},
+                                                     {"all/one.png", one},
+                                                     {"set/1.png", "all/one.png", 'h'},
+                                                     {"set/2.png", "set/1.png", 'h'},
+                                                     {"set/3.png", "../all/one.png", 's'},
+                                                     {"set/4.png", "3.png", 's'},
+                                                     {"set/5.png", "../way/one.png", 's'},
+                                                     {"way", "all", 's'},
+                                                     {"set/6.png", "../blobs/0123", 's'},
+                                                     {"blobs/0123", two},
+                                                     {"set/7.png", "../.git/x.png", 's'},
+                                                     {".git/x.png", two}});
   const Dataset dataset = open_data(file);
   EXPECT_EQ(dataset.size(), 9);
   EXPECT_EQ(dataset.report().unreadable, 0);
@@ -216,16 +216,16 @@ TEST(ArchiveLinks, LeadToTheFilesAsInAnUnpackedFolder) {
 }
 
 TEST(ArchiveLinks, ThatLeadNowhereAreUnreadableFiles) {
-  const ToyFolder folder;
-  const fs::path file = write_tar(folder.path() / "a.tar", {{"a.png", toy_png(4, 4, 3, 1)},
-                                                            {"b.png", "gone.png", 's'},
-                                                            {"c.png", "../../a.png", 's'},
-                                                            {"d.png", "/etc/d.png", 's'},
-                                                            {"e.png", "f.png", 's'},
-                                                            {"f.png", "e.png", 's'},
-                                                            {"g.png", "gone.png", 'h'},
-                                                            {"h", "gone", 's'},
-                                                            {"i.png", "", 'p'}});
+  const TemporaryFolder folder;
+  const fs::path file = write_tar(folder / "a.tar", {{"a.png", toy_png(4, 4, 3, 1)},
+                                                     {"b.png", "gone.png", 's'},
+                                                     {"c.png", "../../a.png", 's'},
+                                                     {"d.png", "/etc/d.png", 's'},
+                                                     {"e.png", "f.png", 's'},
+                                                     {"f.png", "e.png", 's'},
+                                                     {"g.png", "gone.png", 'h'},
+                                                     {"h", "gone", 's'},
+                                                     {"i.png", "", 'p'}});
   DataOptions options = options_for(file);
   options.max_bad_share = 0.9;
   const Dataset dataset = open_dataset(options);
@@ -239,16 +239,16 @@ TEST(ArchiveLinks, ThatLeadNowhereAreUnreadableFiles) {
 
 // A hard link keeps the file that had the name when the link was made.
 TEST(ArchiveLinks, KeepTheFileThatIsReplacedLater) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   const fs::path file = write_tar(
-      folder.path() / "a.tar",
+      folder / "a.tar",
       {{"a.png", toy_png(4, 4, 3, 1)}, {"b.png", "a.png", 'h'}, {"a.png", toy_png(4, 4, 3, 2)}});
   EXPECT_EQ(open_data(file).fingerprint(),
             make_dataset({toy_image(4, 4, 3, 2), toy_image(4, 4, 3, 1)}).fingerprint());
 }
 
 TEST(Archive, CountsWhatIsLeftOutAsTheFolderDoes) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   const std::vector<std::string> names = {
       "a.txt",        "x/b.TXT",    "c.tar.gz",        "x/.d",  "e",
       ".git/f/g.png", ".git/h.txt", "run/config.json", "r.png", "run/checkpoints/1/x.json",
@@ -256,9 +256,9 @@ TEST(Archive, CountsWhatIsLeftOutAsTheFolderDoes) {
   ToyEntries entries = {{"p.png", toy_png(4, 4, 1, 0)}};
   for (const std::string& name : names) entries.push_back({name, toy_png(4, 4, 1, 1)});
   for (const auto& [name, bytes] : entries) folder.write("set/" + name, bytes);
-  write_toy_archive(folder.path() / "a.zip", ToyArchive::kZip, entries);
-  const Source unpacked = open(folder.path() / "set");
-  const Source packed = open(folder.path() / "a.zip");
+  write_toy_archive(folder / "a.zip", ToyArchive::kZip, entries);
+  const Source unpacked = open(folder / "set");
+  const Source packed = open(folder / "a.zip");
   EXPECT_EQ(packed.names, unpacked.names);
   LeftOut expected = unpacked.left_out;
   expected[".json"] = 2;  // of the run, which the archive's reader knows at the end alone
@@ -266,29 +266,29 @@ TEST(Archive, CountsWhatIsLeftOutAsTheFolderDoes) {
 }
 
 TEST(Archive, WithNamesInAnyEncodingHasTheFingerprintOfItsFolderInAnyLocale) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   ToyEntries entries;
   for (const char* name : {"a.png", "caf\u00e9.png", "caf\xe9.png", "\u82b1.png", "z\xff.png"}) {
     entries.push_back({name, toy_png(4, 4, 3, entries.size())});
     folder.write(std::string("set/") + name, entries.back().second);
   }
-  write_toy_archive(folder.path() / "a.zip", ToyArchive::kZip, entries);
-  write_toy_archive(folder.path() / "a.tar.gz", ToyArchive::kTarGz, entries);
+  write_toy_archive(folder / "a.zip", ToyArchive::kZip, entries);
+  write_toy_archive(folder / "a.tar.gz", ToyArchive::kTarGz, entries);
   for (const char* locale : {"C", "C.UTF-8"}) {
     ASSERT_NE(std::setlocale(LC_ALL, locale), nullptr);
-    const std::string expected = open_data(folder.path() / "set").fingerprint();
-    EXPECT_EQ(open_data(folder.path() / "a.zip").fingerprint(), expected);
-    EXPECT_EQ(open_data(folder.path() / "a.tar.gz").fingerprint(), expected);
+    const std::string expected = open_data(folder / "set").fingerprint();
+    EXPECT_EQ(open_data(folder / "a.zip").fingerprint(), expected);
+    EXPECT_EQ(open_data(folder / "a.tar.gz").fingerprint(), expected);
   }
   std::setlocale(LC_ALL, "C");
 }
 
 TEST(Archive, OneBadMemberIsOneBadFile) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   ToyEntries entries;
   for (uint64_t i = 0; i < 8; ++i) entries.push_back({concat(i, ".png"), toy_png(8, 8, 3, i)});
-  write_toy_archive(folder.path() / "a.zip", ToyArchive::kZip, entries);
-  std::string zip = read_file(folder.path() / "a.zip", 1 << 20);
+  write_toy_archive(folder / "a.zip", ToyArchive::kZip, entries);
+  std::string zip = read_file(folder / "a.zip", 1 << 20);
   const size_t third = zip.find("3.png");
   for (size_t i = third + 60; i < third + 70; ++i) zip[i] = static_cast<char>(~zip[i]);
   const fs::path file = folder.write("bad.zip", zip);
@@ -300,10 +300,10 @@ TEST(Archive, OneBadMemberIsOneBadFile) {
 }
 
 TEST(Archive, OfAnotherDataSetIsRefusedWithTheWayOut) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   const auto message = [&](const std::string& name) {
-    write_toy_archive(folder.path() / "a.tar.gz", ToyArchive::kTarGz, {{name, "x"}});
-    return message_of<FormatError>([&] { open(folder.path() / "a.tar.gz"); });
+    write_toy_archive(folder / "a.tar.gz", ToyArchive::kTarGz, {{name, "x"}});
+    return message_of<FormatError>([&] { open(folder / "a.tar.gz"); });
   };
   EXPECT_NE(message("cifar-10-batches-bin/data_batch_1.bin").find("unpack it and give its folder"),
             std::string::npos);

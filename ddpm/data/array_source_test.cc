@@ -11,6 +11,7 @@
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/source.h"
 #include "ddpm/formats/png.h"
+#include "ddpm/testing/temporary_folder.h"
 #include "ddpm/testing/toy_files.h"
 #include "ddpm/testing/toy_images.h"
 
@@ -33,20 +34,20 @@ std::string toy_png(int64_t height, int64_t width, int64_t channels, uint64_t in
 }
 
 TEST(Mnist, AFolderIsItsTrainingImagesOrItsTestImages) {
-  const ToyFolder folder;
-  write_toy_archive(folder.path() / "train-images-idx3-ubyte.gz", ToyArchive::kGzip,
+  const TemporaryFolder folder;
+  write_toy_archive(folder / "train-images-idx3-ubyte.gz", ToyArchive::kGzip,
                     {{"train", toy_idx(3, 1, 1, {1, 2, 3})}});
   folder.write("train-labels-idx1-ubyte", "labels");
   folder.write("t10k-images.idx3-ubyte", toy_idx(2, 1, 1, {4, 5}));
   EXPECT_EQ(open(folder.path()).count(), 3);
   EXPECT_EQ(open(folder.path().string() + ":test").count(), 2);
-  const ToyFolder test_only;
+  const TemporaryFolder test_only;
   test_only.write("t10k-images-idx3-ubyte", toy_idx(2, 1, 1, {4, 5}));
   EXPECT_THROW(open(test_only.path()), InvalidArgument);
 }
 
 TEST(IdxFile, IsReadUnderEveryNameThatSuchFilesHave) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   for (const char* name : {"train-images-idx3-ubyte", "images-idx3-ubyte", "images.idx3-ubyte",
                            "emnist-images-idx3-ubyte", "images", "my.idx"}) {
     EXPECT_EQ(open(folder.write(name, toy_idx(2, 1, 1, {4, 5}))).count(), 2) << name;
@@ -54,10 +55,10 @@ TEST(IdxFile, IsReadUnderEveryNameThatSuchFilesHave) {
 }
 
 TEST(IdxFile, IsReadWithAndWithoutCompression) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   const std::string bytes = toy_idx(2, 2, 3, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
   const fs::path plain = folder.write("train-images", bytes);
-  const fs::path packed = folder.path() / "train-images.gz";
+  const fs::path packed = folder / "train-images.gz";
   write_toy_archive(packed, ToyArchive::kGzip, {{"train-images", bytes}});
   for (const fs::path& file : {plain, packed}) {
     const Dataset dataset = open_data(file);
@@ -71,10 +72,10 @@ TEST(IdxFile, IsReadWithAndWithoutCompression) {
 }
 
 TEST(IdxFile, OfOtherContentsThanItsHeaderPromisesIsRefused) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   const auto packed = [&](const std::string& bytes) {
-    write_toy_archive(folder.path() / "a.gz", ToyArchive::kGzip, {{"a", bytes}});
-    return folder.path() / "a.gz";
+    write_toy_archive(folder / "a.gz", ToyArchive::kGzip, {{"a", bytes}});
+    return folder / "a.gz";
   };
   const std::string zeros(1'000'000, '\0');
   EXPECT_NE(message_of<FormatError>([&] {
@@ -89,7 +90,7 @@ TEST(IdxFile, OfOtherContentsThanItsHeaderPromisesIsRefused) {
 
 TEST(Source, AFileOfAnotherKindIsNamedWithTheWayOut) {
   using namespace std::string_literals;
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   const std::vector<std::pair<std::string, std::string>> kinds = {
       {"<!DOCTYPE html><html>", ", as a server sends in place of a file; download the file again"},
       {"version https://git-lfs.github.com/spec/v1\noid 1", "run 'git lfs pull'"},
@@ -117,8 +118,8 @@ TEST(Source, AFileOfAnotherKindIsNamedWithTheWayOut) {
 }
 
 TEST(IdxFile, OfDamagedGzipIsCalledDamagedWhereverTheDamageIs) {
-  const ToyFolder folder;
-  const fs::path packed = folder.path() / "a.gz";
+  const TemporaryFolder folder;
+  const fs::path packed = folder / "a.gz";
   write_toy_archive(packed, ToyArchive::kGzip, {{"a", toy_idx(1, 10, 10, std::string(100, 'x'))}});
   const std::string whole = read_file(packed, 1000);
   // within the data, their CRC-32 and their length
@@ -140,7 +141,7 @@ TEST(IdxFile, OfDamagedGzipIsCalledDamagedWhereverTheDamageIs) {
 }
 
 TEST(Cifar10, AFolderIsItsTrainingBatchesInOrder) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   folder.write("data_batch_2.bin", toy_cifar(2, 102));
   folder.write("data_batch_1.bin", toy_cifar(2, 100));
   folder.write("test_batch.bin", toy_cifar(1, 200));
@@ -163,7 +164,7 @@ TEST(Cifar10, AFolderIsItsTrainingBatchesInOrder) {
 }
 
 TEST(Cifar10, ABatchThatIsMissingIsNamed) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   for (const int i : {1, 3, 5}) folder.write(concat("data_batch_", i, ".bin"), toy_cifar(1, i));
   EXPECT_NE(open_data(folder.path())
                 .report()
@@ -176,14 +177,14 @@ TEST(Cifar10, ABatchThatIsMissingIsNamed) {
 }
 
 TEST(Source, FilesBesideAKnownDataSetAreCountedAsLeftOut) {
-  const ToyFolder digits;
+  const TemporaryFolder digits;
   digits.write("train-images-idx3-ubyte", toy_idx(3, 1, 1, {1, 2, 3}));
   EXPECT_TRUE(open(digits.path()).left_out.empty());
   digits.write("train-labels-idx1-ubyte", "labels");
   digits.write("mine.png", toy_png(4, 4, 1, 0));
   digits.write("more/mine.PNG", toy_png(4, 4, 1, 0));
   EXPECT_EQ(open(digits.path()).left_out, (LeftOut{{".png", 2}, {"no ending", 1}}));
-  const ToyFolder batches;
+  const TemporaryFolder batches;
   batches.write("data_batch_1.bin", toy_cifar(1, 1));
   batches.write("data_batch_2.bin", toy_cifar(1, 1));
   EXPECT_TRUE(open(batches.path()).left_out.empty());
@@ -193,16 +194,16 @@ TEST(Source, FilesBesideAKnownDataSetAreCountedAsLeftOut) {
 }
 
 TEST(Cifar10, TheTestBatchIsNeverTakenUnasked) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   folder.write("test_batch.bin", toy_cifar(1, 0));
   EXPECT_THROW(open(folder.path()), InvalidArgument);
-  const ToyFolder images;
+  const TemporaryFolder images;
   images.write("a.png", toy_png(4, 4, 1, 0));
   EXPECT_THROW(open(images.path().string() + ":test"), InvalidArgument);
 }
 
 TEST(FashionMnist, MissingSaysHowToGetIt) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   EXPECT_EQ(message_of<IoError>([&] { open_fashion_mnist(folder.path(), false); }),
             "data: fashion-mnist expects " + folder.path().string() +
                 "/train-images-idx3-ubyte.gz, which is missing: install it with 'apt-get install "
@@ -210,10 +211,10 @@ TEST(FashionMnist, MissingSaysHowToGetIt) {
 }
 
 TEST(FashionMnist, IsItsTrainingOrTestImages) {
-  const ToyFolder folder;
-  write_toy_archive(folder.path() / "train-images-idx3-ubyte.gz", ToyArchive::kGzip,
+  const TemporaryFolder folder;
+  write_toy_archive(folder / "train-images-idx3-ubyte.gz", ToyArchive::kGzip,
                     {{"train", toy_idx(3, 1, 1, {1, 2, 3})}});
-  write_toy_archive(folder.path() / "t10k-images-idx3-ubyte.gz", ToyArchive::kGzip,
+  write_toy_archive(folder / "t10k-images-idx3-ubyte.gz", ToyArchive::kGzip,
                     {{"test", toy_idx(2, 1, 1, {4, 5})}});
   EXPECT_EQ(open_fashion_mnist(folder.path(), false).decode(2).samples, (std::vector<uint16_t>{3}));
   EXPECT_EQ(open_fashion_mnist(folder.path(), true).decode(0).samples, (std::vector<uint16_t>{4}));

@@ -12,6 +12,7 @@
 #include "ddpm/data/dataset.h"
 #include "ddpm/formats/picture_mark.h"
 #include "ddpm/formats/png.h"
+#include "ddpm/testing/temporary_folder.h"
 #include "ddpm/testing/toy_files.h"
 #include "ddpm/testing/toy_images.h"
 
@@ -35,7 +36,7 @@ std::string toy_png(int64_t height, int64_t width, int64_t channels, uint64_t in
 }
 
 TEST(Folder, IsReadInTheOrderOfItsNames) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   folder.write("b/2.png", toy_png(4, 4, 3, 2));
   folder.write("a.png", toy_png(4, 4, 3, 0));
   folder.write("b/10.png", toy_png(4, 4, 3, 1));
@@ -46,7 +47,7 @@ TEST(Folder, IsReadInTheOrderOfItsNames) {
 }
 
 TEST(Folder, KnowsImagesByTheirEndingsAndReadsThemByTheirBytes) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   const Image image = toy_image(8, 8, 1, 0);
   for (const char* name : {"a.PNG", "b.Jpg", "c.jpeg", "d.JPEG", "e.png"}) {
     folder.write(name, toy_jpeg(image));
@@ -61,31 +62,31 @@ TEST(Folder, KnowsImagesByTheirEndingsAndReadsThemByTheirBytes) {
 }
 
 TEST(Folder, WhatIsHiddenIsPassedOver) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   folder.write(".cache/flowers/a.png", toy_png(4, 4, 3, 0));
   folder.write(".cache/flowers/._a.png", "AppleDouble");
   folder.write(".cache/flowers/.thumbnails/a.png", toy_png(2, 2, 3, 0));
   folder.write(".cache/flowers/__MACOSX/a.png", "AppleDouble");
   // the folder that was asked for may itself be hidden
-  EXPECT_EQ(open(folder.path() / ".cache/flowers").names, (Names{"a.png"}));
+  EXPECT_EQ(open(folder / ".cache/flowers").names, (Names{"a.png"}));
 }
 
 TEST(Folder, LinksAreFollowedButNoFolderIsEnteredTwice) {
-  const ToyFolder folder;
-  const ToyFolder elsewhere;
+  const TemporaryFolder folder;
+  const TemporaryFolder elsewhere;
   folder.write("a/1.png", toy_png(4, 4, 1, 0));
   elsewhere.write("2.png", toy_png(4, 4, 1, 1));
-  fs::create_directory_symlink(folder.path(), folder.path() / "a/loop");
-  fs::create_directory_symlink(elsewhere.path(), folder.path() / "b");
-  fs::create_directory_symlink(elsewhere.path(), folder.path() / "c");
-  fs::create_symlink(folder.path() / "a/1.png", folder.path() / "d.png");
+  fs::create_directory_symlink(folder.path(), folder / "a/loop");
+  fs::create_directory_symlink(elsewhere.path(), folder / "b");
+  fs::create_directory_symlink(elsewhere.path(), folder / "c");
+  fs::create_symlink(folder / "a/1.png", folder / "d.png");
   EXPECT_EQ(open(folder.path()).names, (Names{"a/1.png", "b/2.png", "d.png"}));
 }
 
 TEST(Folder, ALinkToNothingIsAnUnreadableFile) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   folder.write("a.png", toy_png(4, 4, 1, 0));
-  fs::create_symlink(folder.path() / "gone.png", folder.path() / "b.png");
+  fs::create_symlink(folder / "gone.png", folder / "b.png");
   DataOptions options = options_for(folder.path());
   options.max_bad_share = 0.5;
   const Dataset dataset = open_dataset(options);
@@ -95,14 +96,14 @@ TEST(Folder, ALinkToNothingIsAnUnreadableFile) {
 }
 
 TEST(Folder, WhatIsLeftOutIsCountedByItsEnding) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   folder.write("a.png", toy_png(4, 4, 3, 0));
   for (const char* name : {"b.txt", "c.TXT", "x/d.tar.gz", "e", "x/.f", ".hidden/g.png", "h.",
                            "i.averyverylongending"}) {
     folder.write(name, "");
   }
-  ASSERT_EQ(::mkfifo((folder.path() / "fifo.png").c_str(), 0600), 0);
-  fs::create_directory_symlink("x", folder.path() / "y");
+  ASSERT_EQ(::mkfifo((folder / "fifo.png").c_str(), 0600), 0);
+  fs::create_directory_symlink("x", folder / "y");
   const LeftOut expected = {{".gz", 1},
                             {".txt", 2},
                             {"no ending", 2},
@@ -117,11 +118,11 @@ TEST(Folder, WhatIsLeftOutIsCountedByItsEnding) {
 }
 
 TEST(Folder, ASubfolderThatCannotBeListedIsAnUnreadableFile) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   fs::permissions(folder.path(), fs::perms::all);
   folder.write("a.png", toy_png(4, 4, 1, 0));
   folder.write("locked/b.png", toy_png(4, 4, 1, 1));
-  fs::permissions(folder.path() / "locked", fs::perms::none);
+  fs::permissions(folder / "locked", fs::perms::none);
   DataOptions options = options_for(folder.path());
   {
     const ToyUser nobody;
@@ -132,7 +133,7 @@ TEST(Folder, ASubfolderThatCannotBeListedIsAnUnreadableFile) {
     EXPECT_EQ(dataset.report().bad_names,
               Names{"locked/: the folder cannot be listed: Permission denied"});
   }
-  fs::permissions(folder.path() / "locked", fs::perms::owner_all);
+  fs::permissions(folder / "locked", fs::perms::owner_all);
 }
 
 // Makes `count` folders named `part` within each other, by steps, for their names together may be
@@ -150,7 +151,7 @@ void make_nested(const fs::path& top, const std::string& part, int count) {
 
 // Work that is quadratic in the depth would take minutes here.
 TEST(Folder, NestedAsDeepAsNamesCanBeIsRead) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   make_nested(folder.path(), "d", 1900);
   const Source source = open(folder.path());
   ASSERT_EQ(source.count(), 1);
@@ -159,7 +160,7 @@ TEST(Folder, NestedAsDeepAsNamesCanBeIsRead) {
 }
 
 TEST(Folder, DeeperThanNamesCanBeIsAnUnreadableFile) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   folder.write("a.png", toy_png(4, 4, 1, 0));
   make_nested(folder.path(), std::string(100, 'd'), 50);
   DataOptions options = options_for(folder.path());
@@ -170,7 +171,7 @@ TEST(Folder, DeeperThanNamesCanBeIsAnUnreadableFile) {
 }
 
 TEST(Folder, WalksHearAStop) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   for (int i = 0; i < 10; ++i) folder.write(concat(i, ".png"), "");
   int calls = 0;
   const auto give_up = [&calls] {
@@ -180,7 +181,7 @@ TEST(Folder, WalksHearAStop) {
 }
 
 TEST(Folder, RunsOfThisProgramAreLeftOut) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   folder.write("a.png", toy_png(4, 4, 3, 0));
   folder.write("run/config.json", "{}");
   folder.write("run/checkpoints/00000001/manifest.json", "{}");
@@ -189,20 +190,20 @@ TEST(Folder, RunsOfThisProgramAreLeftOut) {
   folder.write("other/b.png", toy_png(4, 4, 3, 2));
   folder.write("begun/config.json", "{}");
   folder.write("begun/metrics.jsonl", "");
-  fs::create_directories(folder.path() / "begun" / "checkpoints");
+  fs::create_directories(folder / "begun" / "checkpoints");
   folder.write("begun/samples/00000001.png", toy_png(4, 4, 3, 1));
   folder.write("trip/config.json", "{}");  // an album that looks like one
-  fs::create_directories(folder.path() / "trip" / "checkpoints" / "passport");
+  fs::create_directories(folder / "trip" / "checkpoints" / "passport");
   folder.write("trip/rome.png", toy_png(4, 4, 3, 2));
   const Source source = open(folder.path());
   EXPECT_EQ(source.names, (Names{"a.png", "other/b.png", "trip/rome.png"}));
   EXPECT_EQ(source.left_out.at("run folders of ddpm"), 2);
-  EXPECT_NE(message_of<InvalidArgument>([&] { open(folder.path() / "run"); }).find("a run folder"),
+  EXPECT_NE(message_of<InvalidArgument>([&] { open(folder / "run"); }).find("a run folder"),
             std::string::npos);
 }
 
 TEST(Folder, PicturesThatThisProgramDrewAreLeftOut) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   folder.write("0.png", toy_png(4, 4, 3, 0));
   const fs::path grid = folder.write("grid.png", encode_picture(toy_image(40, 40, 3, 1)));
   const Dataset dataset = open_data(folder.path());
@@ -213,7 +214,7 @@ TEST(Folder, PicturesThatThisProgramDrewAreLeftOut) {
 }
 
 TEST(Folder, NamesAreEscapedInMessages) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   folder.write("a\n\x1b[2Jb\xe9.png", "no image");
   DataOptions options = options_for(folder.path());
   EXPECT_NE(message_of<FormatError>([&] {
@@ -223,7 +224,7 @@ TEST(Folder, NamesAreEscapedInMessages) {
 }
 
 TEST(Folder, LongNamesAreCutInMessages) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   const std::string name = std::string(200, 'a') + "/" + std::string(200, 'b') + ".png";
   folder.write(name, "no image");
   DataOptions options = options_for(folder.path());
@@ -234,7 +235,7 @@ TEST(Folder, LongNamesAreCutInMessages) {
 }
 
 TEST(Folder, WithoutImagesTheErrorNamesWhatIsThere) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   const std::string where =
       "data: expected images, files that end in .png, .jpg, .jpeg, .jpe, "
       ".jfif, .webp, .bmp, .gif, .tif or .tiff (upper or lower case), in "
@@ -251,7 +252,7 @@ TEST(Folder, WithoutImagesTheErrorNamesWhatIsThere) {
 
 // The end of the message for a folder with this one file.
 std::string advice_for(const std::string& name) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   folder.write(name, "x");
   const std::string message = message_of<FormatError>([&] { open(folder.path()); });
   const std::string path = folder.path().string();
@@ -274,15 +275,15 @@ TEST(Folder, OfAKnownKindThatIsNotReadIsRefusedWithTheWayOut) {
 }
 
 TEST(Folder, OfAHuggingFaceCacheIsRefusedWithTheSnapshotToGive) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   const std::string png = toy_png(4, 4, 3, 0);
   folder.write("blobs/0123", png);
   folder.write("refs/main", "def");
-  fs::create_directories(folder.path() / "snapshots/abc");
-  fs::create_directories(folder.path() / "snapshots/def");
-  fs::create_symlink("../../blobs/0123", folder.path() / "snapshots/def/a.png");
+  fs::create_directories(folder / "snapshots/abc");
+  fs::create_directories(folder / "snapshots/def");
+  fs::create_symlink("../../blobs/0123", folder / "snapshots/def/a.png");
   const std::string message = message_of<InvalidArgument>([&] { open(folder.path()); });
-  const std::string snapshot = (folder.path() / "snapshots/def").string();
+  const std::string snapshot = (folder / "snapshots/def").string();
   EXPECT_NE(message.find("a Hugging Face cache; give one snapshot of it: " + snapshot),
             std::string::npos)
       << message;
@@ -292,7 +293,7 @@ TEST(Folder, OfAHuggingFaceCacheIsRefusedWithTheSnapshotToGive) {
 TEST(Folder, OfOneThreeAndFourChannelsAndOtherShapesIsRead) {
   for (const int64_t channels : {1, 3, 4}) {
     for (const auto& [height, width] : {std::pair{28, 28}, {32, 48}}) {
-      const ToyFolder folder;
+      const TemporaryFolder folder;
       std::vector<Image> images;
       for (uint64_t i = 0; i < 3; ++i) {
         images.push_back(toy_image(height, width, channels, i));
@@ -311,7 +312,7 @@ TEST(Folder, OfOneThreeAndFourChannelsAndOtherShapesIsRead) {
 }
 
 TEST(OneImageFile, IsADataset) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   const Dataset dataset = open_data(folder.write("a.png", toy_png(4, 4, 3, 0)));
   EXPECT_EQ(dataset.fingerprint(), make_dataset({toy_image(4, 4, 3, 0)}).fingerprint());
 }
@@ -325,7 +326,7 @@ TEST(Source, WhatDoesNotExistIsRefusedWithTheFormsThatDo) {
   EXPECT_THROW(open(":test"), InvalidArgument);
   EXPECT_THROW(open("/no/such/folder:test"), InvalidArgument);
   EXPECT_THROW(open("/dev/null"), InvalidArgument);
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   EXPECT_NE(message_of<InvalidArgument>([&] {
               open(folder.write("a.h5", "\x89HDF"));
             }).find("a.h5 may hold many images in one file; save them as PNG files"),
@@ -334,13 +335,13 @@ TEST(Source, WhatDoesNotExistIsRefusedWithTheFormsThatDo) {
 
 // However the new bytes came: in a new file, or in place under the old times.
 TEST(Folder, AFileThatIsReadAgainHasToBeTheFirstOne) {
-  const ToyFolder folder;
+  const TemporaryFolder folder;
   for (int64_t i = 0; i < 3; ++i)
     folder.write(concat(i, ".png"), toy_png(4, 4, 3, static_cast<uint64_t>(i)));
   DataOptions options;
   options.memory_limit_bytes = 0;
-  for (const std::string& spec : {folder.path().string(), (folder.path() / "1.png").string()}) {
-    const fs::path file = folder.path() / "1.png";
+  for (const std::string& spec : {folder.path().string(), (folder / "1.png").string()}) {
+    const fs::path file = folder / "1.png";
     folder.write("1.png", toy_png(4, 4, 3, 1));
     options.spec = spec;
     const Dataset dataset = open_dataset(options);

@@ -1,7 +1,6 @@
 #include "ddpm/engine/engine_network.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -14,22 +13,15 @@
 #include "ddpm/diffusers/parameters.h"
 #include "ddpm/testing/complaint.h"
 #include "ddpm/testing/engine_images.h"
+#include "ddpm/testing/temporary_folder.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 namespace {
 
-namespace fs = std::filesystem;
-
-// A pipeline's folder with a small network of golden numbers, removed at the end.
+// A pipeline's folder with a small network of golden numbers.
 class EngineNetwork : public testing::Test {
  protected:
-  EngineNetwork()
-      : folder_(fs::temp_directory_path() /
-                concat("ddpm_engine_", ::getpid(), "_",
-                       testing::UnitTest::GetInstance()->current_test_info()->name())) {}
-  ~EngineNetwork() override { fs::remove_all(folder_); }
-
   static UNetConfig config_with(int64_t classes, int64_t learned_times = 0) {
     return {.image_channels = 2,
             .height = 4,
@@ -48,23 +40,20 @@ class EngineNetwork : public testing::Test {
     return values;
   }
 
-  void write(const fs::path& path, const std::string& text) const {
-    fs::create_directories((folder_ / path).parent_path());
-    real_files().write(folder_ / path, as_bytes(text));
-  }
   // The folder of a network, of T times of the process.
-  const fs::path& made(const UNetConfig& config, int64_t T = 1000) const {
+  const std::filesystem::path& made(const UNetConfig& config, int64_t T = 1000) const {
     ModelConfig model = {.unet = config};
     model.schedule.T = T;
     model.schedule.beta_T = 20.0 / static_cast<double>(T);
     model.schedule.beta_1 = 0.01 * model.schedule.beta_T;
     if (config.learned_variance) model.variance = Variance::kLearnedRange;
-    for (const auto& [name, text] : diffusers_texts(model)) write(name, text);
-    write(kDiffusersWeightsName, encode_parameters(config, {{"", views_of(values_of(config))}}));
+    for (const auto& [name, text] : diffusers_texts(model)) folder_.write(name, text);
+    folder_.write(kDiffusersWeightsName,
+                  encode_parameters(config, {{"", views_of(values_of(config))}}));
     return folder_;
   }
 
-  fs::path folder_;
+  const TemporaryFolder folder_;
 };
 
 std::vector<Timestep> times_of(const SomeImages& images) {
@@ -211,13 +200,13 @@ TEST_F(EngineNetwork, AMillionTimesTakeNoMemory) {
 TEST_F(EngineNetwork, WhatIsNotTheNetworksIsRefusedBeforeItIsComputed) {
   const UNetConfig config = config_with(0);
   made(config);
-  write(kDiffusersWeightsName,
-        encode_parameters(config_with(4), {{"", views_of(values_of(config_with(4)))}}));
+  folder_.write(kDiffusersWeightsName,
+                encode_parameters(config_with(4), {{"", views_of(values_of(config_with(4)))}}));
   expect_contains(complaint<FormatError>([&] { open_engine(folder_); }), "class_embedding.weight");
 
   ParameterValues values = values_of(config);
   values.at(2).at(1) = NAN;
-  write(kDiffusersWeightsName, encode_parameters(config, {{"", views_of(values)}}));
+  folder_.write(kDiffusersWeightsName, encode_parameters(config, {{"", views_of(values)}}));
   expect_contains(complaint<FormatError>([&] { open_engine(folder_); }),
                   unet_parameters(config).at(2).name);
   EXPECT_NE(complaint<InvalidArgument>([&] { open_engine(folder_ / "nothing"); }), "");

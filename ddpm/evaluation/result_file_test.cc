@@ -1,9 +1,7 @@
 #include "ddpm/evaluation/result_file.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <fstream>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -13,6 +11,7 @@
 #include "ddpm/formats/safetensors.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/testing/complaint.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -21,18 +20,8 @@ namespace fs = std::filesystem;
 
 class ResultFiles : public ::testing::Test {
  protected:
-  void SetUp() override {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   fs::path path() const { return folder_ / "x.safetensors"; }
-  std::string bytes() const { return read_file(path(), 1 << 20); }
-
-  void write_flipped(const std::string& bytes) const {  // without syncing: thousands of times
-    std::ofstream(path(), std::ios::binary) << bytes;
-  }
+  std::string bytes() const { return folder_.read(path()); }
 
   static Json job(int64_t seed = 0) { return {{"seed", seed}, {"clip", true}}; }
 
@@ -44,8 +33,7 @@ class ResultFiles : public ::testing::Test {
     }
   }
 
-  fs::path folder_ =
-      fs::temp_directory_path() / ("ddpm_result_file_test." + std::to_string(::getpid()));
+  const TemporaryFolder folder_;
 };
 
 struct Interrupted {};
@@ -86,7 +74,7 @@ TEST_F(ResultFiles, ACrashCostsTheRowsSinceTheLastSave) {
       file, 2, 4, compute, [&](int64_t done) { saved[done] = bytes(); }, /*seconds=*/0.0);
   const std::string wanted = bytes();
   for (const auto& [done, content] : saved) {
-    write_file_whole(path(), content);
+    folder_.write(path(), content);
     ResultFile again(path(), job(), 30, 2);
     EXPECT_EQ(again.done(), done == 30 ? 28 : done - 4) << "saved behind the batch before";
     complete(again, 2, 4, compute, [](int64_t) {});
@@ -106,15 +94,9 @@ TEST_F(ResultFiles, RefusesTheFileOfAnotherJobAndLeavesIt) {
   ResultFile file(path(), job(), 3, 2);
   file.save();
   const std::string before = bytes();
-  try {
-    ResultFile(path(), job(7), 3, 2);
-    FAIL();
-  } catch (const InvalidArgument& error) {
-    EXPECT_EQ(std::string(error.what()),
-              path().string() +
-                  " is of another job: its seed is 0, expected 7; choose "
-                  "another --out");
-  }
+  EXPECT_EQ(
+      complaint<InvalidArgument>([&] { ResultFile(path(), job(7), 3, 2); }),
+      path().string() + " is of another job: its seed is 0, expected 7; choose another --out");
   // a setting that one of the two lacks is a difference, whichever it is
   Json less = job();
   less.erase("clip");
@@ -136,7 +118,7 @@ TEST_F(ResultFiles, NoticesABitThatFlips) {
   for (size_t at = 8; at < whole.size(); ++at) {
     std::string flipped = whole;
     flipped[at] = static_cast<char>(flipped[at] ^ (1 << (at % 8)));
-    write_flipped(flipped);
+    folder_.write(path(), flipped);
     const auto open = [this] { ResultFile(path(), job(), 3, 2); };
     if (at >= rows) {
       EXPECT_NE(complaint<FormatError>(open), "") << at;
@@ -155,15 +137,15 @@ TEST_F(ResultFiles, OfAnotherVersionAreRefusedAndLeft) {
   const std::vector<double> values = {1.0, 2.0};
   const TensorToWrite tensor{"values", DType::kF64, {1, 2}, std::as_bytes(std::span(values))};
   const std::string text = json_line(job());
-  write_file_whole(path(), encode_safetensors({tensor}, {{"job", text}}));
+  folder_.write(path(), encode_safetensors({tensor}, {{"job", text}}));
   const std::string first = bytes();
   expect_contains(complaint<InvalidArgument>([&] { ResultFile(path(), job(), 3, 2); }),
                   "expected a results file of version 2, got one of version 1, whose rows have no");
   EXPECT_EQ(bytes(), first);
-  write_file_whole(path(), encode_safetensors({tensor}, {{"job", text}, {"version", "3"}}));
+  folder_.write(path(), encode_safetensors({tensor}, {{"job", text}, {"version", "3"}}));
   expect_contains(complaint<NewerVersion>([&] { ResultFile(path(), job(), 3, 2); }),
                   "written by a newer version of ddpm; expected version 2, got 3");
-  write_file_whole(path(), encode_safetensors({tensor}, {{"job", text}, {"version", "2"}}));
+  folder_.write(path(), encode_safetensors({tensor}, {{"job", text}, {"version", "2"}}));
   expect_contains(complaint<FormatError>([&] { ResultFile(path(), job(), 3, 2); }),
                   "metadata key 'sha256' is missing");
 }
@@ -173,10 +155,10 @@ TEST_F(ResultFiles, RefusesWhatIsDamaged) {
   complete(file, 2, 4, compute, [](int64_t) {});
   const std::string whole = bytes();
   for (const size_t size : {size_t{0}, size_t{7}, whole.size() / 2, whole.size() - 1}) {
-    write_file_whole(path(), whole.substr(0, size));
+    folder_.write(path(), whole.substr(0, size));
     EXPECT_THROW(ResultFile(path(), job(), 30, 2), FormatError) << size;
   }
-  write_file_whole(path(), whole);
+  folder_.write(path(), whole);
   EXPECT_THROW(ResultFile(path(), job(), 29, 2), FormatError) << "more rows than the job has";
   EXPECT_THROW(ResultFile(path(), job(), 30, 3), FormatError);
   fs::remove(path());

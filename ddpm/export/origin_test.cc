@@ -1,13 +1,14 @@
 #include "ddpm/export/origin.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/format_version.h"
+#include "ddpm/testing/complaint.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -16,20 +17,12 @@ namespace fs = std::filesystem;
 
 class Origin : public testing::Test {
  protected:
-  void SetUp() override { fs::create_directories(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string complaint_of(const std::string& text) const {
-    write_file_whole(folder_ / kOriginName, text);
-    try {
-      read_origin(folder_);
-    } catch (const FormatError& error) {
-      return error.what();
-    }
-    return "";
+  std::string error_of(const std::string& text) const {
+    folder_.write(kOriginName, text);
+    return complaint<FormatError>([&] { read_origin(folder_); });
   }
 
-  const fs::path folder_ = fs::temp_directory_path() / concat("ddpm_origin_", ::getpid());
+  const TemporaryFolder folder_;
   const ExportOrigin whole_{"raw", "bf16", std::string(64, 'a'), 3000, "0.1.0"};
 };
 
@@ -37,7 +30,7 @@ TEST_F(Origin, WhatIsWrittenIsRead) {
   EXPECT_FALSE(read_origin(folder_).has_value());
   for (const ExportOrigin& origin :
        {whole_, ExportOrigin{"", "fp32", std::string(64, '0'), std::nullopt, ""}}) {
-    write_file_whole(folder_ / kOriginName, json_text(origin_json(origin)));
+    folder_.write(kOriginName, json_text(origin_json(origin)));
     EXPECT_EQ(read_origin(folder_), origin);
   }
 }
@@ -59,7 +52,7 @@ TEST_F(Origin, AFileThatIsNotOursIsRefusedByItsKey) {
   for (const auto& [key, value] : wrong) {
     Json json = origin_json(whole_);
     json[key] = value;
-    const std::string said = complaint_of(json_text(json));
+    const std::string said = error_of(json_text(json));
     EXPECT_NE(said.find(kOriginName), std::string::npos) << key << ": '" << said << "'";
     EXPECT_NE(said.find(key), std::string::npos) << key << ": '" << said << "'";
   }
@@ -67,17 +60,17 @@ TEST_F(Origin, AFileThatIsNotOursIsRefusedByItsKey) {
   for (const auto& [key, value] : whole.items()) {
     Json json = whole;
     json.erase(key);
-    EXPECT_NE(complaint_of(json_text(json)).find("no key '" + key + "'"), std::string::npos) << key;
+    EXPECT_NE(error_of(json_text(json)).find("no key '" + key + "'"), std::string::npos) << key;
   }
-  EXPECT_NE(complaint_of("[]").find("wanted a JSON object"), std::string::npos);
-  EXPECT_NE(complaint_of("{").find(kOriginName), std::string::npos);
+  EXPECT_NE(error_of("[]").find("wanted a JSON object"), std::string::npos);
+  EXPECT_NE(error_of("{").find(kOriginName), std::string::npos);
 }
 
 TEST_F(Origin, AFileOfANewerVersionIsAnErrorOfItsOwn) {
   Json json = origin_json(whole_);
   json["version"] = 2;
   json["added_later"] = true;
-  write_file_whole(folder_ / kOriginName, json_text(json));
+  folder_.write(kOriginName, json_text(json));
   EXPECT_THROW(read_origin(folder_), NewerVersion);
 }
 

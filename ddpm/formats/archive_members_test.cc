@@ -22,7 +22,7 @@ TEST_F(ArchiveMember, EntryOfZipWhoseBytesAreDamagedIsBadAlone) {
     std::string zip = read_bytes(make("a.zip", members, options));
     // two, wherever it begins, has byte 1500 of the file
     for (size_t i = 1500; i < 1520; ++i) zip[i] = static_cast<char>(zip[i] ^ 0x55);
-    const auto read = read_all(write("bad.zip", zip));
+    const auto read = read_all(folder_.write("bad.zip", zip));
     ASSERT_EQ(read.size(), 3u) << options;
     EXPECT_EQ(read[0], members[0]);
     EXPECT_EQ(read[1].type, kBad);
@@ -77,14 +77,14 @@ TEST_F(ArchiveMember, CommentOfZipMayLookLikeTheEndOfAZip) {
   const auto commented = [&](const std::string& comment) {
     std::string bytes = zip + comment;
     bytes[zip.size() - 2] = static_cast<char>(comment.size());
-    return write("commented.zip", bytes);
+    return folder_.write("commented.zip", bytes);
   };
   const std::string record = zip.substr(zip.size() - 22);
   EXPECT_EQ(read_all(commented("PK\5\6" + std::string(60, '\1'))), three());
   EXPECT_EQ(read_all(commented("PK\5\6" + std::string(60, '\0'))), three());
   EXPECT_EQ(read_all(commented("PK\5\6")), three());
   EXPECT_EQ(read_all(commented("see " + record + " there")), three());
-  EXPECT_EQ(read_all(write("followed.zip", zip + "other bytes")), three());
+  EXPECT_EQ(read_all(folder_.write("followed.zip", zip + "other bytes")), three());
 }
 
 // POSIX: a record of pax without a value deletes what was set before.
@@ -103,7 +103,7 @@ TEST_F(ArchiveMember, EmptyValueOfPaxLeavesTheNameOfTheHeader) {
       octal.insert(octal.begin(), static_cast<char>('0' + (sum >> (3 * digit) & 7)));
     }
     header.replace(148, 7, octal + std::string(1, '\0'));
-    return read_all(write("y.tar", header + tar));
+    return read_all(folder_.write("y.tar", header + tar));
   };
   EXPECT_EQ(with_records("8 path=\n"), (std::vector<Member>{{"a.png", "contents"}}));
   EXPECT_EQ(with_records("14 path=other\n"), (std::vector<Member>{{"other", "contents"}}));

@@ -62,12 +62,9 @@ TEST_F(Archive, PassesOverFoldersAndTellsOfLinks) {
 TEST_F(Archive, GivesNamesAsTheyAreAndWritesNothing) {
   const std::vector<Member> members = {
       {"../../escape", "x"}, {"/tmp/absolute", "y"}, {"a\nb", "z"}, {"f\xc3\xa4rbe.png", "w"}};
-  const size_t before =
-      static_cast<size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+  const int64_t before = folder_.entries();
   EXPECT_EQ(read_all(make("a.tar", members)), members);
-  EXPECT_EQ(
-      static_cast<size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator())),
-      before + 1);
+  EXPECT_EQ(folder_.entries(), before + 1);
 }
 
 TEST_F(Archive, EntryThatIsTooLargeIsBadAndTheNextOneIsRead) {
@@ -94,11 +91,11 @@ TEST_F(Archive, NamesInAnyEncodingAreKeptInAnyLocale) {
   const std::vector<Member> utf8 = {members[0], members[1]};
   const std::string zip = read_bytes(make("flagged.zip", utf8));
   for (const bool flag : {false, true}) {
-    EXPECT_EQ(read_all(write("u.zip", with_utf8_flag(zip, flag))), utf8) << flag;
+    EXPECT_EQ(read_all(folder_.write("u.zip", with_utf8_flag(zip, flag))), utf8) << flag;
   }
   // a flag that is wrong
   const std::string latin = read_bytes(make("latin.zip", members));
-  EXPECT_EQ(read_all(write("l.zip", with_utf8_flag(latin, true))), members);
+  EXPECT_EQ(read_all(folder_.write("l.zip", with_utf8_flag(latin, true))), members);
 }
 
 TEST_F(Archive, LongNamesOfEachTarFormatAreKept) {
@@ -170,7 +167,8 @@ TEST_F(Archive, AStopIsHeardWhileBytesArePassedOver) {
       make("a.tar.gz", {{"skipped", std::string(30'000'000, '\0')}}),
       make("a.tar.bz2", {{"skipped", std::string(30'000'000, '\0')}}),
       make("a.tar", std::vector<Member>(100, {"many", ""})),
-      make("a.zip", std::vector<Member>(100, {"many", ""})), write("b.tar.gz", empty_members)};
+      make("a.zip", std::vector<Member>(100, {"many", ""})),
+      folder_.write("b.tar.gz", empty_members)};
   for (const fs::path& path : paths) {
     for (const int allowed : {0, 1, 4}) {
       int calls = 0;
@@ -188,15 +186,15 @@ TEST_F(Archive, ThatIsCutShortIsAnError) {
   const std::vector<Member> members = {{"one", noise(2000)}};
   const std::string whole = read_bytes(make("a.tar.gz", members));
   for (size_t size = 0; size < whole.size(); size += 67) {
-    EXPECT_NE(error_of(write("cut.tar.gz", whole.substr(0, size))), "no error") << size;
+    EXPECT_NE(error_of(folder_.write("cut.tar.gz", whole.substr(0, size))), "no error") << size;
   }
   const std::string zip = read_bytes(make("a.zip", members));
   for (size_t size = 0; size < zip.size(); size += 67) {
-    EXPECT_NE(error_of(write("cut.zip", zip.substr(0, size))), "no error") << size;
+    EXPECT_NE(error_of(folder_.write("cut.zip", zip.substr(0, size))), "no error") << size;
   }
   const std::string tar = read_bytes(make("a.tar", members));
   for (size_t size = 1; size <= 512 + 2048; size += 67) {
-    EXPECT_NE(error_of(write("cut.tar", tar.substr(0, size))), "no error") << size;
+    EXPECT_NE(error_of(folder_.write("cut.tar", tar.substr(0, size))), "no error") << size;
   }
 }
 
@@ -204,12 +202,12 @@ TEST_F(Archive, OfTarThatIsCutBetweenTwoEntriesIsAnError) {
   const std::string tar = read_bytes(make("a.tar", {{"one", noise(600)}, {"two", noise(600)}}));
   constexpr size_t kEntry = 512 + 1024;  // a header and the contents in whole blocks
   for (const size_t size : {kEntry, 2 * kEntry}) {
-    const std::string error = error_of(write("cut.tar", tar.substr(0, size)));
+    const std::string error = error_of(folder_.write("cut.tar", tar.substr(0, size)));
     EXPECT_NE(error.find("the archive is cut: it ends after"), std::string::npos) << error;
-    EXPECT_NE(error_of(write("cut.tar.gz", gzip(tar.substr(0, size)))), "no error");
+    EXPECT_NE(error_of(folder_.write("cut.tar.gz", gzip(tar.substr(0, size)))), "no error");
   }
   // POSIX has two blocks of zeros at the end; one is enough to know that nothing is missing
-  EXPECT_EQ(read_all(write("whole.tar", tar.substr(0, 2 * kEntry + 512))).size(), 2u);
+  EXPECT_EQ(read_all(folder_.write("whole.tar", tar.substr(0, 2 * kEntry + 512))).size(), 2u);
 }
 
 // Contents that have no check sum of their own would otherwise be used as they are.
@@ -220,7 +218,7 @@ TEST_F(Archive, WithAByteChangedAnywhereInItsCompressionIsAnErrorOrTheSame) {
     for (size_t i = 0; i < whole.size(); i += i + 40 < whole.size() ? 7 : 1) {
       std::string changed = whole;
       changed[i] = static_cast<char>(changed[i] ^ 0x10);
-      const fs::path path = write(concat("changed-", name), changed);
+      const fs::path path = folder_.write(concat("changed-", name), changed);
       if (error_of(path) != "no error") continue;
       EXPECT_EQ(read_all(path), members) << name << " " << i;
     }
@@ -230,20 +228,21 @@ TEST_F(Archive, WithAByteChangedAnywhereInItsCompressionIsAnErrorOrTheSame) {
 TEST_F(Archive, OfGzipWithAWrongCheckSumOrLengthIsDamaged) {
   const std::string tar = read_bytes(make("a.tar", three()));
   const std::string packed = gzip(tar.substr(0, 5000)) + gzip(tar.substr(5000));
-  EXPECT_EQ(read_all(write("members.tar.gz", packed)), three());
+  EXPECT_EQ(read_all(folder_.write("members.tar.gz", packed)), three());
   const size_t first_end = gzip(tar.substr(0, 5000)).size();
   for (const size_t end : {first_end, packed.size()}) {
     for (const auto& [before_end, reason] :
          {std::pair{8, "incorrect data check"}, std::pair{4, "incorrect length check"}}) {
       std::string changed = packed;
       changed[end - static_cast<size_t>(before_end)] ^= 1;
-      const std::string error = error_of(write("changed.tar.gz", changed));
+      const std::string error = error_of(folder_.write("changed.tar.gz", changed));
       EXPECT_NE(error.find(concat("changed.tar.gz: damaged gzip: ", reason)), std::string::npos)
           << error;
     }
   }
   // the archive itself is whole
-  const std::string error = error_of(write("cut.tar.gz", packed.substr(0, packed.size() - 1)));
+  const std::string error =
+      error_of(folder_.write("cut.tar.gz", packed.substr(0, packed.size() - 1)));
   EXPECT_NE(error.find("cut gzip: it ends after"), std::string::npos) << error;
 }
 
@@ -251,9 +250,10 @@ TEST_F(Archive, OfGzipWithAWrongCheckSumOrLengthIsDamaged) {
 TEST_F(Archive, OfZstdWithAWrongCheckSumIsAnError) {
   const fs::path hostile = fs::path(DDPM_SOURCE_DIR) / "tests/hostile/formats/archive";
   std::string packed = read_bytes(hostile / "whole_zstd_with_check_sum.tar.zst");
-  EXPECT_EQ(read_all(write("a.tar.zst", packed)), (std::vector<Member>{{"a.png", "contents"}}));
+  EXPECT_EQ(read_all(folder_.write("a.tar.zst", packed)),
+            (std::vector<Member>{{"a.png", "contents"}}));
   packed.back() = static_cast<char>(packed.back() ^ 1);
-  EXPECT_NE(error_of(write("a.tar.zst", packed)), "no error");
+  EXPECT_NE(error_of(folder_.write("a.tar.zst", packed)), "no error");
 }
 
 int64_t trailing_of(const fs::path& path) {
@@ -269,16 +269,16 @@ TEST_F(Archive, CountsWhatFollowsItsEnd) {
   const std::string tar = read_bytes(make("a.tar", three()));
   const std::string zeros(5000, '\0');
   const auto size = std::ssize(tar);
-  EXPECT_EQ(trailing_of(write("b.tar", tar)), 0);
-  EXPECT_EQ(trailing_of(write("b.tar", tar + zeros)), 0);
-  EXPECT_EQ(trailing_of(write("b.tar", tar + zeros + "mine" + zeros)), 5004);
-  EXPECT_EQ(trailing_of(write("b.tar", tar + tar)), size);
-  EXPECT_EQ(trailing_of(write("b.tar.gz", gzip(tar) + gzip(tar))), size);
-  EXPECT_EQ(trailing_of(write("b.tar.gz", gzip(tar) + zeros)), 0);
-  EXPECT_EQ(trailing_of(write("b.tar.gz", gzip(tar) + "mine")), 4);
+  EXPECT_EQ(trailing_of(folder_.write("b.tar", tar)), 0);
+  EXPECT_EQ(trailing_of(folder_.write("b.tar", tar + zeros)), 0);
+  EXPECT_EQ(trailing_of(folder_.write("b.tar", tar + zeros + "mine" + zeros)), 5004);
+  EXPECT_EQ(trailing_of(folder_.write("b.tar", tar + tar)), size);
+  EXPECT_EQ(trailing_of(folder_.write("b.tar.gz", gzip(tar) + gzip(tar))), size);
+  EXPECT_EQ(trailing_of(folder_.write("b.tar.gz", gzip(tar) + zeros)), 0);
+  EXPECT_EQ(trailing_of(folder_.write("b.tar.gz", gzip(tar) + "mine")), 4);
   const std::string bzip2 = read_bytes(make("a.tar.bz2", three()));
-  EXPECT_EQ(trailing_of(write("b.tar.bz2", bzip2)), 0);
-  EXPECT_EQ(trailing_of(write("b.tar.bz2", bzip2 + "mine")), 4);
+  EXPECT_EQ(trailing_of(folder_.write("b.tar.bz2", bzip2)), 0);
+  EXPECT_EQ(trailing_of(folder_.write("b.tar.bz2", bzip2 + "mine")), 4);
   for (const char* name : {"a.tar.xz", "a.tar.zst"}) {
     EXPECT_EQ(trailing_of(make(name, three())), 0) << name;
   }
@@ -290,15 +290,15 @@ TEST_F(Archive, BytesBehindItsEndCountTowardsItsBudget) {
   ArchiveLimits limits;
   limits.free_bytes = 1'000'000;
   limits.max_ratio = 2;
-  const fs::path path = write("b.tar.gz", gzip(tar) + gzip(std::string(3'000'000, '\0')));
+  const fs::path path = folder_.write("b.tar.gz", gzip(tar) + gzip(std::string(3'000'000, '\0')));
   EXPECT_THROW(read_all(path, limits), FormatError);
   EXPECT_EQ(read_all(path), three());
 }
 
 TEST_F(Archive, OfAnotherKindIsAnError) {
-  EXPECT_NE(error_of(write("a.zip", "")), "no error");
-  EXPECT_NE(error_of(write("a.tar", "not an archive")), "no error");
-  EXPECT_NE(error_of(write("a.tgz", noise(5000))), "no error");
+  EXPECT_NE(error_of(folder_.write("a.zip", "")), "no error");
+  EXPECT_NE(error_of(folder_.write("a.tar", "not an archive")), "no error");
+  EXPECT_NE(error_of(folder_.write("a.tgz", noise(5000))), "no error");
 }
 
 TEST_F(Archive, ThatCannotBeOpenedIsAnotherError) {

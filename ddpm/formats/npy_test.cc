@@ -10,6 +10,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -102,10 +103,9 @@ TEST(Npy, EachWayToBeWrongIsNamed) {
 }
 
 TEST(Npy, AFileIsReadInPartsAfterItsHeader) {
-  const std::filesystem::path path =
-      std::filesystem::temp_directory_path() / concat("ddpm-npy-test-", ::getpid(), ".npy");
+  const TemporaryFolder folder;
   const std::string whole = encode_npy(floats({2, 3}, {1, 2, 3, 4, 5, 6}));
-  write_file_whole(path, whole);
+  const std::filesystem::path path = folder.write("a.npy", whole);
   const NpyFile file(path, "x");
   EXPECT_EQ(file.dtype(), "<f4");
   EXPECT_EQ(file.shape(), (std::vector<int64_t>{2, 3}));
@@ -113,10 +113,9 @@ TEST(Npy, AFileIsReadInPartsAfterItsHeader) {
   EXPECT_EQ(file.values(6, 0).count(), 0);
   for (const std::string& bad : {whole.substr(0, whole.size() - 1), whole + "x",
                                  whole.substr(0, 50), std::string("x"), std::string()}) {
-    write_file_whole(path, bad);
+    folder.write("a.npy", bad);
     EXPECT_THROW(NpyFile(path, "x"), FormatError);
   }
-  std::filesystem::remove(path);
 }
 
 // 2^53 bytes are promised, 80 are there: nothing is allocated for the promise.

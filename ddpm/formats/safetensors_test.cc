@@ -1,14 +1,13 @@
 #include "ddpm/formats/safetensors.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <limits>
 
 #include "ddpm/base/check.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -118,10 +117,9 @@ TEST(Safetensors, AreNotWrittenIfTheyCouldNotBeRead) {
 }
 
 TEST(Safetensors, AreReadFromAFile) {
-  const auto path = std::filesystem::temp_directory_path() /
-                    ("ddpm-safetensors-test-" + std::to_string(::getpid()));
+  const TemporaryFolder folder;
   const std::vector<float> values = {1.0f, 2.0f};
-  std::ofstream(path, std::ios::binary) << encode_safetensors({floats("a", {2}, values)});
+  const auto path = folder.write("a", encode_safetensors({floats("a", {2}, values)}));
   {
     const SafetensorsFile file(path);
     EXPECT_EQ(file.floats("a", "a"), values);

@@ -1,14 +1,15 @@
 #include "ddpm/onnx/write.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <numeric>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/version.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/onnx_decoded.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -58,8 +59,6 @@ class OnnxFiles : public testing::Test {
     std::iota(a_.begin(), a_.end(), 1.0F);
     std::iota(b_.begin(), b_.end(), -5000.0F);
   }
-  void SetUp() override { fs::create_directories(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
 
   OnnxModel model() const {
     OnnxGraph graph("two");
@@ -84,7 +83,7 @@ class OnnxFiles : public testing::Test {
                        std::stoul(tensor.place.at("length")));
   }
 
-  const fs::path folder_ = fs::temp_directory_path() / concat("ddpm-onnx-test-", ::getpid());
+  const TemporaryFolder folder_;
   std::vector<float> a_;
   std::vector<float> b_;
 };
@@ -94,7 +93,7 @@ TEST_F(OnnxFiles, OneFileHoldsAllThatFits) {
   EXPECT_EQ(write_onnx(path, model()), std::vector<fs::path>{path});
   EXPECT_EQ(tensor_bytes(path, "a"), bytes_of(a_));
   EXPECT_EQ(tensor_bytes(path, "b"), bytes_of(b_));
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 1);
+  EXPECT_EQ(folder_.entries(), 1);
 }
 
 TEST_F(OnnxFiles, NumbersLieBesideOnPagesOfTheirOwnWhereThatIsAskedFor) {
@@ -122,13 +121,9 @@ TEST_F(OnnxFiles, AModelThatIsTooLargeForOneFileBecomesTwo) {
 }
 
 TEST_F(OnnxFiles, AGraphThatIsTooLargeWithoutItsNumbersIsRefusedAndNothingWritten) {
-  try {
-    write_onnx(folder_ / "m.onnx", model(), {.largest_file = 100});
-    FAIL();
-  } catch (const InvalidArgument& error) {
-    EXPECT_NE(std::string(error.what()).find("at most 100 bytes, got "), std::string::npos)
-        << error.what();
-  }
+  expect_contains(complaint<InvalidArgument>(
+                      [&] { write_onnx(folder_ / "m.onnx", model(), {.largest_file = 100}); }),
+                  "at most 100 bytes, got ");
   EXPECT_TRUE(fs::is_empty(folder_));
 }
 

@@ -1,11 +1,11 @@
 #include "ddpm/runlog/run_log.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <limits>
 
 #include "ddpm/base/check.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -14,10 +14,7 @@ namespace fs = std::filesystem;
 
 class RunLogFile : public testing::Test {
  protected:
-  void SetUp() override { fs::create_directories(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  const fs::path folder_ = fs::temp_directory_path() / concat("ddpm-run-log-", ::getpid());
+  const TemporaryFolder folder_;
   const fs::path path_ = folder_ / "metrics.jsonl";
 };
 

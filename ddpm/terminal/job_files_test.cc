@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "ddpm/base/check.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -18,14 +19,11 @@ namespace fs = std::filesystem;
 class JobFilesTest : public testing::Test {
  protected:
   void SetUp() override {
-    fs::remove_all(folder_);
     fs::create_directories(folder_ / "run" / "checkpoints");
-    fs::create_directories(folder_ / "photos" / "deep");
     for (const char* name : {"run/config.json", "photos/a.png", "photos/deep/b.png", "x.npy"}) {
-      write_file_whole(folder_ / name, name);
+      folder_.write(name, name);
     }
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   // What check() says of an output of a command that reads a run, photos and x.npy, without the
   // scratch folder's name; "" if nothing.
@@ -40,7 +38,7 @@ class JobFilesTest : public testing::Test {
       files.check();
     } catch (const InvalidArgument& error) {
       std::string text = error.what();
-      const std::string name = folder_.string() + "/";
+      const std::string name = folder_.path().string() + "/";
       for (size_t at = text.find(name); at != std::string::npos; at = text.find(name)) {
         text.erase(at, name.size());
       }
@@ -61,7 +59,7 @@ class JobFilesTest : public testing::Test {
     return name == "-" ? fs::path(name) : folder_ / name;
   }
 
-  const fs::path folder_ = fs::temp_directory_path() / concat("ddpm-job-files-", ::getpid());
+  const TemporaryFolder folder_;
 };
 
 TEST_F(JobFilesTest, NewNamesAreTakenAndNothingIsMadeByTheCheck) {
@@ -72,7 +70,7 @@ TEST_F(JobFilesTest, NewNamesAreTakenAndNothingIsMadeByTheCheck) {
   fs::create_directories(folder_ / "empty");
   EXPECT_EQ(makes("empty"), "");
   EXPECT_FALSE(fs::exists(folder_ / "new") || fs::exists(folder_ / "samples"));
-  write_file_whole(folder_ / "old.png", "old");
+  folder_.write("old.png", "old");
   EXPECT_EQ(file("old.png"), "");  // its name was given
 }
 
@@ -142,11 +140,11 @@ TEST_F(JobFilesTest, NoOutputIsAFileInsideAnInput) {
   fs::create_symlink("run/config.json", folder_ / "link.png");
   EXPECT_NE(file("link.png"), "");
   fs::create_symlink("../elsewhere.png", folder_ / "photos/linked.png");
-  write_file_whole(folder_ / "elsewhere.png", "");
+  folder_.write("elsewhere.png", "");
   EXPECT_EQ(file("elsewhere.png"),
             "c: --out: elsewhere.png: expected another file than those of --data, got "
             "photos/linked.png");
-  write_file_whole(folder_ / "run/picture.png", "");  // an earlier result, which nothing reads
+  folder_.write("run/picture.png", "");  // an earlier result, which nothing reads
   EXPECT_EQ(file("run/picture.png"), "");
 }
 
@@ -248,12 +246,11 @@ TEST_F(JobFilesTest, NamesOf255BytesCanBeWrittenAndLongerOnesAreRefused) {
 
 // In a child that is not root, whom modes do not stop.
 TEST_F(JobFilesTest, WhatMayNotBeWrittenIsRefusedBeforeAnyWork) {
-  fs::create_directories(folder_ / "closed");
-  write_file_whole(folder_ / "closed" / "old.png", "");
-  write_file_whole(folder_ / "read-only.png", "");
+  folder_.write("closed/old.png", "");
+  folder_.write("read-only.png", "");
   ASSERT_EQ(::chmod((folder_ / "read-only.png").c_str(), 0444), 0);
   ASSERT_EQ(::chmod((folder_ / "closed").c_str(), 0555), 0);
-  ASSERT_EQ(::chmod(folder_.c_str(), 0777), 0);
+  ASSERT_EQ(::chmod(folder_.path().c_str(), 0777), 0);
   const pid_t child = ::fork();
   if (child == 0) {
     constexpr uid_t kNobody = 65534;
@@ -278,7 +275,7 @@ TEST_F(JobFilesTest, WhatMayNotBeWrittenIsRefusedBeforeAnyWork) {
 }
 
 TEST_F(JobFilesTest, WhatNobodyMayWriteIsRefusedToRootToo) {
-  write_file_whole(folder_ / "read-only.png", "");
+  folder_.write("read-only.png", "");
   ASSERT_EQ(::chmod((folder_ / "read-only.png").c_str(), 0444), 0);
   EXPECT_NE(file("read-only.png").find("read-only.png: cannot be written: "), std::string::npos);
   ASSERT_EQ(::chmod((folder_ / "read-only.png").c_str(), 0200), 0);
@@ -286,7 +283,7 @@ TEST_F(JobFilesTest, WhatNobodyMayWriteIsRefusedToRootToo) {
 }
 
 TEST_F(JobFilesTest, WhatIsReplacedIsReportedWhenItIs) {
-  write_file_whole(folder_ / "photo.png", "");
+  folder_.write("photo.png", "");
   JobFiles files("c");
   files.writes("--out", folder_ / "photo.png", Content::kPng);
   files.writes("--csv", folder_ / "new.csv", Content::kCsv);

@@ -14,6 +14,7 @@
 #include "ddpm/base/thread_signals.h"
 #include "ddpm/base/unfinished.h"
 #include "ddpm/testing/child_process.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 namespace {
@@ -131,8 +132,8 @@ TEST(Signals, WorkThatIsEndedPrintsItsLastLinesAndWorkThatAsksPrintsItsOwn) {
 }
 
 TEST(Signals, ALockGoesWithTheProcessThatASignalEnds) {
-  const std::filesystem::path file =
-      std::filesystem::temp_directory_path() / concat("ddpm-signals-lock-", ::getpid());
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder / "lock";
   for (const FolderLock::Afterwards afterwards :
        {FolderLock::Afterwards::kRemove, FolderLock::Afterwards::kKeep}) {
     EXPECT_EQ(in_child([&] {

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -11,15 +12,18 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace ddpm {
 
-// A new, empty folder, removed with everything in it at the end. It lies in memory where the system
-// has such a place, since some tests make files by the thousand. Converts to its path.
+// A new, empty folder, removed with everything in it at the end. Converts to its path.
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_(make()) {}
+  enum class Place {
+    kMemory,  // if the system has such a place: some tests make files by the thousand
+    kDisk     // for large files, and for what depends on a real file system
+  };
+
+  explicit TemporaryFolder(Place place = Place::kMemory) : path_(make(place)) {}
   ~TemporaryFolder() {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
@@ -39,13 +43,23 @@ class TemporaryFolder {
     return file;
   }
 
+  // The bytes of a file. Throws std::runtime_error if it cannot be opened.
+  std::string read(const std::filesystem::path& name) const {
+    std::ifstream file(path_ / name, std::ios::binary);
+    if (!file) throw std::runtime_error("cannot open " + (path_ / name).string());
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  // How many files and folders lie in it, without those below.
+  int64_t entries() const { return std::distance(std::filesystem::directory_iterator(path_), {}); }
+
  private:
-  static std::filesystem::path make() {
+  static std::filesystem::path make(Place place) {
     const std::filesystem::path memory = "/dev/shm";
-    const bool in_memory = ::access(memory.c_str(), W_OK) == 0;
+    const bool in_memory = place == Place::kMemory && ::access(memory.c_str(), W_OK) == 0;
     const std::filesystem::path root = in_memory ? memory : std::filesystem::temp_directory_path();
     std::string name = (root / "ddpm-test-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder " + name);
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
     return name;
   }
 

@@ -5,11 +5,9 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +15,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/formats/archive.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 
@@ -51,18 +50,6 @@ inline bool operator==(const Member& a, const Member& b) {
 // A private folder that goes with the test.
 class ToyArchives : public ::testing::Test {
  protected:
-  ToyArchives()
-      : folder_(std::filesystem::temp_directory_path() /
-                ("ddpm-archive-" + std::to_string(::getpid()))) {
-    std::filesystem::create_directories(folder_);
-  }
-  ~ToyArchives() override { std::filesystem::remove_all(folder_); }
-
-  std::filesystem::path write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(folder_ / name, std::ios::binary) << bytes;
-    return folder_ / name;
-  }
-
   // libarchive chooses format and filter by the ending; `options` as it takes them.
   std::filesystem::path make(const std::string& name, const std::vector<Member>& members,
                              const std::string& options = "",
@@ -101,7 +88,7 @@ class ToyArchives : public ::testing::Test {
     return path;
   }
 
-  std::filesystem::path folder_;
+  const TemporaryFolder folder_;
 };
 
 // Everything in the archive: files as they are, what cannot be read with its reason as bytes.

@@ -11,7 +11,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,33 +18,6 @@
 #include "ddpm/formats/image.h"
 
 namespace ddpm {
-
-// A folder of its own, removed at the end.
-class ToyFolder {
- public:
-  ToyFolder() {
-    static int number = 0;
-    path_ = std::filesystem::temp_directory_path() /
-            ("ddpm-data-" + std::to_string(::getpid()) + "-" + std::to_string(number++));
-    std::filesystem::create_directories(path_);
-  }
-  ~ToyFolder() { std::filesystem::remove_all(path_); }
-  ToyFolder(const ToyFolder&) = delete;
-  ToyFolder& operator=(const ToyFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-
-  // Writes a file and the folders it needs; returns where it is.
-  std::filesystem::path write(const std::string& name, const std::string& bytes) const {
-    const std::filesystem::path file = path_ / name;
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file, std::ios::binary) << bytes;
-    return file;
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 // As baseline JPEG of 1 or 3 channels.
 inline std::string toy_jpeg(const Image& image) {

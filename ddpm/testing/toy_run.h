@@ -3,7 +3,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -20,16 +19,10 @@
 #include "ddpm/config/presets.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/random/stream.h"
+#include "ddpm/testing/temporary_folder.h"
 #include "ddpm/training/run.h"
 
 namespace ddpm {
-
-inline std::filesystem::path run_test_folder() {
-  const std::filesystem::path memory = "/dev/shm";
-  const std::filesystem::path base =
-      ::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path();
-  return base / concat("ddpm-run-test-", ::getpid());
-}
 
 inline std::vector<Image> noise_images(int64_t count, uint64_t seed) {
   std::vector<Image> images;
@@ -61,9 +54,6 @@ inline TrainConfig four_steps() {
 
 class RunTraining : public testing::Test {
  protected:
-  void SetUp() override { std::filesystem::create_directories(folder_); }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   RunEnd run(const std::string& name, const TrainConfig& config, bool resume = false,
              const RunObserver& observer = {}, FileLayer& files = real_files()) const {
     return run_training({folder_ / name, config, resume, false}, dataset_, at::kCPU, observer,
@@ -87,7 +77,7 @@ class RunTraining : public testing::Test {
     return newest ? read_training_state(*newest).step : -1;
   }
 
-  const std::filesystem::path folder_ = run_test_folder();
+  const TemporaryFolder folder_;
   const Dataset dataset_ = make_dataset(noise_images(6, 1));
 };
 

@@ -24,15 +24,8 @@ class Pictures : public EndToEnd {
  protected:
   void SetUp() override {
     EndToEnd::SetUp();
-    if (trained_.empty()) {
-      train_tiny("run", {"--steps", "40", "--threads", "1"});
-      trained_ = folder_.parent_path() / (folder_.filename().string() + "-trained");
-      fs::copy(folder_ / "run", trained_, fs::copy_options::recursive);
-    } else {
-      fs::copy(trained_, folder_ / "run", fs::copy_options::recursive);
-    }
+    train_tiny("run", {"--steps", "40", "--threads", "1"});
   }
-  static void TearDownTestSuite() { fs::remove_all(trained_); }
 
   // Makes NAME.png, and its cells in the folder NAME.
   Outcome make(const std::string& command, const std::string& name,
@@ -46,8 +39,6 @@ class Pictures : public EndToEnd {
     EXPECT_EQ(lines_of(outcome.out).front(), (folder_ / (name + ".png")).string());
     return outcome;
   }
-
-  static inline fs::path trained_;
 
   std::string bytes(const std::string& path) const { return read_file(folder_ / path, 1 << 24); }
 

@@ -30,8 +30,6 @@ constexpr auto kPatience = std::chrono::seconds(120);
 // Runs that were trained by this process, by what was asked for, for the tests that only need one.
 class TrainedRuns {
  public:
-  ~TrainedRuns() { fs::remove_all(folder_); }
-
   // False if there is none. The place of the data in config.json is adapted.
   bool copy_to(const fs::path& run, const fs::path& test, const std::vector<std::string>& more) {
     const auto found = runs_.find(more);
@@ -45,7 +43,6 @@ class TrainedRuns {
     return true;
   }
   void keep(const fs::path& run, const fs::path& test, const std::vector<std::string>& more) {
-    fs::create_directories(folder_);
     const fs::path copy = folder_ / std::to_string(runs_.size());
     fs::copy(run, copy, fs::copy_options::recursive);
     runs_[more] = {.run = copy, .test = test};
@@ -56,7 +53,7 @@ class TrainedRuns {
     fs::path run;
     fs::path test;  // the folder of the test, in which its data were
   };
-  const fs::path folder_ = fs::temp_directory_path() / concat("ddpm-trained-", ::getpid());
+  const TemporaryFolder folder_{TemporaryFolder::Place::kDisk};
   std::map<std::vector<std::string>, Kept> runs_;
 };
 
@@ -213,14 +210,7 @@ void write_blobs(const fs::path& folder, int64_t count, int64_t height, int64_t 
   }
 }
 
-void EndToEnd::SetUp() {
-  const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-  folder_ = fs::temp_directory_path() / concat("ddpm-", info->name(), "-", ::getpid());
-  fs::create_directories(folder_);
-  write_blobs(folder_ / "data", 24, 8, 8, 1);
-}
-
-void EndToEnd::TearDown() { fs::remove_all(folder_); }
+void EndToEnd::SetUp() { write_blobs(folder_ / "data", 24, 8, 8, 1); }
 
 void EndToEnd::train_tiny(const std::string& run, const std::vector<std::string>& more) {
   const bool first = trained_.insert(more).second && !names_files(more);

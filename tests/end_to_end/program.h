@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "ddpm/formats/image.h"
+#include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
 
@@ -60,7 +61,6 @@ void write_blobs(const std::filesystem::path& folder, int64_t count, int64_t hei
 class EndToEnd : public testing::Test {
  protected:
   void SetUp() override;
-  void TearDown() override;
 
   Outcome ddpm(const std::vector<std::string>& arguments) const {
     return run_ddpm(folder_, arguments);
@@ -69,7 +69,7 @@ class EndToEnd : public testing::Test {
   // test with this `more` may be a copy of one that another test has trained.
   void train_tiny(const std::string& run, const std::vector<std::string>& more = {});
 
-  std::filesystem::path folder_;
+  const TemporaryFolder folder_{TemporaryFolder::Place::kDisk};
 
  private:
   std::set<std::vector<std::string>> trained_;  // what this test has asked for
