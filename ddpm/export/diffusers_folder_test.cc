@@ -66,7 +66,7 @@ class DiffusersFolder : public testing::Test {
   }
 
   const TemporaryFolder folder_;
-  ToyCheckpoint toy_;
+  ToyExport toy_;
 };
 
 TEST_F(DiffusersFolder, InFloat32EveryBitComesBack) {

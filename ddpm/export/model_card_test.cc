@@ -29,7 +29,7 @@ std::string log_line(int64_t step, double loss) {
 std::string card_of_run(const DiffusersExport& request) {
   const TemporaryFolder folder;
   fs::create_directories(folder / "run/checkpoints");
-  ToyCheckpoint().write(folder / "run/checkpoints/00000030");
+  ToyExport().write(folder / "run/checkpoints/00000030");
   write_file_whole(folder / "run/metrics.jsonl",
                    log_line(20, 0.5) + log_line(30, 0.25) + log_line(40, 0.125));
   export_to_diffusers(folder / "run/checkpoints/00000030", folder / "toys", request);

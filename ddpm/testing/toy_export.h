@@ -2,14 +2,12 @@
 
 #pragma once
 
-#include <cmath>
 #include <string>
 
-#include "ddpm/base/check.h"
 #include "ddpm/checkpoints/checkpoint.h"
 #include "ddpm/checkpoints/state.h"
 #include "ddpm/testing/temporary_folder.h"
-#include "ddpm/unet/parameters.h"
+#include "ddpm/testing/toy_unet.h"
 
 namespace ddpm {
 
@@ -30,22 +28,8 @@ inline TrainConfig toy_config() {
 
 inline UNetConfig export_unet() { return unet_config_of(toy_config(), 1, 8, 8); }
 
-// Numbers that use all their bits and differ from place to place; all are below 4.
-inline ParameterValues export_values(const UNetConfig& unet, double seed) {
-  ParameterValues values;
-  double k = seed;
-  for (const NamedShape& parameter : unet_parameters(unet)) {
-    values.emplace_back(static_cast<size_t>(parameter.count()));
-    for (float& value : values.back()) {
-      k += 1.0;
-      value = static_cast<float>(4.0 * std::sin(k) * std::exp(-std::fmod(k, 60.0)));
-    }
-  }
-  return values;
-}
-
-struct ToyCheckpoint {
-  ToyCheckpoint() {
+struct ToyExport {
+  ToyExport() {
     state.config = toy_config();
     state.unet = export_unet();
     state.step = 30;
@@ -56,8 +40,8 @@ struct ToyCheckpoint {
     fill();
   }
   void fill() {
-    ema = export_values(state.unet, 0.0);
-    raw = export_values(state.unet, 0.5);
+    ema = toy_values(state.unet, 0.0);
+    raw = toy_values(state.unet, 0.5);
   }
   void write(const std::filesystem::path& path) const {
     write_checkpoint(path, state, {views_of(ema), views_of(raw), views_of(raw), views_of(raw)});
