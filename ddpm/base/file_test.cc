@@ -4,6 +4,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/sha256.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/faulty_files.h"
 #include "ddpm/testing/temporary_folder.h"
 
@@ -97,13 +98,8 @@ TEST_F(FileTest, AnEmptyFolderIsFilledWholeAndAFullOneIsRefused) {
 }
 
 TEST_F(FileTest, ReadingNamesThePathAndTheReason) {
-  try {
-    read_file(folder_ / "none", 10);
-    FAIL();
-  } catch (const IoError& error) {
-    EXPECT_EQ(error.what(),
-              concat("cannot open ", (folder_ / "none").string(), ": No such file or directory"));
-  }
+  EXPECT_EQ(complaint<IoError>([&] { read_file(folder_ / "none", 10); }),
+            concat("cannot open ", (folder_ / "none").string(), ": No such file or directory"));
   EXPECT_THROW(read_file(folder_, 10), IoError);
   write_file_whole(folder_ / "long", "12345678901");
   EXPECT_THROW(read_file(folder_ / "long", 10), FormatError);

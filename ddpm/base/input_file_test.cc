@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <functional>
 #include <thread>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/sha256.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
@@ -33,15 +33,6 @@ class InputFileTest : public testing::Test {
   const TemporaryFolder folder_;
 };
 
-std::string complaint_of(const std::function<void()>& what) {
-  try {
-    what();
-  } catch (const IoError& error) {
-    return error.what();
-  }
-  return "nothing";
-}
-
 // A socket with a name in the file system.
 void make_socket(const fs::path& path) {
   const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
@@ -54,9 +45,9 @@ void make_socket(const fs::path& path) {
 
 TEST_F(InputFileTest, WhatIsNoRegularFileIsRefusedWithoutWaitingForIt) {
   const auto refused = [](const fs::path& path, const std::string& kind) {
-    EXPECT_EQ(complaint_of([&] { InputFile(path, Pipes::kTaken); }),
+    EXPECT_EQ(complaint<IoError>([&] { InputFile(path, Pipes::kTaken); }),
               concat("cannot read ", path.string(), ": expected a regular file, got ", kind));
-    EXPECT_EQ(complaint_of([&] { read_file(path, 10); }),
+    EXPECT_EQ(complaint<IoError>([&] { read_file(path, 10); }),
               concat("cannot read ", path.string(), ": expected a regular file, got ", kind));
   };
   ASSERT_EQ(::mkfifo((folder_ / "fifo").c_str(), 0600), 0);
@@ -73,7 +64,7 @@ TEST_F(InputFileTest, WhatIsNoRegularFileIsRefusedWithoutWaitingForIt) {
 }
 
 TEST_F(InputFileTest, ReadingNamesThePathAndTheReason) {
-  EXPECT_EQ(complaint_of([&] { InputFile(folder_ / "none"); }),
+  EXPECT_EQ(complaint<IoError>([&] { InputFile(folder_ / "none"); }),
             concat("cannot open ", (folder_ / "none").string(), ": No such file or directory"));
   EXPECT_THROW(read_file(file_of("12345678901"), 10), FormatError);
   EXPECT_EQ(read_file(file_of("1234567890"), 10), "1234567890");
@@ -84,7 +75,7 @@ TEST_F(InputFileTest, AnAnonymousPipeIsReadToItsEndWhereOneIsTaken) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
   const fs::path path = concat("/proc/self/fd/", ends[0]);
-  EXPECT_NE(complaint_of([&] { InputFile{path}; }).find("got a FIFO"), std::string::npos);
+  EXPECT_NE(complaint<IoError>([&] { InputFile{path}; }).find("got a FIFO"), std::string::npos);
   const std::string text(100'000, 'x');  // more than a pipe holds
   std::thread writer([&] {
     for (size_t done = 0; done < text.size();) {
@@ -116,10 +107,10 @@ TEST_F(InputFileTest, AFileThatShrinksWhileItIsReadIsAnError) {
   const auto all = std::as_writable_bytes(std::span<char>(bytes));
   file.read_at(0, all.first(50'000));
   const std::string wanted = concat(path.string(), " changed while it was read");
-  EXPECT_EQ(complaint_of([&] { file.read_at(0, all); }), wanted);
-  EXPECT_EQ(complaint_of([&] { file.read_at(60'000, all.first(10)); }), wanted);
-  EXPECT_EQ(complaint_of([&] { file.check_unchanged(); }), wanted);
-  EXPECT_EQ(complaint_of([&] { sha256_of_file(file); }), wanted);
+  EXPECT_EQ(complaint<IoError>([&] { file.read_at(0, all); }), wanted);
+  EXPECT_EQ(complaint<IoError>([&] { file.read_at(60'000, all.first(10)); }), wanted);
+  EXPECT_EQ(complaint<IoError>([&] { file.check_unchanged(); }), wanted);
+  EXPECT_EQ(complaint<IoError>([&] { sha256_of_file(file); }), wanted);
 }
 
 TEST_F(InputFileTest, AFileThatGrowsIsReadAsItWasWhenItWasOpened) {
@@ -130,7 +121,7 @@ TEST_F(InputFileTest, AFileThatGrowsIsReadAsItWasWhenItWasOpened) {
   std::string bytes(3, '\0');
   file.read_at(0, std::as_writable_bytes(std::span<char>(bytes)));
   EXPECT_EQ(bytes, "abc");
-  EXPECT_NE(complaint_of([&] { file.check_unchanged(); }), "nothing");
+  EXPECT_NE(complaint<IoError>([&] { file.check_unchanged(); }), "");
 }
 
 TEST_F(InputFileTest, ADescriptorMovesWithItsObject) {

@@ -6,18 +6,14 @@
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/check.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {
 
 // The message of the FormatError that parsing `text` gives, or "" if it parses.
-std::string complaint(std::string_view text, int max_depth = 64) {
-  try {
-    parse_json(text, "config.json", max_depth);
-  } catch (const FormatError& error) {
-    return error.what();
-  }
-  return "";
+std::string error_of(std::string_view text, int max_depth = 64) {
+  return complaint<FormatError>([&] { parse_json(text, "config.json", max_depth); });
 }
 
 TEST(ParseJson, ReadsWhatJsonTextWrote) {
@@ -27,55 +23,55 @@ TEST(ParseJson, ReadsWhatJsonTextWrote) {
 }
 
 TEST(ParseJson, RefusesAKeyThatStandsTwice) {
-  EXPECT_EQ(complaint(R"({"a": 1, "b": {"a": 1}})"), "");
-  EXPECT_EQ(complaint(R"({"a": 1, "a": 2})"), "config.json: the key \"a\" occurs twice");
+  EXPECT_EQ(error_of(R"({"a": 1, "b": {"a": 1}})"), "");
+  EXPECT_EQ(error_of(R"({"a": 1, "a": 2})"), "config.json: the key \"a\" occurs twice");
 }
 
 TEST(ParseJson, RefusesWhatIsNestedTooDeep) {
-  EXPECT_EQ(complaint("[[[1]]]", 3), "");
-  EXPECT_EQ(complaint("[[[[1]]]]", 3), "config.json: more than 3 levels deep");
-  EXPECT_NE(complaint(std::string(100000, '[')), "");
+  EXPECT_EQ(error_of("[[[1]]]", 3), "");
+  EXPECT_EQ(error_of("[[[[1]]]]", 3), "config.json: more than 3 levels deep");
+  EXPECT_NE(error_of(std::string(100000, '[')), "");
 }
 
 TEST(ParseJson, RefusesRestsAndBrokenText) {
-  EXPECT_NE(complaint("{} x"), "");
-  EXPECT_NE(complaint("{"), "");
-  EXPECT_NE(complaint(""), "");
-  EXPECT_NE(complaint("{\"a\": \"\xff\"}"), "");
-  EXPECT_NE(complaint("NaN"), "");
-  EXPECT_NE(complaint("1e999"), "");
-  EXPECT_EQ(complaint("{").find('\n'), std::string::npos);
+  EXPECT_NE(error_of("{} x"), "");
+  EXPECT_NE(error_of("{"), "");
+  EXPECT_NE(error_of(""), "");
+  EXPECT_NE(error_of("{\"a\": \"\xff\"}"), "");
+  EXPECT_NE(error_of("NaN"), "");
+  EXPECT_NE(error_of("1e999"), "");
+  EXPECT_EQ(error_of("{").find('\n'), std::string::npos);
 }
 
 TEST(ParseJson, RefusesANulAndWhatFollowsIt) {
   using namespace std::string_literals;
-  EXPECT_EQ(complaint("{}\0{\"steps\": 1}"s), "config.json: not JSON: a NUL at byte 3");
-  EXPECT_EQ(complaint("{\"a\": \"b\0c\"}"s), "config.json: not JSON: a NUL at byte 9");
-  EXPECT_NE(complaint("{}\0"s), "");
-  EXPECT_EQ(complaint("{\"a\": \"b\\u0000c\"}"), "");
+  EXPECT_EQ(error_of("{}\0{\"steps\": 1}"s), "config.json: not JSON: a NUL at byte 3");
+  EXPECT_EQ(error_of("{\"a\": \"b\0c\"}"s), "config.json: not JSON: a NUL at byte 9");
+  EXPECT_NE(error_of("{}\0"s), "");
+  EXPECT_EQ(error_of("{\"a\": \"b\\u0000c\"}"), "");
 }
 
 TEST(ParseJson, RefusesLoneSurrogates) {
-  EXPECT_EQ(complaint(R"("\ud83d\ude00")"), "");
-  EXPECT_NE(complaint(R"("\ud83d")"), "");
-  EXPECT_NE(complaint(R"("\ude00")"), "");
-  EXPECT_NE(complaint(R"("\ud83dx")"), "");
-  EXPECT_NE(complaint("\"\xed\xa0\xbd\""), "");
+  EXPECT_EQ(error_of(R"("\ud83d\ude00")"), "");
+  EXPECT_NE(error_of(R"("\ud83d")"), "");
+  EXPECT_NE(error_of(R"("\ude00")"), "");
+  EXPECT_NE(error_of(R"("\ud83dx")"), "");
+  EXPECT_NE(error_of("\"\xed\xa0\xbd\""), "");
 }
 
 TEST(ParseJson, RefusesASecondValue) {
-  EXPECT_NE(complaint("{} {}"), "");
-  EXPECT_NE(complaint("1 2"), "");
-  EXPECT_NE(complaint("{}\n\n,"), "");
-  EXPECT_EQ(complaint(" {} \n"), "");
+  EXPECT_NE(error_of("{} {}"), "");
+  EXPECT_NE(error_of("1 2"), "");
+  EXPECT_NE(error_of("{}\n\n,"), "");
+  EXPECT_EQ(error_of(" {} \n"), "");
 }
 
 TEST(ParseJson, NamesWhatIsNoJson) {
-  EXPECT_EQ(complaint("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+  EXPECT_EQ(error_of("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
             "config.json: expected JSON, got a Git LFS pointer, not the file itself; run 'git lfs "
             "pull' in its repository");
-  EXPECT_NE(complaint("<!DOCTYPE html><html></html>").find("got an HTML page"), std::string::npos);
-  EXPECT_NE(complaint("").find("got an empty file"), std::string::npos);
+  EXPECT_NE(error_of("<!DOCTYPE html><html></html>").find("got an HTML page"), std::string::npos);
+  EXPECT_NE(error_of("").find("got an empty file"), std::string::npos);
 }
 
 // The bytes in memory are what is bounded: these texts have 2 to 6 MB.
@@ -85,16 +81,16 @@ TEST(ParseJson, BoundsTheMemoryOfAValue) {
     for (int64_t i = 0; i < count; ++i) text += part + ",";
     return text + "0]";
   };
-  EXPECT_EQ(complaint(repeated("0", 1'000'000)), "");
+  EXPECT_EQ(error_of(repeated("0", 1'000'000)), "");
   const std::string expected =
       "config.json: expected values of at most 128 MiB in memory, got more";
-  EXPECT_EQ(complaint(repeated("[]", 2'100'000)), expected);
-  EXPECT_EQ(complaint(repeated("\"\"", 2'100'000)), expected);
-  EXPECT_EQ(complaint(repeated("{\"a\":0}", 600'000)), expected);
+  EXPECT_EQ(error_of(repeated("[]", 2'100'000)), expected);
+  EXPECT_EQ(error_of(repeated("\"\"", 2'100'000)), expected);
+  EXPECT_EQ(error_of(repeated("{\"a\":0}", 600'000)), expected);
 }
 
 TEST(ParseJson, KeysInMessagesAreEscaped) {
-  EXPECT_EQ(complaint(R"({"a\u001bb": 1, "a\u001bb": 2})"),
+  EXPECT_EQ(error_of(R"({"a\u001bb": 1, "a\u001bb": 2})"),
             R"(config.json: the key "a\u001bb" occurs twice)");
 }
 

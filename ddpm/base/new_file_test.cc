@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <functional>
 
 #include "ddpm/base/check.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
@@ -24,15 +24,6 @@ class NewFileTest : public testing::Test {
   // on a real disk: a file system in memory may have no device nodes
   const TemporaryFolder folder_{TemporaryFolder::Place::kDisk};
 };
-
-std::string complaint_of(const std::function<void()>& what) {
-  try {
-    what();
-  } catch (const IoError& error) {
-    return error.what();
-  }
-  return "nothing";
-}
 
 mode_t mode_of(const fs::path& path) {
   struct stat status {};
@@ -54,7 +45,7 @@ TEST_F(NewFileTest, ALinkStaysAndWhatItLeadsToIsReplacedOrMade) {
   EXPECT_EQ(folder_.read("deep/real"), "new");
   EXPECT_EQ(folder_.read("deep/new"), "made");
   fs::create_symlink("circle", folder_ / "circle");
-  EXPECT_NE(complaint_of([&] {
+  EXPECT_NE(complaint<IoError>([&] {
               write_file_whole(folder_ / "circle", "x");
             }).find("Too many levels of symbolic links"),
             std::string::npos);
@@ -104,14 +95,14 @@ TEST_F(NewFileTest, ACharacterDeviceIsWrittenToAndStaysOne) {
 }
 
 TEST_F(NewFileTest, FullDevicesGiveTheirReason) {
-  EXPECT_EQ(complaint_of([] { write_file_whole("/dev/full", "x"); }),
+  EXPECT_EQ(complaint<IoError>([] { write_file_whole("/dev/full", "x"); }),
             "cannot write /dev/full: No space left on device");
   EXPECT_TRUE(S_ISCHR(mode_of("/dev/full")));
 }
 
 TEST_F(NewFileTest, WhatNoFileCanReplaceIsRefusedAndStays) {
   const auto refused = [&](const fs::path& path, const std::string& kind) {
-    EXPECT_EQ(complaint_of([&] { write_file_whole(path, "x"); }),
+    EXPECT_EQ(complaint<IoError>([&] { write_file_whole(path, "x"); }),
               concat("cannot write ", path.string(), ": expected a file, got ", kind));
   };
   ASSERT_EQ(::mkfifo((folder_ / "fifo").c_str(), 0600), 0);
@@ -132,9 +123,9 @@ TEST_F(NewFileTest, AnOpenDescriptorIsWrittenToWhereItStands) {
   ASSERT_EQ(::write(file, "4", 1), 1);
   ::close(file);
   EXPECT_EQ(folder_.read("a"), "1234");
-  EXPECT_NE(complaint_of([&] { write_file_whole(concat("/dev/fd/", file), "5"); }), "nothing");
+  EXPECT_NE(complaint<IoError>([&] { write_file_whole(concat("/dev/fd/", file), "5"); }), "");
   const int reading = ::open((folder_ / "a").c_str(), O_RDONLY);
-  EXPECT_NE(complaint_of([&] {
+  EXPECT_NE(complaint<IoError>([&] {
               write_file_whole(concat("/dev/fd/", reading), "5");
             }).find("open for reading"),
             std::string::npos);
@@ -194,9 +185,9 @@ TEST_F(NewFileTest, AFileThatCannotBeFinishedLeavesWhatWasThereAndNamesTheTarget
     const rlimit now{limit, before.rlim_max};
     ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &now), 0);
     const std::string said =
-        complaint_of([&] { write_file_whole(folder_ / "a", std::string(10'000, 'x')); });
+        complaint<IoError>([&] { write_file_whole(folder_ / "a", std::string(10'000, 'x')); });
     EXPECT_EQ(said, concat("cannot write ", (folder_ / "a").string(), ": File too large"));
-    EXPECT_EQ(complaint_of([&] {
+    EXPECT_EQ(complaint<IoError>([&] {
                 write_folder_whole(folder_ / "f", [](const fs::path& inside) {
                   real_files().write(inside / "x", as_bytes(std::string(10'000, 'x')));
                 });
@@ -232,9 +223,9 @@ TEST_F(NewFileTest, AFolderThatIsFilledKeepsItsModeAndALinkToIt) {
 
 TEST_F(NewFileTest, WritingAndAppendingByNameTouchNothingButRegularFiles) {
   ASSERT_EQ(::mkfifo((folder_ / "fifo").c_str(), 0600), 0);
-  EXPECT_NE(complaint_of([&] { real_files().write(folder_ / "fifo", as_bytes("x")); }), "nothing");
-  EXPECT_NE(complaint_of([&] { real_files().append(folder_ / "fifo", as_bytes("x")); }), "nothing");
-  EXPECT_NE(complaint_of([&] { real_files().append("/dev/null", as_bytes("x")); }), "nothing");
+  EXPECT_NE(complaint<IoError>([&] { real_files().write(folder_ / "fifo", as_bytes("x")); }), "");
+  EXPECT_NE(complaint<IoError>([&] { real_files().append(folder_ / "fifo", as_bytes("x")); }), "");
+  EXPECT_NE(complaint<IoError>([&] { real_files().append("/dev/null", as_bytes("x")); }), "");
 }
 
 }  // namespace

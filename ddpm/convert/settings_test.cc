@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ddpm/base/text.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {
@@ -30,12 +31,7 @@ constexpr auto kTorch = SourceSystem::kDdpmTorch;
 
 std::string refusal(const SourceLayout& layout, SourceSystem system,
                     const ConvertSettings& settings) {
-  try {
-    settle(layout, system, settings);
-  } catch (const InvalidArgument& error) {
-    return error.what();
-  }
-  return "";
+  return complaint<InvalidArgument>([&] { settle(layout, system, settings); });
 }
 
 bool said(const std::string& text, const std::string& part) {

@@ -14,6 +14,7 @@
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/source.h"
 #include "ddpm/formats/png.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/temporary_folder.h"
 #include "ddpm/testing/toy_files.h"
 #include "ddpm/testing/toy_images.h"
@@ -110,7 +111,7 @@ TEST(Archive, ThatIsTooLargeForMemoryIsRefused) {
   write_toy_archive(file, ToyArchive::kZip, {{"a.png", toy_png(40, 40, 3, 0)}});
   DataOptions options = options_for(file);
   options.archive_limit_bytes = 1024;
-  EXPECT_EQ(message_of<InvalidArgument>([&] { open_source(options); }),
+  EXPECT_EQ(complaint<InvalidArgument>([&] { open_source(options); }),
             "data: expected an archive with at most 1.0 KiB of image files, got more in " +
                 file.string() + "; unpack it and give the folder");
 }
@@ -120,7 +121,7 @@ TEST(Archive, WithoutImagesOrDamagedIsAnError) {
   const fs::path file = folder / "a.tar.gz";
   write_toy_archive(file, ToyArchive::kTarGz, {{"a.txt", "a"}, {".b.png", "b"}});
   EXPECT_NE(
-      message_of<FormatError>([&] { open(file); }).find("got none but .txt (1), hidden files (1)"),
+      complaint<FormatError>([&] { open(file); }).find("got none but .txt (1), hidden files (1)"),
       std::string::npos);
   folder.write("a.tar.gz", "this is no archive at all");
   EXPECT_THROW(open(file), FormatError);
@@ -292,7 +293,7 @@ TEST(Archive, OneBadMemberIsOneBadFile) {
   const size_t third = zip.find("3.png");
   for (size_t i = third + 60; i < third + 70; ++i) zip[i] = static_cast<char>(~zip[i]);
   const fs::path file = folder.write("bad.zip", zip);
-  EXPECT_NE(message_of<FormatError>([&] { open_data(file); }).find("first 3.png: damaged: "),
+  EXPECT_NE(complaint<FormatError>([&] { open_data(file); }).find("first 3.png: damaged: "),
             std::string::npos);
   DataOptions options = options_for(file);
   options.max_bad_share = 0.2;
@@ -303,7 +304,7 @@ TEST(Archive, OfAnotherDataSetIsRefusedWithTheWayOut) {
   const TemporaryFolder folder;
   const auto message = [&](const std::string& name) {
     write_toy_archive(folder / "a.tar.gz", ToyArchive::kTarGz, {{name, "x"}});
-    return message_of<FormatError>([&] { open(folder / "a.tar.gz"); });
+    return complaint<FormatError>([&] { open(folder / "a.tar.gz"); });
   };
   EXPECT_NE(message("cifar-10-batches-bin/data_batch_1.bin").find("unpack it and give its folder"),
             std::string::npos);

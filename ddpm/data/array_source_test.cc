@@ -11,6 +11,7 @@
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/source.h"
 #include "ddpm/formats/png.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/temporary_folder.h"
 #include "ddpm/testing/toy_files.h"
 #include "ddpm/testing/toy_images.h"
@@ -78,11 +79,11 @@ TEST(IdxFile, OfOtherContentsThanItsHeaderPromisesIsRefused) {
     return folder / "a.gz";
   };
   const std::string zeros(1'000'000, '\0');
-  EXPECT_NE(message_of<FormatError>([&] {
+  EXPECT_NE(complaint<FormatError>([&] {
               open(packed(toy_idx(1, 10, 10, zeros)));
             }).find("inflates to more than 116 bytes"),
             std::string::npos);
-  EXPECT_NE(message_of<FormatError>([&] {
+  EXPECT_NE(complaint<FormatError>([&] {
               open(packed(toy_idx(1, 1000, 1001, zeros)));
             }).find("expected 1001016 bytes, as 1 images of 1000x1001 have, got 1000016"),
             std::string::npos);
@@ -105,13 +106,12 @@ TEST(Source, AFileOfAnotherKindIsNamedWithTheWayOut) {
     const std::string& what = kind.second;
     for (const char* name : {"a.zip", "a.tar", "a.tar.gz"}) {
       const bool is_empty_tar = bytes.size() == 5000 && name != "a.zip"s;  // blocks of its end
-      const std::string text = message_of<FormatError>([&] { open(folder.write(name, bytes)); });
+      const std::string text = complaint<FormatError>([&] { open(folder.write(name, bytes)); });
       EXPECT_NE(text.find(is_empty_tar ? "got none and nothing else" : what), std::string::npos)
           << text;
     }
     for (const char* name : {"a.idx", "a.gz"}) {
-      const std::string text =
-          message_of<InvalidArgument>([&] { open(folder.write(name, bytes)); });
+      const std::string text = complaint<InvalidArgument>([&] { open(folder.write(name, bytes)); });
       EXPECT_NE(text.find(what), std::string::npos) << text;
     }
   }
@@ -126,13 +126,13 @@ TEST(IdxFile, OfDamagedGzipIsCalledDamagedWhereverTheDamageIs) {
   for (const size_t place : {whole.size() - 12, whole.size() - 8, whole.size() - 4}) {
     std::string changed = whole;
     changed[place] = static_cast<char>(changed[place] ^ 1);
-    EXPECT_NE(message_of<FormatError>([&] {
+    EXPECT_NE(complaint<FormatError>([&] {
                 open(folder.write("b.gz", changed));
               }).find("b.gz: damaged gzip: "),
               std::string::npos);
   }
   for (size_t size = 18; size < whole.size(); ++size) {
-    EXPECT_NE(message_of<FormatError>([&] {
+    EXPECT_NE(complaint<FormatError>([&] {
                 open(folder.write("b.gz", whole.substr(0, size)));
               }).find("b.gz: cut gzip: "),
               std::string::npos)
@@ -204,7 +204,7 @@ TEST(Cifar10, TheTestBatchIsNeverTakenUnasked) {
 
 TEST(FashionMnist, MissingSaysHowToGetIt) {
   const TemporaryFolder folder;
-  EXPECT_EQ(message_of<IoError>([&] { open_fashion_mnist(folder.path(), false); }),
+  EXPECT_EQ(complaint<IoError>([&] { open_fashion_mnist(folder.path(), false); }),
             "data: fashion-mnist expects " + folder.path().string() +
                 "/train-images-idx3-ubyte.gz, which is missing: install it with 'apt-get install "
                 "dataset-fashion-mnist' (Debian), or give any folder of images instead");

@@ -16,6 +16,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/sha256.h"
 #include "ddpm/data/opening_internal.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/toy_images.h"
 
 namespace ddpm {
@@ -89,13 +90,13 @@ TEST(Dataset, CountsWhatItConverts) {
 TEST(Dataset, ImagesOfSeveralSizesNeedAFit) {
   std::vector<Image> images = toy_images(2, 4, 6, 1);
   images.push_back(toy_image(8, 8, 1, 9));
-  EXPECT_EQ(message_of<InvalidArgument>([&] { make_dataset(images); }),
+  EXPECT_EQ(complaint<InvalidArgument>([&] { make_dataset(images); }),
             "data: expected images of one size, got 2 sizes in memory: 4x6 (2), 8x8 (1); give "
             "--image-size HxW and --fit crop, pad or stretch");
   DataOptions options;
   options.height = 4;
   options.width = 6;
-  EXPECT_EQ(message_of<InvalidArgument>([&] { make_dataset(images, options); }),
+  EXPECT_EQ(complaint<InvalidArgument>([&] { make_dataset(images, options); }),
             "data: expected images of 4x6, got 1 of another size in memory, first image 2 of 8x8; "
             "--fit crop, pad or stretch makes them so");
 }
@@ -148,7 +149,7 @@ TEST(Dataset, UnreadableFilesAreNamedAndSkippedUpToTheirShare) {
   EXPECT_NE(dataset.report().lines().find("unreadable: 2 more"), std::string::npos);
   EXPECT_EQ(read_image(dataset, 0), read_image(make_dataset({toy_image(2, 2, 1, 12)}), 0));
   EXPECT_EQ(
-      message_of<FormatError>([] { open_partly_bad(13, 0.12); }),
+      complaint<FormatError>([] { open_partly_bad(13, 0.12); }),
       "data: expected at most 12 % of 100 files unreadable (--max-bad-files) and one image at "
       "least, got 13 unreadable in toys, first toy 0: torn");
 }
@@ -314,7 +315,7 @@ TEST(Dataset, TooLittleMemoryForAnImageIsAnErrorThatNamesIt) {
       if (i == 1 && ++calls == refused) throw std::bad_alloc();
       return toy_image(2, 2, 1, 1);
     };
-    EXPECT_EQ(message_of<Error>([&] { open_dataset(toy_source(3, decode), options); }),
+    EXPECT_EQ(complaint<Error>([&] { open_dataset(toy_source(3, decode), options); }),
               "toy 1: not enough memory to decode it; use fewer --threads, or make the image "
               "smaller");
   }
@@ -361,7 +362,7 @@ TEST(Dataset, AFileThatChangedAfterOpeningIsAnErrorWhenItIsRead) {
       toy_source(3, [&](int64_t) { return toy_image(2, changed ? 3 : 2, 1, 1); }), options);
   EXPECT_EQ(read_image(dataset, 1).size(), 4u);
   changed = true;
-  EXPECT_EQ(message_of<FormatError>([&] { read_image(dataset, 1); }),
+  EXPECT_EQ(complaint<FormatError>([&] { read_image(dataset, 1); }),
             "toy 1: expected 2x2 pixels as before, got 2x3; the file has changed");
 }
 

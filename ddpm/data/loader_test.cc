@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/toy_images.h"
 
 namespace ddpm {
@@ -204,8 +205,8 @@ TEST(Loader, AWorkersExceptionComesWithItsBatch) {
   Loader loader(dataset, {.seed = 2, .batch_size = 2, .workers = 3});
   EXPECT_EQ(loader.next().first_sample, 0);
   EXPECT_EQ(loader.next().first_sample, 2);
-  EXPECT_EQ(message_of<IoError>([&] { loader.next(); }), "the disk is gone");
-  EXPECT_EQ(message_of<IoError>([&] { loader.next(); }), "the disk is gone");
+  EXPECT_EQ(complaint<IoError>([&] { loader.next(); }), "the disk is gone");
+  EXPECT_EQ(complaint<IoError>([&] { loader.next(); }), "the disk is gone");
 }
 
 TEST(Loader, ByDefaultHalfOfTheCoresMakeBatches) {

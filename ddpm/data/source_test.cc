@@ -12,6 +12,7 @@
 #include "ddpm/data/dataset.h"
 #include "ddpm/formats/picture_mark.h"
 #include "ddpm/formats/png.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/temporary_folder.h"
 #include "ddpm/testing/toy_files.h"
 #include "ddpm/testing/toy_images.h"
@@ -126,8 +127,8 @@ TEST(Folder, ASubfolderThatCannotBeListedIsAnUnreadableFile) {
   DataOptions options = options_for(folder.path());
   {
     const ToyUser nobody;
-    EXPECT_EQ(
-        message_of<FormatError>([&] { open_dataset(options); }).find("data: expected at most"), 0u);
+    EXPECT_EQ(complaint<FormatError>([&] { open_dataset(options); }).find("data: expected at most"),
+              0u);
     options.max_bad_share = 0.5;
     const Dataset dataset = open_dataset(options);
     EXPECT_EQ(dataset.report().bad_names,
@@ -198,7 +199,7 @@ TEST(Folder, RunsOfThisProgramAreLeftOut) {
   const Source source = open(folder.path());
   EXPECT_EQ(source.names, (Names{"a.png", "other/b.png", "trip/rome.png"}));
   EXPECT_EQ(source.left_out.at("run folders of ddpm"), 2);
-  EXPECT_NE(message_of<InvalidArgument>([&] { open(folder / "run"); }).find("a run folder"),
+  EXPECT_NE(complaint<InvalidArgument>([&] { open(folder / "run"); }).find("a run folder"),
             std::string::npos);
 }
 
@@ -217,7 +218,7 @@ TEST(Folder, NamesAreEscapedInMessages) {
   const TemporaryFolder folder;
   folder.write("a\n\x1b[2Jb\xe9.png", "no image");
   DataOptions options = options_for(folder.path());
-  EXPECT_NE(message_of<FormatError>([&] {
+  EXPECT_NE(complaint<FormatError>([&] {
               open_dataset(options);
             }).find("first a\\n\\x1b[2Jb\\xe9.png: expected"),
             std::string::npos);
@@ -228,7 +229,7 @@ TEST(Folder, LongNamesAreCutInMessages) {
   const std::string name = std::string(200, 'a') + "/" + std::string(200, 'b') + ".png";
   folder.write(name, "no image");
   DataOptions options = options_for(folder.path());
-  const std::string message = message_of<FormatError>([&] { open_dataset(options); });
+  const std::string message = complaint<FormatError>([&] { open_dataset(options); });
   EXPECT_NE(message.find("first " + std::string(140, 'a') + ".." + std::string(56, 'b') + ".png: "),
             std::string::npos)
       << message;
@@ -241,12 +242,12 @@ TEST(Folder, WithoutImagesTheErrorNamesWhatIsThere) {
       ".jfif, .webp, .bmp, .gif, .tif or .tiff (upper or lower case), in "
       "folder " +
       folder.path().string();
-  EXPECT_EQ(message_of<FormatError>([&] { open(folder.path()); }),
+  EXPECT_EQ(complaint<FormatError>([&] { open(folder.path()); }),
             where + ", got none and nothing else");
   folder.write("x/a.heic", "ftyp");
   folder.write("x/b.txt", "b");
   folder.write("x/c.txt", "c");
-  EXPECT_EQ(message_of<FormatError>([&] { open(folder.path()); }),
+  EXPECT_EQ(complaint<FormatError>([&] { open(folder.path()); }),
             where + ", got none but .txt (2), .heic (1)");
 }
 
@@ -254,7 +255,7 @@ TEST(Folder, WithoutImagesTheErrorNamesWhatIsThere) {
 std::string advice_for(const std::string& name) {
   const TemporaryFolder folder;
   folder.write(name, "x");
-  const std::string message = message_of<FormatError>([&] { open(folder.path()); });
+  const std::string message = complaint<FormatError>([&] { open(folder.path()); });
   const std::string path = folder.path().string();
   std::string advice = message.substr(message.rfind("; ") + 2);
   if (advice.find(path) != std::string::npos)
@@ -282,7 +283,7 @@ TEST(Folder, OfAHuggingFaceCacheIsRefusedWithTheSnapshotToGive) {
   fs::create_directories(folder / "snapshots/abc");
   fs::create_directories(folder / "snapshots/def");
   fs::create_symlink("../../blobs/0123", folder / "snapshots/def/a.png");
-  const std::string message = message_of<InvalidArgument>([&] { open(folder.path()); });
+  const std::string message = complaint<InvalidArgument>([&] { open(folder.path()); });
   const std::string snapshot = (folder / "snapshots/def").string();
   EXPECT_NE(message.find("a Hugging Face cache; give one snapshot of it: " + snapshot),
             std::string::npos)
@@ -318,7 +319,7 @@ TEST(OneImageFile, IsADataset) {
 }
 
 TEST(Source, WhatDoesNotExistIsRefusedWithTheFormsThatDo) {
-  EXPECT_EQ(message_of<InvalidArgument>([] { open("fashion-mnits"); }),
+  EXPECT_EQ(complaint<InvalidArgument>([] { open("fashion-mnits"); }),
             "data: expected fashion-mnist, a folder of images, a .zip, .tar or .tar.gz of such, an "
             "IDX file (.gz too), or a folder of MNIST's IDX files or of CIFAR-10's binary "
             "version, got 'fashion-mnits', which does not exist; did you mean 'fashion-mnist'?");
@@ -327,7 +328,7 @@ TEST(Source, WhatDoesNotExistIsRefusedWithTheFormsThatDo) {
   EXPECT_THROW(open("/no/such/folder:test"), InvalidArgument);
   EXPECT_THROW(open("/dev/null"), InvalidArgument);
   const TemporaryFolder folder;
-  EXPECT_NE(message_of<InvalidArgument>([&] {
+  EXPECT_NE(complaint<InvalidArgument>([&] {
               open(folder.write("a.h5", "\x89HDF"));
             }).find("a.h5 may hold many images in one file; save them as PNG files"),
             std::string::npos);
@@ -354,10 +355,10 @@ TEST(Folder, AFileThatIsReadAgainHasToBeTheFirstOne) {
     std::string bytes = toy_png(4, 4, 3, 7);
     folder.write("1.png", bytes);
     fs::last_write_time(file, time);
-    EXPECT_EQ(message_of<IoError>([&] { read_image(dataset, index); }),
+    EXPECT_EQ(complaint<IoError>([&] { read_image(dataset, index); }),
               file.string() + " changed while it was read");
     folder.write("1.png", "");
-    EXPECT_EQ(message_of<IoError>([&] { read_image(dataset, index); }),
+    EXPECT_EQ(complaint<IoError>([&] { read_image(dataset, index); }),
               file.string() + " changed while it was read");
   }
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "ddpm/base/check.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {
@@ -27,13 +28,8 @@ const std::vector<std::string> kOthers = {"mid_block.attentions.0.group_norm.wei
                                           "attentions.",
                                           ""};
 
-std::string complaint(const std::vector<std::string>& names) {
-  try {
-    with_new_attention_names(names, "file");
-  } catch (const FormatError& error) {
-    return error.what();
-  }
-  return "";
+std::string error_of(const std::vector<std::string>& names) {
+  return complaint<FormatError>([&] { with_new_attention_names(names, "file"); });
 }
 
 TEST(AttentionNames, AreTranslatedBothWays) {
@@ -66,20 +62,20 @@ TEST(AttentionNames, AFileOfOldOnesIsReadByTheNewOnes) {
 TEST(AttentionNames, OneAttentionMayBeOldAndAnotherNew) {
   const std::vector<std::string> names = {"a.attentions.0.query.weight",
                                           "a.attentions.1.to_q.weight"};
-  EXPECT_EQ(complaint(names), "");
+  EXPECT_EQ(error_of(names), "");
 }
 
 TEST(AttentionNames, BothFormsInOneAttentionAreRefusedByItsName) {
-  EXPECT_EQ(complaint({"a.attentions.0.query.weight", "a.attentions.0.to_q.weight"}),
+  EXPECT_EQ(error_of({"a.attentions.0.query.weight", "a.attentions.0.to_q.weight"}),
             "file: a.attentions.0 has names of two forms, query beside to_q; wanted one of them");
   // and one that was converted in part
-  EXPECT_EQ(complaint({"a.attentions.3.to_k.weight", "a.attentions.3.proj_attn.bias"}),
+  EXPECT_EQ(error_of({"a.attentions.3.to_k.weight", "a.attentions.3.proj_attn.bias"}),
             "file: a.attentions.3 has names of two forms, proj_attn beside to_k; wanted one of "
             "them");
 }
 
 TEST(AttentionNames, ANameThatWasConvertedTwiceIsRefused) {
-  EXPECT_EQ(complaint({"a.attentions.0.to_to_k.weight"}),
+  EXPECT_EQ(error_of({"a.attentions.0.to_to_k.weight"}),
             "file: a.attentions.0.to_to_k.weight was converted twice: wanted "
             "a.attentions.0.to_k.weight");
 }

@@ -7,6 +7,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/diffusers/scheduler_config.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/hasty_files.h"
 #include "ddpm/testing/temporary_folder.h"
 #include "ddpm/testing/toy_unet.h"
@@ -51,12 +52,7 @@ std::string complaint_about(const fs::path& folder, const std::string& key, cons
   }
   texts[kScheduler] = json_text(json);
   write_texts(folder, texts);
-  try {
-    read_model_config(folder);
-  } catch (const FormatError& error) {
-    return error.what();
-  }
-  return "";
+  return complaint<FormatError>([&] { read_model_config(folder); });
 }
 
 TEST(Diffusers, EveryKindOfModelComesBack) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/check.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {
@@ -138,12 +139,7 @@ TEST(SchedulerConfig, WhatIsNotDoneIsRefusedWithItsValue) {
 
 TEST(SchedulerConfig, AnUnknownKeyOrClassNamesTheNearest) {
   const auto said = [](const std::string& text) -> std::string {
-    try {
-      parse_scheduler(text, "file.json");
-    } catch (const FormatError& error) {
-      return error.what();
-    }
-    return "";
+    return complaint<FormatError>([&] { parse_scheduler(text, "file.json"); });
   };
   EXPECT_NE(said(file_of("PNDMScheduler", R"(, "skip_prk_step": true)")).find("'skip_prk_steps'"),
             std::string::npos);

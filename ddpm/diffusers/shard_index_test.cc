@@ -6,17 +6,13 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {
 
-std::string complaint(const std::string& text) {
-  try {
-    parse_shard_index(text, "index");
-  } catch (const FormatError& error) {
-    return error.what();
-  }
-  return "";
+std::string error_of(const std::string& text) {
+  return complaint<FormatError>([&] { parse_shard_index(text, "index"); });
 }
 
 std::string with_file(const std::string& file) {
@@ -40,13 +36,13 @@ TEST(ShardIndex, AFileThatIsNotBesideItIsRefused) {
   for (const std::string file : {"../x.safetensors", "/etc/x.safetensors", "sub/x.safetensors",
                                  "..", ".", "", "a\\\\x.safetensors", "x.bin", ".safetensors",
                                  "x.safetensors/", "x\\u0000.safetensors", "x\\n.safetensors"}) {
-    const std::string said = complaint(with_file(file));
+    const std::string said = error_of(with_file(file));
     EXPECT_NE(said.find("index: tensor \"a\": wanted the plain name"), std::string::npos)
         << file << ": " << said;
     EXPECT_EQ(said.find('\n'), std::string::npos) << said;
   }
-  EXPECT_EQ(complaint(with_file("x.safetensors")), "");
-  EXPECT_EQ(complaint(with_file("..x.safetensors")), "");
+  EXPECT_EQ(error_of(with_file("x.safetensors")), "");
+  EXPECT_EQ(error_of(with_file("..x.safetensors")), "");
 }
 
 TEST(ShardIndex, WhatIsNoIndexIsRefused) {
@@ -60,7 +56,7 @@ TEST(ShardIndex, WhatIsNoIndexIsRefused) {
         R"({"weight_map": {"a": "x.safetensors"}, "metadata": {"total_size": "8"}})",
         R"({"weight_map": {"a": "x.safetensors"},)"
         R"("metadata": {"total_size": 9223372036854775808}})"}) {
-    EXPECT_EQ(complaint(text).rfind("index", 0), 0U) << text << ": " << complaint(text);
+    EXPECT_EQ(error_of(text).rfind("index", 0), 0U) << text << ": " << error_of(text);
   }
 }
 
@@ -69,7 +65,7 @@ TEST(ShardIndex, KeptFilesAreRefusedAndTheWholeOneIsRead) {
   int files = 0;
   for (const auto& file : std::filesystem::directory_iterator(
            std::filesystem::path(DDPM_SOURCE_DIR) / "tests/hostile/formats/shard_index")) {
-    const std::string said = complaint(read_file(file.path(), 1 << 20));
+    const std::string said = error_of(read_file(file.path(), 1 << 20));
     EXPECT_EQ(said.empty(), file.path().filename() == "whole") << file.path() << said;
     ++files;
   }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "ddpm/base/check.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/known_number.h"
 #include "ddpm/testing/schedule_numbers.h"
 
@@ -74,7 +75,9 @@ TEST(ScheduleKind, NamesGoThereAndBack) {
   EXPECT_EQ(schedule_kind_from("scaled_linear"), ScheduleKind::kQuadratic);
   EXPECT_EQ(schedule_kind_from("list"), ScheduleKind::kList);
   EXPECT_EQ(schedule_names().size(), all_schedule_kinds().size() + 1);
-  EXPECT_NE(message_of([] { schedule_kind_from("cosin"); }).find("did you mean 'cosine'?"),
+  EXPECT_NE(complaint<InvalidArgument>([] {
+              schedule_kind_from("cosin");
+            }).find("did you mean 'cosine'?"),
             std::string::npos);
 }
 
@@ -281,7 +284,7 @@ TEST(ScheduleKind, ScaledLinearKeepsWhatIsLeftForEveryT) {
   }
   // at T = 20 the last beta is 1, below it none is
   EXPECT_EQ(make_schedule({.kind = ScheduleKind::kLinearScaled, .T = 20}).alpha_bar(20), 0.0);
-  EXPECT_NE(message_of([] {
+  EXPECT_NE(complaint<InvalidArgument>([] {
               make_schedule({.kind = ScheduleKind::kLinearScaled, .T = 19});
             }).find("must be in [0, 1]"),
             std::string::npos);
@@ -330,18 +333,19 @@ TEST(MakeSchedule, TakesAList) {
       make_schedule({.kind = ScheduleKind::kList, .T = 2, .betas = {0.0, 1.0}});
   EXPECT_EQ(schedule.alpha_bar(1), 1.0);
   EXPECT_EQ(schedule.alpha_bar(2), 0.0);
-  EXPECT_EQ(
-      message_of([] { make_schedule({.kind = ScheduleKind::kList, .T = 3, .betas = {0.1}}); }),
-      "schedule: wanted as many betas as T, 3, got 1");
+  EXPECT_EQ(complaint<InvalidArgument>(
+                [] { make_schedule({.kind = ScheduleKind::kList, .T = 3, .betas = {0.1}}); }),
+            "schedule: wanted as many betas as T, 3, got 1");
 }
 
 TEST(MakeSchedule, RejectsWhatIsNoSchedule) {
-  EXPECT_EQ(message_of([] { make_schedule({.T = 1, .betas = {0.5}}); }),
+  EXPECT_EQ(complaint<InvalidArgument>([] { make_schedule({.T = 1, .betas = {0.5}}); }),
             "schedule: betas belong to the schedule list, got them with linear");
   constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_EQ(message_of([] { linear_schedule(1000, -0.1); }),
+  EXPECT_EQ(complaint<InvalidArgument>([] { linear_schedule(1000, -0.1); }),
             "schedule: beta_1 must be in [0, 1], got -0.1");
-  EXPECT_EQ(message_of([] { linear_schedule(0); }), "schedule: T must be in [1, 1000000], got 0");
+  EXPECT_EQ(complaint<InvalidArgument>([] { linear_schedule(0); }),
+            "schedule: T must be in [1, 1000000], got 0");
   EXPECT_THROW(linear_schedule(10, kNaN, 0.02), InvalidArgument);
   EXPECT_THROW(linear_schedule(10, 1e-4, kNaN), InvalidArgument);
   EXPECT_THROW(linear_schedule(int64_t{1} << 60), InvalidArgument);

@@ -9,6 +9,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/diffusion/schedule_kinds.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/schedule_numbers.h"
 
 namespace ddpm {
@@ -151,7 +152,7 @@ TEST(Schedule, RejectsTimesOutsideTheProcess) {
   EXPECT_THROW(schedule.transition(5, 5), InvalidArgument);
   EXPECT_THROW(schedule.beta(0), InvalidArgument);
   EXPECT_THROW(schedule.posterior(0), InvalidArgument);
-  EXPECT_EQ(message_of([&] { schedule.level(1001); }),
+  EXPECT_EQ(complaint<InvalidArgument>([&] { schedule.level(1001); }),
             "schedule: t must be in [0, 1000], got 1001");
 }
 
@@ -160,14 +161,16 @@ TEST(Schedule, RejectsBetasThatAreNone) {
   EXPECT_THROW(Schedule({}), InvalidArgument);
   EXPECT_THROW(Schedule({0.1, kNaN}), InvalidArgument);
   EXPECT_THROW(Schedule({-1e-9}), InvalidArgument);
-  EXPECT_EQ(message_of([] {
+  EXPECT_EQ(complaint<InvalidArgument>([] {
               Schedule({0.1, 1.5});
             }),
             "schedule: beta_2 must be in [0, 1], got 1.5");
 }
 
 TEST(Schedule, RejectsBetasThatLeaveLessThanCanBeCounted) {
-  EXPECT_NE(message_of([] { linear_schedule(200'000); }).find("alpha_bar must stay above"),
+  EXPECT_NE(complaint<InvalidArgument>([] {
+              linear_schedule(200'000);
+            }).find("alpha_bar must stay above"),
             std::string::npos);
   EXPECT_NO_THROW(Schedule({0.5, 1.0}));
 }

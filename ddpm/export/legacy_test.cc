@@ -7,6 +7,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/diffusers/scheduler_config.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/unet/config.h"
 
 namespace ddpm {
@@ -28,16 +29,6 @@ Json scheduler_with(const std::string& key, const Json& value) {
   Json json = scheduler_json({}, "0.42.1");
   json[key] = value;
   return json;
-}
-
-template <typename Call>
-std::string complaint_of(const Call& call) {
-  try {
-    call();
-  } catch (const InvalidArgument& error) {
-    return error.what();
-  }
-  return "";
 }
 
 TEST(Legacy, OnlyAttentionHadOtherNames) {
@@ -96,7 +87,7 @@ TEST(Legacy, ANetworkThatCouldNotBeSaidIsRefusedByItsKey) {
       {"up_block_types", {"ResnetUpsampleBlock2D", "UpBlock2D"}},
   };
   for (const auto& [key, value] : wrong) {
-    const std::string said = complaint_of(
+    const std::string said = complaint<InvalidArgument>(
         [&, &key = key, &value = value] { old_unet_json(unet_with(key, value), "who"); });
     EXPECT_EQ(said.rfind("who: " + key + ": diffusers 0.2.4 had only ", 0), 0U)
         << key << ": '" << said << "'";
@@ -139,7 +130,7 @@ TEST(Legacy, AProcessThatCouldNotBeSaidIsRefusedByItsKey) {
                                                            {"steps_offset", 1},
                                                            {"_class_name", "DDIMScheduler"}};
   for (const auto& [key, value] : wrong) {
-    const std::string said = complaint_of([&, &key = key, &value = value] {
+    const std::string said = complaint<InvalidArgument>([&, &key = key, &value = value] {
       old_scheduler_json(scheduler_with(key, value), {}, "who");
     });
     EXPECT_EQ(said.rfind("who: " + key + ": diffusers 0.2.4 had only ", 0), 0U)

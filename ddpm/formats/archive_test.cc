@@ -186,15 +186,15 @@ TEST_F(Archive, ThatIsCutShortIsAnError) {
   const std::vector<Member> members = {{"one", noise(2000)}};
   const std::string whole = read_bytes(make("a.tar.gz", members));
   for (size_t size = 0; size < whole.size(); size += 67) {
-    EXPECT_NE(error_of(folder_.write("cut.tar.gz", whole.substr(0, size))), "no error") << size;
+    EXPECT_NE(error_of(folder_.write("cut.tar.gz", whole.substr(0, size))), "") << size;
   }
   const std::string zip = read_bytes(make("a.zip", members));
   for (size_t size = 0; size < zip.size(); size += 67) {
-    EXPECT_NE(error_of(folder_.write("cut.zip", zip.substr(0, size))), "no error") << size;
+    EXPECT_NE(error_of(folder_.write("cut.zip", zip.substr(0, size))), "") << size;
   }
   const std::string tar = read_bytes(make("a.tar", members));
   for (size_t size = 1; size <= 512 + 2048; size += 67) {
-    EXPECT_NE(error_of(folder_.write("cut.tar", tar.substr(0, size))), "no error") << size;
+    EXPECT_NE(error_of(folder_.write("cut.tar", tar.substr(0, size))), "") << size;
   }
 }
 
@@ -204,7 +204,7 @@ TEST_F(Archive, OfTarThatIsCutBetweenTwoEntriesIsAnError) {
   for (const size_t size : {kEntry, 2 * kEntry}) {
     const std::string error = error_of(folder_.write("cut.tar", tar.substr(0, size)));
     EXPECT_NE(error.find("the archive is cut: it ends after"), std::string::npos) << error;
-    EXPECT_NE(error_of(folder_.write("cut.tar.gz", gzip(tar.substr(0, size)))), "no error");
+    EXPECT_NE(error_of(folder_.write("cut.tar.gz", gzip(tar.substr(0, size)))), "");
   }
   // POSIX has two blocks of zeros at the end; one is enough to know that nothing is missing
   EXPECT_EQ(read_all(folder_.write("whole.tar", tar.substr(0, 2 * kEntry + 512))).size(), 2u);
@@ -219,7 +219,7 @@ TEST_F(Archive, WithAByteChangedAnywhereInItsCompressionIsAnErrorOrTheSame) {
       std::string changed = whole;
       changed[i] = static_cast<char>(changed[i] ^ 0x10);
       const fs::path path = folder_.write(concat("changed-", name), changed);
-      if (error_of(path) != "no error") continue;
+      if (!error_of(path).empty()) continue;
       EXPECT_EQ(read_all(path), members) << name << " " << i;
     }
   }
@@ -253,7 +253,7 @@ TEST_F(Archive, OfZstdWithAWrongCheckSumIsAnError) {
   EXPECT_EQ(read_all(folder_.write("a.tar.zst", packed)),
             (std::vector<Member>{{"a.png", "contents"}}));
   packed.back() = static_cast<char>(packed.back() ^ 1);
-  EXPECT_NE(error_of(folder_.write("a.tar.zst", packed)), "no error");
+  EXPECT_NE(error_of(folder_.write("a.tar.zst", packed)), "");
 }
 
 int64_t trailing_of(const fs::path& path) {
@@ -296,9 +296,9 @@ TEST_F(Archive, BytesBehindItsEndCountTowardsItsBudget) {
 }
 
 TEST_F(Archive, OfAnotherKindIsAnError) {
-  EXPECT_NE(error_of(folder_.write("a.zip", "")), "no error");
-  EXPECT_NE(error_of(folder_.write("a.tar", "not an archive")), "no error");
-  EXPECT_NE(error_of(folder_.write("a.tgz", noise(5000))), "no error");
+  EXPECT_NE(error_of(folder_.write("a.zip", "")), "");
+  EXPECT_NE(error_of(folder_.write("a.tar", "not an archive")), "");
+  EXPECT_NE(error_of(folder_.write("a.tgz", noise(5000))), "");
 }
 
 TEST_F(Archive, ThatCannotBeOpenedIsAnotherError) {

@@ -4,6 +4,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {
@@ -27,12 +28,7 @@ std::string records(size_t count) {
 }
 
 std::string error_of(const std::string& file) {
-  try {
-    decode_cifar10(as_bytes(file), "x");
-  } catch (const FormatError& error) {
-    return error.what();
-  }
-  return "no error";
+  return complaint<FormatError>([&] { decode_cifar10(as_bytes(file), "x"); });
 }
 
 TEST(Cifar10, PutsThePlanesOfARecordSideBySide) {
@@ -67,7 +63,7 @@ TEST(Cifar10, IsMadeOfWholeRecords) {
 TEST(Cifar10, HasLabelsFrom0To9) {
   std::string file = records(2);
   file[kRecord] = 9;
-  EXPECT_EQ(error_of(file), "no error");
+  EXPECT_EQ(error_of(file), "");
   file[kRecord] = 10;
   EXPECT_EQ(error_of(file), "x: the label of record 1, counted from 0, must be in 0 to 9, got 10");
 }

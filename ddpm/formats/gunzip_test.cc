@@ -4,18 +4,14 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/formats/archive.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/toy_archives.h"
 
 namespace ddpm {
 namespace {
 
 std::string gunzip_error(const std::string& bytes, int64_t max_bytes = 1'000'000) {
-  try {
-    gunzip_if_needed(bytes, max_bytes, "x");
-  } catch (const FormatError& error) {
-    return error.what();
-  }
-  return "no error";
+  return complaint<FormatError>([&] { gunzip_if_needed(bytes, max_bytes, "x"); });
 }
 
 TEST(Gunzip, LeavesOtherBytesAlone) {
@@ -37,19 +33,19 @@ TEST(Gunzip, JoinsTheMembers) {
 TEST(Gunzip, RefusesWhatIsCutOrChanged) {
   const std::string whole = gzip(noise(300));
   for (size_t size = 2; size < whole.size(); ++size) {
-    EXPECT_NE(gunzip_error(whole.substr(0, size)), "no error") << size;
+    EXPECT_NE(gunzip_error(whole.substr(0, size)), "") << size;
   }
   std::string changed = whole;
   changed[150] = static_cast<char>(changed[150] ^ 4);
-  EXPECT_NE(gunzip_error(changed), "no error");
+  EXPECT_NE(gunzip_error(changed), "");
   EXPECT_EQ(gunzip_error(whole + "mine"), "x: 4 trailing bytes after the gzip data");
-  EXPECT_NE(gunzip_error(whole + whole.substr(0, 20)), "no error");
+  EXPECT_NE(gunzip_error(whole + whole.substr(0, 20)), "");
 }
 
 TEST(Gunzip, StopsAtTheLimit) {
   const std::string bomb = gzip(std::string(5'000'000, '\0'));
   EXPECT_EQ(gunzip_error(bomb, 4'999'999), "x: inflates to more than 4999999 bytes");
-  EXPECT_EQ(gunzip_error(bomb, 5'000'000), "no error");
+  EXPECT_EQ(gunzip_error(bomb, 5'000'000), "");
   EXPECT_EQ(gunzip_error(bomb, 0), "x: inflates to more than 0 bytes");
 }
 
@@ -78,7 +74,7 @@ TEST(Gunzip, NamesWhatIsDamaged) {
             "x: damaged gzip: incorrect data check after 300 bytes decompressed");
   EXPECT_EQ(gunzip_error(whole.substr(0, whole.size() - 1)),
             "x: cut gzip: it ends after 300 bytes decompressed");
-  EXPECT_EQ(gunzip_error(whole + std::string(512, '\0')), "no error");
+  EXPECT_EQ(gunzip_error(whole + std::string(512, '\0')), "");
 }
 
 TEST(Gunzip, HearsAStop) {

@@ -4,6 +4,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/made_jpeg.h"
 
 namespace ddpm {
@@ -11,13 +12,8 @@ namespace {
 
 Image decode(const std::string& bytes) { return decode_jpeg(as_bytes(bytes), "test.jpg"); }
 
-std::string complaint(const std::string& bytes) {
-  try {
-    decode(bytes);
-  } catch (const FormatError& error) {
-    return error.what();
-  }
-  return "";
+std::string error_of(const std::string& bytes) {
+  return complaint<FormatError>([&] { decode(bytes); });
 }
 
 // Quality 100 keeps a flat area within three levels of each channel.
@@ -63,15 +59,15 @@ TEST(Jpeg, InksAreInvertedWithAndWithoutAdobesMarker) {
 TEST(Jpeg, ATruncatedFileIsAnErrorNotGrayPixels) {
   const std::string file = made_jpeg({.width = 64, .height = 64});
   for (const size_t part : {2, 3, 4, 5, 8, 10}) {
-    const std::string said = complaint(file.substr(0, file.size() * (part - 1) / part));
+    const std::string said = error_of(file.substr(0, file.size() * (part - 1) / part));
     EXPECT_EQ(said.rfind("test.jpg: ", 0), 0U) << part;
     EXPECT_EQ(said.find('\n'), std::string::npos);
   }
 }
 
 TEST(Jpeg, WhatIsNoJpegIsSaidToBeNone) {
-  EXPECT_EQ(complaint(""), "test.jpg: not a JPEG file");
-  EXPECT_EQ(complaint("\x89PNG\r\n\x1a\n"), "test.jpg: not a JPEG file");
+  EXPECT_EQ(error_of(""), "test.jpg: not a JPEG file");
+  EXPECT_EQ(error_of("\x89PNG\r\n\x1a\n"), "test.jpg: not a JPEG file");
 }
 
 TEST(Jpeg, AnImageOfTooManyPixelsIsRefused) {
@@ -79,7 +75,7 @@ TEST(Jpeg, AnImageOfTooManyPixelsIsRefused) {
   const size_t frame = file.find("\xff\xc0");
   ASSERT_NE(frame, std::string::npos);
   for (const size_t i : {5U, 7U}) file[frame + i] = '\xf0';  // 61456 x 61472
-  EXPECT_NE(complaint(file).find("pixels"), std::string::npos) << complaint(file);
+  EXPECT_NE(error_of(file).find("pixels"), std::string::npos) << error_of(file);
 }
 
 TEST(Jpeg, TheExifOrientationIsApplied) {

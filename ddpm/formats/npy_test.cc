@@ -10,6 +10,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
@@ -21,13 +22,8 @@ NpyArray floats(std::vector<int64_t> shape, const std::vector<float>& values) {
   return array;
 }
 
-std::string complaint(const std::string& bytes) {
-  try {
-    decode_npy(bytes, "x.npy");
-  } catch (const FormatError& error) {
-    return error.what();
-  }
-  return "";
+std::string error_of(const std::string& bytes) {
+  return complaint<FormatError>([&] { decode_npy(bytes, "x.npy"); });
 }
 
 // A version 1.0 file with this header, as numpy would lay it out, and this much data.
@@ -79,13 +75,13 @@ TEST(Npy, NumbersAreConverted) {
 
 TEST(Npy, EachWayToBeWrongIsNamed) {
   const std::string good = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\n";
-  EXPECT_EQ(complaint(file_with(good, 8)), "");
-  EXPECT_NE(complaint(file_with(good, 7)).find("does not fit 7 bytes"), std::string::npos);
-  EXPECT_NE(complaint(file_with(good, 9)).find("does not fit 9 bytes"), std::string::npos);
+  EXPECT_EQ(error_of(file_with(good, 8)), "");
+  EXPECT_NE(error_of(file_with(good, 7)).find("does not fit 7 bytes"), std::string::npos);
+  EXPECT_NE(error_of(file_with(good, 9)).find("does not fit 9 bytes"), std::string::npos);
   const auto changed = [&good](const std::string& from, const std::string& to) {
     std::string header = good;
     header.replace(header.find(from), from.size(), to);
-    return complaint(file_with(header, 8));
+    return error_of(file_with(header, 8));
   };
   EXPECT_NE(changed("False", "True").find("Fortran order"), std::string::npos);
   EXPECT_NE(changed("<f4", ">f4").find("got '>f4'"), std::string::npos);
@@ -95,10 +91,10 @@ TEST(Npy, EachWayToBeWrongIsNamed) {
   EXPECT_NE(changed("(2,)", "(-2,)"), "");
   EXPECT_NE(changed("'shape'", "'shade'"), "");
   EXPECT_NE(changed(", }", ", 'shape': (2,)}"), "") << "a key twice";
-  EXPECT_NE(complaint("\x93NUMPY"), "");
-  EXPECT_NE(complaint(std::string("\x93NUMPY\x01\x00\xff\xff{", 11)).find("length"),
+  EXPECT_NE(error_of("\x93NUMPY"), "");
+  EXPECT_NE(error_of(std::string("\x93NUMPY\x01\x00\xff\xff{", 11)).find("length"),
             std::string::npos);
-  EXPECT_NE(complaint(std::string("\x93NUMPY\x09\x00\x02\x00{}", 12)).find("format 9"),
+  EXPECT_NE(error_of(std::string("\x93NUMPY\x09\x00\x02\x00{}", 12)).find("format 9"),
             std::string::npos);
 }
 

@@ -8,6 +8,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/formats/exif_internal.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {
@@ -31,13 +32,8 @@ void expect_same(const Image& a, const Image& b) {
 
 Image decode(const std::string& bytes) { return decode_png(as_bytes(bytes), "test.png"); }
 
-std::string complaint(const std::string& bytes) {
-  try {
-    decode(bytes);
-  } catch (const FormatError& error) {
-    return error.what();
-  }
-  return "";
+std::string error_of(const std::string& bytes) {
+  return complaint<FormatError>([&] { decode(bytes); });
 }
 
 TEST(Png, EveryKindOfImageComesBackSampleForSample) {
@@ -68,7 +64,7 @@ TEST(Png, TextComesBackAndTheSameInputGivesTheSameBytes) {
 TEST(Png, ACutAnywhereIsAnError) {
   const std::string file = encode_png(ramp(9, 9, 3, 8), {{"seed", "7"}});
   for (size_t length = 0; length < file.size(); length += 3) {
-    EXPECT_NE(complaint(file.substr(0, length)), "") << length;
+    EXPECT_NE(error_of(file.substr(0, length)), "") << length;
   }
 }
 
@@ -76,14 +72,14 @@ TEST(Png, AChangedByteInThePixelsIsAnError) {
   std::string file = encode_png(ramp(9, 9, 3, 8));
   const size_t data = file.find("IDAT") + 10;
   file[data] = static_cast<char>(file[data] ^ 0x40);
-  const std::string said = complaint(file);
+  const std::string said = error_of(file);
   EXPECT_EQ(said.rfind("test.png: damaged PNG file: ", 0), 0U) << said;
   EXPECT_EQ(said.find('\n'), std::string::npos);
 }
 
 TEST(Png, WhatIsNoPngIsSaidToBeNone) {
-  EXPECT_EQ(complaint("GIF89a......"), "test.png: not a PNG file");
-  EXPECT_EQ(complaint(""), "test.png: not a PNG file");
+  EXPECT_EQ(error_of("GIF89a......"), "test.png: not a PNG file");
+  EXPECT_EQ(error_of(""), "test.png: not a PNG file");
 }
 
 std::string big_endian(uint32_t value) {
@@ -123,7 +119,7 @@ std::string png_file(const std::string& head, const std::string& extra, const st
 
 TEST(Png, AnImageOfTooManyPixelsIsRefusedBeforeItIsAllocated) {
   const std::string file = png_file(header(900000, 900000, 8, 2), "", "x");
-  EXPECT_NE(complaint(file).find("100,000,000 pixels"), std::string::npos) << complaint(file);
+  EXPECT_NE(error_of(file).find("100,000,000 pixels"), std::string::npos) << error_of(file);
 }
 
 TEST(Png, FewBitsOfGrayAreSpreadOverEight) {
@@ -146,7 +142,7 @@ TEST(Png, AnIndexBeyondThePaletteIsDamage) {
   const std::string palette = chunk("PLTE", "\x0a\x14\x1e\x28\x32\x3c");
   for (const int bits : {2, 4, 8}) {
     const std::string rows = std::string("\0", 1) + static_cast<char>(2 << (8 - bits));
-    const std::string said = complaint(png_file(header(1, 1, bits, 3), palette, rows));
+    const std::string said = error_of(png_file(header(1, 1, bits, 3), palette, rows));
     EXPECT_NE(said.find("expected indices below 2, the colours of the palette, got 2"),
               std::string::npos)
         << said;
@@ -183,8 +179,8 @@ TEST(Png, TransparencyThatIsDamagedIsAnError) {
   EXPECT_EQ(decode(png_file(header(2, 1, 8, 0), transparent, rows)).samples,
             (std::vector<uint16_t>{1, 0, 2, 255}));
   transparent.back() = static_cast<char>(transparent.back() ^ 1);
-  EXPECT_NE(complaint(png_file(header(2, 1, 8, 0), transparent, rows)), "");
-  EXPECT_NE(complaint(png_file(header(2, 1, 8, 0), chunk("tRNS", "1"), rows)), "");
+  EXPECT_NE(error_of(png_file(header(2, 1, 8, 0), transparent, rows)), "");
+  EXPECT_NE(error_of(png_file(header(2, 1, 8, 0), chunk("tRNS", "1"), rows)), "");
 }
 
 TEST(Png, AFewBytesOfManyIndicesAreRefused) {
@@ -194,8 +190,8 @@ TEST(Png, AFewBytesOfManyIndicesAreRefused) {
   const std::string padding = chunk("abCd", std::string(600'000, 'x'));
   for (const std::string& one :
        {file, file + padding, png_file(header(5'000, 5'000, 1, 3), palette + padding, rows)}) {
-    EXPECT_NE(complaint(one).find("expected at least 519,106 bytes"), std::string::npos)
-        << complaint(one);
+    EXPECT_NE(error_of(one).find("expected at least 519,106 bytes"), std::string::npos)
+        << error_of(one);
   }
 }
 
@@ -234,7 +230,7 @@ TEST(Orientation, EachOfTheEightTurnsTheFirstRowAndColumnWhereTheStandardSays) {
 }
 
 std::string complaint_about(const std::string& hostile_file) {
-  return complaint(read_file(
+  return error_of(read_file(
       std::filesystem::path(DDPM_SOURCE_DIR) / "tests/hostile/formats/png" / hostile_file, 1000));
 }
 

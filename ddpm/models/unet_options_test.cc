@@ -15,6 +15,7 @@
 #include "ddpm/models/unet.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/tensor/convert.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {
@@ -47,16 +48,6 @@ Tensor normal(const UNetConfig& config, int64_t images) {
 }
 
 Tensor integers(const std::vector<int64_t>& values) { return to_tensor(values, at::kCPU); }
-
-template <typename Function>
-std::string error_of(const Function& function) {
-  try {
-    function();
-  } catch (const InvalidArgument& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 // A network's output for one image at one time.
 std::vector<float> predicted(const NetworkPointer& network, const UNetConfig& config,
@@ -106,21 +97,24 @@ TEST(Classes, ALabelIsThereJustWhereTheNetworkHasClasses) {
   const auto call = [&](const std::shared_ptr<UNet>& unet, const std::vector<int64_t>& labels) {
     const NetworkPointer network = make_torch_network(unet, at::kCPU, Precision::kFloat32);
     const NetworkInput input{image, timesteps, labels};
-    const std::string error = error_of([&] { network->predict(input, output); });
-    EXPECT_EQ(error_of([&] { network->predict_vjp(input, image, output, product); }), error);
+    const std::string error = complaint<InvalidArgument>([&] { network->predict(input, output); });
+    EXPECT_EQ(
+        complaint<InvalidArgument>([&] { network->predict_vjp(input, image, output, product); }),
+        error);
     return error;
   };
-  EXPECT_EQ(call(without, {}), "no error");
-  EXPECT_EQ(call(with, {0}), "no error");
+  EXPECT_EQ(call(without, {}), "");
+  EXPECT_EQ(call(with, {0}), "");
   EXPECT_EQ(call(without, {0}), "network: it has no classes, got the label 0");
   EXPECT_EQ(call(with, {3}), "network: expected a label in 0 to 2, its classes, got 3");
   EXPECT_EQ(call(with, {-1}), "network: expected a label in 0 to 2, its classes, got -1");
   EXPECT_EQ(call(with, {}), "network: expected one label per image, 1, got 0");
   EXPECT_EQ(call(with, {0, 1}), "network: expected one label per image, 1, got 2");
   const Tensor x = normal(config, 1);
-  EXPECT_EQ(error_of([&] { with->forward(x, integers({1})); }),
+  EXPECT_EQ(complaint<InvalidArgument>([&] { with->forward(x, integers({1})); }),
             "network: expected one label per image, got none");
-  EXPECT_EQ(error_of([&] { without->forward(x, integers({1}), {.labels = integers({1})}); }),
+  EXPECT_EQ(complaint<InvalidArgument>(
+                [&] { without->forward(x, integers({1}), {.labels = integers({1})}); }),
             "network: expected no labels, got some");
 }
 
@@ -129,7 +123,7 @@ TEST(LearnedTimes, ATimestepBehindTheTableIsAnError) {
   config.learned_times = 10;
   const auto network = make_torch_network(random_network(config), at::kCPU, Precision::kFloat32);
   EXPECT_NE(predicted(network, config, 9), predicted(network, config, 8));
-  EXPECT_EQ(error_of([&] { predicted(network, config, 10); }),
+  EXPECT_EQ(complaint<InvalidArgument>([&] { predicted(network, config, 10); }),
             "network: its learned times are 0 to 9, got the timestep 10");
 }
 

@@ -7,6 +7,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/terminal/flags.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {
@@ -40,12 +41,7 @@ Parsed parse(const Words& words) {
 }
 
 std::string error_of(const Words& words) {
-  try {
-    parse(words);
-  } catch (const InvalidArgument& error) {
-    return error.what();
-  }
-  return "no error";
+  return complaint<InvalidArgument>([&] { parse(words); });
 }
 
 TEST(CommandLine, AValueStandsInTheNextWordOrBehindAnEqualsSign) {

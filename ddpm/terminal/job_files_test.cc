@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "ddpm/base/check.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
@@ -34,17 +35,12 @@ class JobFilesTest : public testing::Test {
     files.reads_data("--data", folder_ / "photos");
     files.reads("--input", folder_ / "x.npy");
     declare(files);
-    try {
-      files.check();
-    } catch (const InvalidArgument& error) {
-      std::string text = error.what();
-      const std::string name = folder_.path().string() + "/";
-      for (size_t at = text.find(name); at != std::string::npos; at = text.find(name)) {
-        text.erase(at, name.size());
-      }
-      return text;
+    std::string text = ddpm::complaint<InvalidArgument>([&] { files.check(); });
+    const std::string name = folder_.path().string() + "/";
+    for (size_t at = text.find(name); at != std::string::npos; at = text.find(name)) {
+      text.erase(at, name.size());
     }
-    return "";
+    return text;
   }
   std::string file(const std::string& name, Content content = Content::kPng) const {
     return complaint([&](JobFiles& files) { files.writes("--out", path(name), content); });

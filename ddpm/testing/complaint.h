@@ -1,4 +1,4 @@
-// For tests: what an error says.
+// For tests: the message of an expected error.
 
 #pragma once
 

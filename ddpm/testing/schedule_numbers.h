@@ -18,15 +18,4 @@ inline void expect_close(double got, double wanted, const std::string& what, dou
   EXPECT_KNOWN(got, wanted, digits * std::abs(wanted)) << what;
 }
 
-// The message of the InvalidArgument that `call` throws.
-template <typename Call>
-std::string message_of(Call call) {
-  try {
-    call();
-  } catch (const InvalidArgument& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 }  // namespace ddpm

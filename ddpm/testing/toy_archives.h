@@ -15,6 +15,7 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/formats/archive.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {
@@ -122,12 +123,7 @@ inline ArchiveLimits at_most(int64_t bytes) {
 }
 
 inline std::string error_of(const std::filesystem::path& path) {
-  try {
-    read_all(path);
-  } catch (const FormatError& error) {
-    return error.what();
-  }
-  return "no error";
+  return complaint<FormatError>([&] { read_all(path); });
 }
 
 inline std::string read_bytes(const std::filesystem::path& path) {

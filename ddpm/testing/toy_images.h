@@ -54,16 +54,4 @@ inline std::vector<float> read_image(const Dataset& dataset, int64_t index, bool
   return out;
 }
 
-// What `function` says when it throws an E; "" and a failed test if it does not.
-template <typename E, typename Function>
-std::string message_of(const Function& function) {
-  try {
-    function();
-  } catch (const E& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
-}
-
 }  // namespace ddpm

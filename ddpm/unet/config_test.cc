@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "ddpm/base/check.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/some_networks.h"
 #include "ddpm/unet/parameters.h"
 #include "ddpm/unet/work.h"
@@ -34,12 +35,7 @@ void expect_keys(const UNetConfig& config, const std::string& file_name) {
 }
 
 std::string error_of(const UNetConfig& config) {
-  try {
-    check_unet_config(config);
-  } catch (const InvalidArgument& error) {
-    return error.what();
-  }
-  return "no error";
+  return complaint<InvalidArgument>([&] { check_unet_config(config); });
 }
 
 TEST(UNetParameters, AreThoseOfThePublishedCifarNetworkInTheirOrder) {
@@ -103,7 +99,7 @@ TEST(UNetMultiplyAdds, ThatNoNumberHoldsAreAnError) {
 
 TEST(UNetConfigCheck, AcceptsWhatTheLevelsAllow) {
   for (const UNetConfig& config : {cifar10(), lsun256(), small()}) {
-    EXPECT_EQ(error_of(config), "no error");
+    EXPECT_EQ(error_of(config), "");
   }
 }
 
@@ -123,12 +119,7 @@ TEST(UNetConfigCheck, NamesTheNearestLegalSizes) {
 }
 
 std::string levels_error(const List& multipliers, const List& resolutions) {
-  try {
-    paper_levels(128, multipliers, resolutions, 32);
-  } catch (const InvalidArgument& error) {
-    return error.what();
-  }
-  return "no error";
+  return complaint<InvalidArgument>([&] { paper_levels(128, multipliers, resolutions, 32); });
 }
 
 TEST(PaperLevels, WantAttentionAtTheHeightsOfLevels) {
@@ -140,7 +131,7 @@ TEST(PaperLevels, WantAttentionAtTheHeightsOfLevels) {
 }
 
 TEST(PaperLevels, WantMultipliersThatStartWithOne) {
-  EXPECT_EQ(levels_error({1, 2}, {32}), "no error");
+  EXPECT_EQ(levels_error({1, 2}, {32}), "");
   EXPECT_NE(levels_error({2, 2}, {}).find("must start with 1"), std::string::npos);
   EXPECT_NE(levels_error({}, {}).find("channel_multipliers"), std::string::npos);
   EXPECT_NE(levels_error({1, 0}, {}).find("channel_multipliers"), std::string::npos);
