@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "ddpm/base/check.h"
 #include "ddpm/testing/temporary_folder.h"
 
 namespace ddpm {

@@ -8,7 +8,6 @@
 #include <csignal>
 #include <set>
 
-#include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/new_file.h"
 #include "ddpm/testing/temporary_folder.h"

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/file.h"
 #include "ddpm/testing/complaint.h"
 #include "ddpm/testing/temporary_folder.h"
 

@@ -1,7 +1,6 @@
 #include "ddpm/cli/mask.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 

@@ -1,7 +1,6 @@
 #include "ddpm/config/train_config.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>

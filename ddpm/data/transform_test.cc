@@ -10,6 +10,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/random/stream.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {
@@ -125,13 +126,9 @@ TEST(FitImage, AnImageOfTheWantedSizeIsUntouched) {
 }
 
 TEST(FitImage, AnotherSizeWithoutAFitIsRefusedAndTheOptionNamed) {
-  try {
-    fit_image(random_image(5, 7, 1, 8, 1), 5, 8, Fit::kNone);
-    FAIL();
-  } catch (const InvalidArgument& error) {
-    EXPECT_STREQ(error.what(),
-                 "image: wanted 5x8 pixels, got 5x7; --fit crop, pad or stretch makes it so");
-  }
+  EXPECT_EQ(
+      complaint<InvalidArgument>([&] { fit_image(random_image(5, 7, 1, 8, 1), 5, 8, Fit::kNone); }),
+      "image: wanted 5x8 pixels, got 5x7; --fit crop, pad or stretch makes it so");
 }
 
 TEST(FitImage, AConstantImageStaysConstantAtAnyScale) {
@@ -309,14 +306,9 @@ TEST(FitName, IsReadBack) {
   for (const Fit fit : {Fit::kNone, Fit::kCrop, Fit::kPad, Fit::kStretch}) {
     EXPECT_EQ(fit_from(name_of(fit)), fit);
   }
-  try {
-    fit_from("strech");
-    FAIL();
-  } catch (const InvalidArgument& error) {
-    EXPECT_STREQ(error.what(),
-                 "fit: wanted none, crop, pad, stretch, got 'strech'; did you mean "
-                 "'stretch'?");
-  }
+  EXPECT_EQ(complaint<InvalidArgument>([&] { fit_from("strech"); }),
+            "fit: wanted none, crop, pad, stretch, got 'strech'; did you mean "
+            "'stretch'?");
 }
 
 }  // namespace

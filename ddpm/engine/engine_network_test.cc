@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/file.h"
 #include "ddpm/diffusers/model_files.h"
 #include "ddpm/diffusers/parameters.h"
 #include "ddpm/testing/complaint.h"

@@ -12,6 +12,7 @@
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/evaluation/bound_summary.h"
 #include "ddpm/sampling/times.h"
+#include "ddpm/testing/complaint.h"
 #include "ddpm/testing/gaussian_network.h"
 
 namespace ddpm {
@@ -299,13 +300,8 @@ TEST(FlowLikelihood, NamesTheImageAndTheTimeOfWhatIsNotFinite) {
   });
   const FlowLikelihood flow(broken, schedule, Prediction::kV, false,
                             options_of(times_for(Spacing::kTrailing, 20, 20)));
-  try {
-    density_of(flow, GaussianImages().reader(), 5);
-    FAIL();
-  } catch (const NotFinite& error) {
-    EXPECT_EQ(std::string(error.what()),
-              "flow: the network's output or its slope of image 5 at t = 9 is not finite");
-  }
+  EXPECT_EQ(complaint<NotFinite>([&] { density_of(flow, GaussianImages().reader(), 5); }),
+            "flow: the network's output or its slope of image 5 at t = 9 is not finite");
 }
 
 TEST(FlowLikelihood, RefusesWhatDoesNotFit) {

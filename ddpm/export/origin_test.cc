@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/file.h"
 #include "ddpm/base/format_version.h"
 #include "ddpm/testing/complaint.h"
 #include "ddpm/testing/temporary_folder.h"

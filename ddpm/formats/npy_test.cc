@@ -9,7 +9,6 @@
 #include <thread>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/file.h"
 #include "ddpm/testing/complaint.h"
 #include "ddpm/testing/temporary_folder.h"
 

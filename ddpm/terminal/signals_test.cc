@@ -9,7 +9,6 @@
 #include <string>
 #include <thread>
 
-#include "ddpm/base/check.h"
 #include "ddpm/base/folder_lock.h"
 #include "ddpm/base/thread_signals.h"
 #include "ddpm/base/unfinished.h"

@@ -10,7 +10,6 @@
 #include <cmath>
 #include <thread>
 
-#include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/sha256.h"
 #include "ddpm/base/text.h"
