@@ -1,6 +1,7 @@
 #include "ddpm/formats/dtype.h"
 
 #include <array>
+#include <stdexcept>
 
 namespace ddpm {
 
@@ -23,13 +24,25 @@ constexpr std::array<DTypeRow, 10> kDTypes = {{{DType::kF64, "F64", 8},
                                                {DType::kU8, "U8", 1},
                                                {DType::kBool, "BOOL", 1}}};
 
-const DTypeRow& row_of(DType dtype) { return kDTypes.at(static_cast<size_t>(dtype)); }
+const DTypeRow& row_of(DType dtype) {
+  for (const DTypeRow& row : kDTypes) {
+    if (row.dtype == dtype) return row;
+  }
+  throw std::logic_error("dtype: an unknown one");
+}
 
 }  // namespace
 
 int64_t size_of(DType dtype) { return row_of(dtype).size; }
 
 const char* name_of(DType dtype) { return row_of(dtype).name; }
+
+std::optional<DType> dtype_from(std::string_view name) {
+  for (const DTypeRow& row : kDTypes) {
+    if (row.name == name) return row.dtype;
+  }
+  return std::nullopt;
+}
 
 std::optional<int64_t> byte_count(const std::vector<int64_t>& shape, DType dtype) {
   int64_t bytes = size_of(dtype);

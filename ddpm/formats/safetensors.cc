@@ -139,10 +139,10 @@ class Parser {
   }
 
   DType dtype(const std::string& name, const Json& value) const {
-    for (int i = 0; i < kDTypeCount; ++i) {
-      if (value == name_of(static_cast<DType>(i))) return static_cast<DType>(i);
-    }
-    fail_at(name, "unknown dtype ", json_shown(value));
+    const auto dtype =
+        value.is_string() ? dtype_from(value.get_ref<const std::string&>()) : std::nullopt;
+    if (!dtype) fail_at(name, "unknown dtype ", json_shown(value));
+    return *dtype;
   }
 
   int64_t whole(const std::string& name, const char* key, const Json& value) const {
