@@ -55,6 +55,7 @@ std::optional<Options> options_of(int argc, char** argv) {
   }
   require_given("operations", "CHECKPOINT", options.checkpoint,
                 "a run, a checkpoint or a folder of diffusers'");
+  options.engine.path = choose_cpu_path();
   options.engine.precision = value_named(kPrecisions, "--precision", precision);
   return options;
 }
@@ -69,7 +70,7 @@ struct Limits {
 Limits limits_of(const CompiledUNet& engine) {
   const bool narrow = engine.options().precision == Precision::kBFloat16;
   const auto threads = static_cast<double>(engine.threads());
-  return {.operations = threads * rate_of(multiply_adds(engine.options().path, narrow)),
+  return {.operations = threads * rate_of(multiply_adds(*engine.options().path, narrow)),
           .from_memory = threads * rate_of(memory_pass(Pass::kRead, int64_t{128} << 20)),
           .from_cache = threads * rate_of(memory_pass(Pass::kCopy, int64_t{8} << 20))};
 }
@@ -105,7 +106,7 @@ void report(const Options& options) {
       "%s, %s, %lld threads, batch %lld in slices of at most %lld; peak %.0f GF/s, %.0f GB/s of "
       "memory, "
       "%.0f of the cache\n\n",
-      name_of(engine.options().path), name_of(kPrecisions, engine.options().precision).c_str(),
+      name_of(*engine.options().path), name_of(kPrecisions, engine.options().precision).c_str(),
       static_cast<long long>(engine.threads()), static_cast<long long>(options.batch),
       static_cast<long long>(at_once), limits.operations / 1e9, limits.from_memory / 1e9,
       limits.from_cache / 1e9);

@@ -49,7 +49,8 @@ int main(int argc, char** argv) try {
       config, [&](const std::string& name) { return numbers(counts.at(name)); },
       {.at_once = 2,
        .threads = 1,
-       .precision = ddpm::value_named(ddpm::kPrecisions, "predict_once", argv[1])});
+       .precision = ddpm::value_named(ddpm::kPrecisions, "predict_once", argv[1]),
+       .path = ddpm::choose_cpu_path()});
   const std::vector<float> x = numbers(2 * 3 * 16 * 16);
   const std::vector<int64_t> timesteps = {10, 10};
   std::vector<float> output(x.size());

@@ -6,6 +6,7 @@
 #include "ddpm/base/cores.h"
 #include "ddpm/cli/threads.h"
 #include "ddpm/engine/engine_network.h"
+#include "ddpm/kernels/cpu_path.h"
 
 namespace ddpm {
 
@@ -47,7 +48,8 @@ NetworkPointer open_network(const std::string& executor, const std::filesystem::
       return open_engine_network(checkpoint,
                                  {.weights = options.weights,
                                   .precision = options.precision,
-                                  .threads = engine_threads(options.threads, usable_cores())});
+                                  .threads = engine_threads(options.threads, usable_cores()),
+                                  .path = choose_cpu_path()});
     }
     if (!backend.open_network) throw NeedsTorch();
     return backend.open_network(checkpoint, options);

@@ -7,6 +7,7 @@
 #include "ddpm/cli/threads.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/engine/engine_network.h"
+#include "ddpm/kernels/cpu_path.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {
@@ -79,7 +80,7 @@ void declare_model_flags(Flags& flags, ModelFlags& values) {
 std::string precision_used(const std::string& executor, const ModelFlags& flags) {
   if (executor != kEngineName) return flags.precision;
   const Precision asked = value_named(kPrecisions, "--precision", flags.precision);
-  return name_of(kPrecisions, precision_in_use(asked));
+  return name_of(kPrecisions, precision_in_use(asked, choose_cpu_path()));
 }
 
 ExecutorOptions executor_options(const ModelFlags& flags) {

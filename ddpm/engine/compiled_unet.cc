@@ -20,7 +20,8 @@ namespace {
 
 constexpr int64_t kMostImages = 4096;
 
-const EngineOptions& checked(const EngineOptions& options) {
+// Checked, and with a path.
+EngineOptions resolved(EngineOptions options) {
   DDPM_CHECK(options.at_once >= 0 && options.at_once <= kMostImages,
              "engine: at_once: wanted 0 to ", kMostImages, ", got ", options.at_once);
   DDPM_CHECK(options.threads >= 0, "engine: threads: wanted at least 0, got ", options.threads);
@@ -28,6 +29,7 @@ const EngineOptions& checked(const EngineOptions& options) {
              options.most_transformed);
   DDPM_CHECK(options.kept_times >= 0, "engine: kept_times: wanted at least 0, got ",
              options.kept_times);
+  if (!options.path) options.path = fastest_cpu_path();
   return options;
 }
 
@@ -66,11 +68,11 @@ struct CompiledUNet::Implementation {
   Implementation(const UNetConfig& the_config, const TensorSource& tensors,
                  const EngineOptions& the_options)
       : config(the_config),
-        options(checked(the_options)),
+        options(resolved(the_options)),
         graph(build_graph(config)),
         plan(plan_memory(graph)),
         workers(options.threads),
-        kernels(kernels_of(options.path)) {
+        kernels(kernels_of(*options.path)) {
     if (options.at_once == 0) options.at_once = images_that_pay(plan, workers.count());
     make_steps(tensors);
     allocate();

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@ struct EngineOptions {
   // Transformed kernels of all 3x3 convolutions are kept if they take at most so many bytes;
   // otherwise they are made at each call, which takes less memory and longer for few pixels.
   int64_t most_transformed = int64_t{384} << 20;
-  CpuPath path = choose_cpu_path();  // one that this CPU has
+  std::optional<CpuPath> path = {};  // one that this CPU has; none: fastest_cpu_path
 };
 
 // What one operation took: see CompiledUNet::profile.
@@ -52,7 +53,7 @@ class CompiledUNet {
   CompiledUNet& operator=(CompiledUNet&&) noexcept;
 
   const UNetConfig& config() const;
-  const EngineOptions& options() const;  // at_once as it was chosen
+  const EngineOptions& options() const;  // at_once and path as they were chosen
   int64_t threads() const;
   int64_t weight_bytes() const;  // packed
   int64_t arena_bytes() const;   // activations and scratch

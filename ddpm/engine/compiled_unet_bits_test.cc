@@ -45,7 +45,7 @@ void expect_same_bits(CompiledUNet& engine, const SomeImages& images,
     EXPECT_TRUE(std::equal(begin, begin + static_cast<int64_t>(size),
                            got.begin() + static_cast<int64_t>(i * size)))
         << "image " << order[i] << " at place " << i << " of " << n << ", "
-        << engine.options().threads << " threads, " << name_of(engine.options().path);
+        << engine.options().threads << " threads, " << name_of(*engine.options().path);
   }
 }
 

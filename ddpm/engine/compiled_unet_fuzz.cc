@@ -45,6 +45,10 @@ class Bytes {
   std::span<const uint8_t> left_;
 };
 
+ddpm::Resampling some_resampling(Bytes& bytes) {
+  return bytes.coin() ? ddpm::Resampling::kResidualBlock : ddpm::Resampling::kConvolution;
+}
+
 // At most 3 levels of 24 channels and 16 pixels a side; not all of them are legal.
 UNetConfig some_config(Bytes& bytes) {
   UNetConfig config;
@@ -56,8 +60,8 @@ UNetConfig some_config(Bytes& bytes) {
                                                             : bytes.among(1, 24),
                              .attention_down = bytes.below(4) == 0,
                              .attention_up = bytes.below(4) == 0,
-                             .down = static_cast<ddpm::Resampling>(bytes.below(2)),
-                             .up = static_cast<ddpm::Resampling>(bytes.below(2))});
+                             .down = some_resampling(bytes),
+                             .up = some_resampling(bytes)});
   }
   const int64_t unit = int64_t{1} << (config.level_count() - 1);
   config.height = unit * bytes.among(1, 4);
@@ -171,7 +175,7 @@ void run(Bytes& bytes) {
   const ddpm::EngineOptions options{
       .at_once = 4,  // 5 that may be asked for are two slices
       .threads = call.threads,
-      .precision = static_cast<ddpm::Precision>(bytes.below(2)),
+      .precision = bytes.coin() ? ddpm::Precision::kBFloat16 : ddpm::Precision::kFloat32,
       .kept_times = bytes.below(3),
       .most_transformed = bytes.below(2) << 30,
       .path = paths[static_cast<size_t>(bytes.below(std::ssize(paths)))]};

@@ -53,13 +53,15 @@ int64_t times_to_keep(const ModelFolder& folder) {
 
 CompiledUNet compile(const ModelFolder& folder, const UNetConfig& unet,
                      const EngineNetworkOptions& options) {
+  const CpuPath path = options.path.value_or(fastest_cpu_path());
   const Weights weights(find_weights(folder, options.weights));
   weights.check(unet);  // before memory is taken for them
   return CompiledUNet(unet, [&](const std::string& name) { return weights.values(name); },
                       {.at_once = options.at_once,
                        .threads = options.threads,
-                       .precision = precision_in_use(options.precision),
-                       .kept_times = times_to_keep(folder)});
+                       .precision = precision_in_use(options.precision, path),
+                       .kept_times = times_to_keep(folder),
+                       .path = path});
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 
 #include "ddpm/diffusers/model_folder.h"
 #include "ddpm/diffusion/network.h"
@@ -16,12 +17,13 @@ struct EngineNetworkOptions {
   Precision precision = Precision::kFloat32;  // see precision_in_use
   int64_t threads = 0;                        // 0: one for each core
   int64_t at_once = 0;                        // images worked on at once, see EngineOptions
+  std::optional<CpuPath> path = {};           // see EngineOptions
 };
 
 // What the products are computed in on a path of the CPU: bfloat16 only where there are
 // instructions for it. Elsewhere every number would be widened at each use, which takes 1.4 times
 // as long as float32, and float32 keeps every promise that is made of bfloat16's error.
-Precision precision_in_use(Precision asked, CpuPath path = choose_cpu_path());
+Precision precision_in_use(Precision asked, CpuPath path);
 
 // Opens what --checkpoint takes: a checkpoint of ours, a folder of diffusers', a network alone.
 // Throws InvalidArgument, IoError and FormatError as reading such a folder does, before anything is

@@ -95,7 +95,7 @@ TEST_F(EngineNetwork, ACheckpointIsItsTensorsInTheEngine) {
             engine_answer(config, images));
   const auto narrow = Precision::kBFloat16;
   EXPECT_EQ(answer(open_engine_network(folder_, {.precision = narrow}), config, images),
-            engine_answer(config, images, precision_in_use(narrow)));
+            engine_answer(config, images, precision_in_use(narrow, fastest_cpu_path())));
 }
 
 // Without the instructions bfloat16 is no faster way to a worse result.
@@ -107,7 +107,7 @@ TEST_F(EngineNetwork, BFloat16IsComputedWhereTheCpuHasInstructionsForIt) {
   }
   const CompiledUNet engine =
       open_engine(made(config_with(0)), {.precision = Precision::kBFloat16});
-  EXPECT_EQ(engine.options().precision, precision_in_use(Precision::kBFloat16));
+  EXPECT_EQ(engine.options().precision, precision_in_use(Precision::kBFloat16, fastest_cpu_path()));
 }
 
 TEST_F(EngineNetwork, MoreImagesThanTheEngineTakesHaveTheSameBits) {

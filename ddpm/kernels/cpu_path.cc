@@ -68,9 +68,11 @@ void check_cpu_path(CpuPath path, std::span<const CpuPath> available) {
                                name_of(path)));
 }
 
+CpuPath fastest_cpu_path() { return available_cpu_paths().back(); }
+
 CpuPath choose_cpu_path(const std::string& wanted) {
+  if (wanted.empty()) return fastest_cpu_path();
   const std::vector<CpuPath> paths = available_cpu_paths();
-  if (wanted.empty()) return paths.back();
   for (const CpuPath path : paths) {
     if (wanted == name_of(path)) return path;
   }

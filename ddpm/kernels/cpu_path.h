@@ -28,7 +28,10 @@ std::vector<CpuPath> available_cpu_paths();
 // process.
 void check_cpu_path(CpuPath path, std::span<const CpuPath> available);
 
-// The fastest of them, or the one that the environment variable DDPM_CPU names. Throws
+// The last of them.
+CpuPath fastest_cpu_path();
+
+// fastest_cpu_path, or the one that the environment variable DDPM_CPU names. Throws
 // InvalidArgument for a name that is none, and for a path that is not available here.
 CpuPath choose_cpu_path();
 
