@@ -16,27 +16,73 @@ constexpr const char* kVersion = "0.42.1";  // of diffusers
 
 using Words = std::vector<SchedulerWord>;
 
-const Words& schedule_words() {
-  static const Words words = {{"linear", "linear"},
-                              {"quadratic", "scaled_linear"},
-                              {"cosine", "squaredcos_cap_v2"},
-                              {"sigmoid", "sigmoid"},
-                              {"laplace", "laplace"}};
-  return words;
+// Nothing for a kind that diffusers can only read as betas.
+std::optional<const char*> theirs_of(ScheduleKind kind) {
+  switch (kind) {
+    case ScheduleKind::kLinear:
+      return "linear";
+    case ScheduleKind::kQuadratic:
+      return "scaled_linear";
+    case ScheduleKind::kCosine:
+      return "squaredcos_cap_v2";
+    case ScheduleKind::kSigmoid:
+      return "sigmoid";
+    case ScheduleKind::kLaplace:
+      return "laplace";
+    case ScheduleKind::kLinearScaled:
+    case ScheduleKind::kWarmup10:
+    case ScheduleKind::kWarmup50:
+    case ScheduleKind::kConstant:
+    case ScheduleKind::kJsd:
+    case ScheduleKind::kSigmoidAlphaBar:
+    case ScheduleKind::kExponential:
+    case ScheduleKind::kList:
+      return std::nullopt;
+  }
+  DDPM_ASSERT(false);
 }
 
 // diffusers has no word for the mean; it opens such a checkpoint and refuses to sample from it.
-const Words& prediction_words() {
-  static const Words words = {
-      {"eps", "epsilon"}, {"x0", "sample"}, {"mean", "mean"}, {"v", "v_prediction"}};
+const char* theirs_of(Prediction prediction) {
+  switch (prediction) {
+    case Prediction::kEps:
+      return "epsilon";
+    case Prediction::kX0:
+      return "sample";
+    case Prediction::kMean:
+      return "mean";
+    case Prediction::kV:
+      return "v_prediction";
+  }
+  DDPM_ASSERT(false);
+}
+
+const char* theirs_of(Variance variance) {
+  switch (variance) {
+    case Variance::kFixedLarge:
+      return "fixed_large";
+    case Variance::kFixedSmall:
+      return "fixed_small";
+    case Variance::kLearned:
+      return "learned";
+    case Variance::kLearnedRange:
+      return "learned_range";
+  }
+  DDPM_ASSERT(false);
+}
+
+Words schedule_words() {
+  Words words;
+  for (const ScheduleKind kind : all_schedule_kinds()) {
+    if (const auto theirs = theirs_of(kind)) words.push_back({to_string(kind), *theirs});
+  }
   return words;
 }
 
-std::optional<std::string> theirs_of(const Words& words, const std::string& ours) {
-  for (const SchedulerWord& word : words) {
-    if (ours == word.ours) return word.theirs;
-  }
-  return std::nullopt;
+Words prediction_words() {
+  Words words;
+  for (const Prediction one : all_predictions()) words.push_back({to_string(one), theirs_of(one)});
+  return words;
 }
 
 std::vector<double> betas_of(const Schedule& schedule) {
@@ -140,15 +186,15 @@ Json scheduler_json(const ModelConfig& model, const Json& version) {
   json["beta_end"] = schedule.beta_T;
   json["beta_start"] = schedule.beta_1;
   json["num_train_timesteps"] = schedule.T;
-  if (const auto theirs = theirs_of(schedule_words(), to_string(schedule.kind))) {
+  if (const auto theirs = theirs_of(schedule.kind)) {
     json["beta_schedule"] = *theirs;
   } else {
     schedule.zero_terminal_snr = false;  // which they do to these betas, too
     json["trained_betas"] = betas_of(make_schedule(schedule));
   }
-  json["prediction_type"] = *theirs_of(prediction_words(), to_string(model.prediction));
+  json["prediction_type"] = theirs_of(model.prediction);
   json["timestep_spacing"] = "trailing";
-  json["variance_type"] = to_string(model.variance);
+  json["variance_type"] = theirs_of(model.variance);
   return json;
 }
 

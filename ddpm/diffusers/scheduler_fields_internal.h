@@ -16,7 +16,7 @@ inline constexpr const char* kMinusInfinity = "-Infinity";  // in place of the n
 
 // Words of this library and of diffusers.
 struct SchedulerWord {
-  const char* ours;
+  std::string ours;
   const char* theirs;
 };
 
