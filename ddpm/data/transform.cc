@@ -12,13 +12,6 @@
 namespace ddpm {
 namespace {
 
-struct FitName {
-  Fit fit;
-  const char* name;
-};
-constexpr std::array<FitName, 4> kFits = {
-    {{Fit::kNone, "none"}, {Fit::kCrop, "crop"}, {Fit::kPad, "pad"}, {Fit::kStretch, "stretch"}}};
-
 // The sample in [0, most] that is nearest to a number in [-1, 1].
 double nearest_sample(float unit, double most) {
   DDPM_CHECK(std::isfinite(unit), "to_image: wanted finite numbers, got ", unit);
@@ -140,19 +133,27 @@ int64_t scaled_side(int64_t side, double factor) {
 std::pair<Axis, Axis> plan_fit(const Image& image, int64_t height, int64_t width, Fit fit) {
   Axis y{image.height, height, height};
   Axis x{image.width, width, width};
-  if (fit == Fit::kStretch) return {y, x};
   const double for_height = static_cast<double>(height) / static_cast<double>(image.height);
   const double for_width = static_cast<double>(width) / static_cast<double>(image.width);
-  if (fit == Fit::kCrop) {
-    const double factor = std::max(for_height, for_width);
-    y.scaled = std::max(height, scaled_side(image.height, factor));
-    x.scaled = std::max(width, scaled_side(image.width, factor));
-  } else {
-    const double factor = std::min({1.0, for_height, for_width});
-    y.scaled = std::min(height, scaled_side(image.height, factor));
-    x.scaled = std::min(width, scaled_side(image.width, factor));
+  switch (fit) {
+    case Fit::kStretch:
+      return {y, x};
+    case Fit::kCrop: {
+      const double factor = std::max(for_height, for_width);
+      y.scaled = std::max(height, scaled_side(image.height, factor));
+      x.scaled = std::max(width, scaled_side(image.width, factor));
+      return {y, x};
+    }
+    case Fit::kPad: {
+      const double factor = std::min({1.0, for_height, for_width});
+      y.scaled = std::min(height, scaled_side(image.height, factor));
+      x.scaled = std::min(width, scaled_side(image.width, factor));
+      return {y, x};
+    }
+    case Fit::kNone:
+      break;
   }
-  return {y, x};
+  DDPM_ASSERT(false);
 }
 
 uint16_t over_white(uint32_t colour, uint32_t alpha, uint32_t most) {
@@ -202,19 +203,13 @@ Image to_image(std::span<const float> chw, int64_t channels, int64_t height, int
   return image;
 }
 
-std::string name_of(Fit fit) {
-  for (const FitName& one : kFits) {
-    if (one.fit == fit) return one.name;
-  }
-  throw InvalidArgument("fit: wanted one of Fit's values");
-}
+std::string name_of(Fit fit) { return name_of(kFits, fit); }
 
 Fit fit_from(std::string_view name) {
-  std::vector<std::string> names;
-  for (const FitName& one : kFits) {
-    if (name == one.name) return one.fit;
-    names.emplace_back(one.name);
+  for (const Named<Fit>& row : kFits) {
+    if (row.name == name) return row.value;
   }
+  const std::vector<std::string> names = names_of(kFits);
   throw InvalidArgument(
       concat("fit: wanted ", join(names, ", "), ", got '", name, "'", did_you_mean(name, names)));
 }

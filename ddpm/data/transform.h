@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "ddpm/base/fit.h"
 #include "ddpm/formats/image.h"
 
 namespace ddpm {
@@ -32,15 +33,6 @@ enum class Rounding {
 // is not finite.
 Image to_image(std::span<const float> chw, int64_t channels, int64_t height, int64_t width,
                Rounding rounding = Rounding::kNearest);
-
-// What is done with an image of another size than the one that is wanted.
-enum class Fit {
-  kNone,     // nothing: it is an error
-  kCrop,     // scaled so that it covers the wanted size, and the middle cut out
-  kPad,      // scaled down, never up, until it fits inside; around it every sample is 0, which is
-             // black, and transparent where there is alpha
-  kStretch,  // each side scaled on its own
-};
 
 std::string name_of(Fit fit);         // "none", "crop", "pad", "stretch"
 Fit fit_from(std::string_view name);  // throws InvalidArgument for another name
