@@ -52,7 +52,7 @@ Options options_of(const std::vector<std::string>& arguments) {
     } else if (flag == "--precision") {
       DDPM_CHECK(value == "fp32" || value == "bf16",
                  "train_step: --precision wanted fp32 or bf16, got '", value, "'");
-      options.config.precision = value;
+      options.config.precision = value_named(kPrecisions, "train_step: --precision", value);
     } else if (flag == "--layout") {
       DDPM_CHECK(value == "channels-last" || value == "contiguous",
                  "train_step: --layout wanted channels-last or contiguous, got '", value, "'");

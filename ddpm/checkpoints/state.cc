@@ -83,8 +83,8 @@ class Reader {
 ModelConfig model_config_of(const TrainConfig& config, const UNetConfig& unet) {
   return {.unet = unet,
           .schedule = schedule_config_of(config),
-          .prediction = prediction_of(config),
-          .variance = variance_from(config.variance)};
+          .prediction = config.prediction,
+          .variance = config.variance};
 }
 
 Json state_to_json(const TrainingState& state) {

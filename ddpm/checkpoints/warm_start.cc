@@ -27,7 +27,7 @@ bool any_is_named(std::span<const std::string> named, const std::vector<std::str
 }
 
 void take_schedule(TrainConfig& config, const ScheduleConfig& schedule) {
-  config.schedule = to_string(schedule.kind);
+  config.schedule = schedule.kind;
   config.T = schedule.T;
   config.beta_1 = schedule.beta_1;
   config.beta_T = schedule.beta_T;
@@ -73,10 +73,11 @@ TrainConfig config_begun_from(TrainConfig config, const ModelConfig& model,
   if (!is_named(named, "channels")) config.channels = model.unet.image_channels;
   if (!is_named(named, "dropout")) config.dropout = model.unet.dropout;
   if (!any_is_named(named, kScheduleKeys)) take_schedule(config, model.schedule);
-  if (!is_named(named, "prediction")) config.prediction = to_string(model.prediction);
-  if (!is_named(named, "variance")) config.variance = to_string(model.variance);
-  const bool learned = is_learned(variance_from(config.variance));
-  if (learned && !is_named(named, "loss")) config.loss = "hybrid";  // simple would not train it
+  if (!is_named(named, "prediction")) config.prediction = model.prediction;
+  if (!is_named(named, "variance")) config.variance = model.variance;
+  const bool learned = is_learned(config.variance);
+  // the loss simple would not train it
+  if (learned && !is_named(named, "loss")) config.loss = LossKind::kHybrid;
   return config;
 }
 

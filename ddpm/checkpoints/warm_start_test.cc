@@ -48,9 +48,9 @@ TEST(WarmStart, TakesNetworkAndProcessOfTheModelWhereNoKeyIsNamed) {
   EXPECT_EQ(config.height, unet.height);
   EXPECT_EQ(config.channels, unet.image_channels);
   EXPECT_EQ(schedule_config_of(config), model.schedule);
-  EXPECT_EQ(prediction_of(config), Prediction::kV);
-  EXPECT_EQ(config.variance, "fixed_small");
-  EXPECT_EQ(config.loss, "simple");
+  EXPECT_EQ(config.prediction, Prediction::kV);
+  EXPECT_EQ(config.variance, Variance::kFixedSmall);
+  EXPECT_EQ(config.loss, LossKind::kSimple);
   EXPECT_LE(config.sample_steps, 30);
 }
 
@@ -60,26 +60,26 @@ TEST(WarmStart, LeavesWhatIsNamedAsItIs) {
   config.height = 16;
   config.width = 24;
   config.T = 40;
-  config.prediction = "x0";
+  config.prediction = Prediction::kX0;
   const Names named = {"base_channels", "image_size", "T", "prediction", "dropout"};
   const TrainConfig begun = config_begun_from(config, another_model(), named);
   EXPECT_FALSE(begun.network);
   EXPECT_EQ(begun.base_channels, 8);
   EXPECT_EQ(begun.width, 24);
-  EXPECT_EQ(begun.schedule, "linear");
+  EXPECT_EQ(begun.schedule, ScheduleKind::kLinear);
   EXPECT_EQ(begun.T, 40);
-  EXPECT_EQ(begun.prediction, "x0");
+  EXPECT_EQ(begun.prediction, Prediction::kX0);
   EXPECT_EQ(begun.dropout, TrainConfig().dropout);
-  EXPECT_EQ(begun.variance, "fixed_small");
+  EXPECT_EQ(begun.variance, Variance::kFixedSmall);
 }
 
 TEST(WarmStart, OfALearnedVarianceTrainsIt) {
   ModelConfig model = another_model();
   model.unet.learned_variance = true;
   model.variance = Variance::kLearnedRange;
-  EXPECT_EQ(config_begun_from({}, model, {}).loss, "hybrid");
+  EXPECT_EQ(config_begun_from({}, model, {}).loss, LossKind::kHybrid);
   const Names named = {"loss"};
-  EXPECT_EQ(config_begun_from({}, model, named).loss, "simple");
+  EXPECT_EQ(config_begun_from({}, model, named).loss, LossKind::kSimple);
 }
 
 TEST(WarmStart, TakesEveryTensorOfTheSameNetwork) {
@@ -156,7 +156,7 @@ TEST(NetworkOfAConfiguration, TakesTheImagesSizeAndWhatTrainingSays) {
   config.network = another_model().unet;
   config.network->classes = 0;
   config.dropout = 0.5;
-  config.variance = "learned_range";
+  config.variance = Variance::kLearnedRange;
   const UNetConfig unet = unet_config_of(config, 3, 16, 20);
   EXPECT_EQ(unet.image_channels, 3);
   EXPECT_EQ(unet.width, 20);

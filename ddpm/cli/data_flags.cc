@@ -4,12 +4,15 @@
 #include <memory>
 #include <string_view>
 #include <system_error>
+#include <tuple>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/run_layout.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/run_folder.h"
+#include "ddpm/config/field_codec.h"
 #include "ddpm/config/train_config.h"
+#include "ddpm/data/transform.h"
 #include "ddpm/terminal/progress.h"
 #include "ddpm/terminal/signals.h"
 
@@ -21,8 +24,7 @@ void declare_data_flags(Flags& flags, DataFlags& values) {
   flags.choice("--channels", values.channels, {"auto", "1", "3", "4"},
                "gray, RGB or RGBA; auto: RGBA if the mean opacity of all pixels is below 99 %, "
                "otherwise gray if red, green and blue are equal everywhere, else RGB");
-  flags.choice("--fit", values.fit, {"none", "crop", "pad", "stretch"},
-               "how images of another size are made to fit");
+  flags.choice("--fit", values.fit, names_of(kFits), "how images of another size are made to fit");
   declare_max_bad_files(flags, values.max_bad_files);
 }
 
@@ -66,17 +68,17 @@ void add_checkpoint(JobFiles& files, const std::string& checkpoint) {
 
 DataOptions data_options(const std::string& command, const DataFlags& flags) {
   // the same words as in a run's configuration, so they are read by the same code
-  TrainConfig config;
+  DataOptions options;
   try {
-    train_config_field("image_size").set_text(config, flags.image_size);
-    train_config_field("channels").set_text(config, flags.channels);
+    std::tie(options.height, options.width) = image_extents().parse("image_size", flags.image_size);
+    options.channels = static_cast<int>(channel_count().parse("channels", flags.channels));
   } catch (const InvalidArgument& error) {
     throw InvalidArgument(concat(command, ": --", error.what()));
   }
-  config.data = flags.spec;
-  config.fit = flags.fit;
-  config.max_bad_files = flags.max_bad_files;
-  return data_options(config);
+  options.spec = flags.spec;
+  options.fit = fit_from(flags.fit);
+  options.max_bad_share = flags.max_bad_files;
+  return options;
 }
 
 DataOptions data_options(const std::string& command, const std::string& spec,
@@ -96,7 +98,7 @@ DataOptions data_options(const TrainConfig& config) {
   options.height = config.height;
   options.width = config.width;
   options.channels = static_cast<int>(config.channels);
-  options.fit = fit_from(config.fit);
+  options.fit = config.fit;
   options.max_bad_share = config.max_bad_files;
   options.threads = config.threads;
   options.memory_limit_bytes = config.data_cache_bytes;

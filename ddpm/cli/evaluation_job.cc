@@ -52,7 +52,7 @@ void declare_evaluation_flags(Flags& flags, EvaluationFlags& values) {
   flags.text("--data", values.data, "SPEC", kDataForms);
   flags.choice("--split", values.split, {"auto", "train", "test"},
                "the part of fashion-mnist or CIFAR-10; test is SPEC:test, auto is as SPEC says");
-  flags.choice("--fit", values.fit, {"none", "crop", "pad", "stretch"},
+  flags.choice("--fit", values.fit, names_of(kFits),
                "how images of another size than the network's are made to fit");
   declare_max_bad_files(flags, values.max_bad_files);
   flags.integer("--images", values.images, values.images_given,

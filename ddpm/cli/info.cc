@@ -102,8 +102,9 @@ void print_training(const fs::path& checkpoint) {
   line("images seen", concat(with_thousands(state.images_seen), ", ", readable_epochs(epochs),
                              " of ", with_thousands(state.data_images), " images"));
   line("skipped updates", std::to_string(state.skipped_updates));
-  line("EMA", concat("decay ", shortest(state.config.ema_decay), ", rule ", state.config.ema_rule,
-                     ", ", with_thousands(state.ema_updates), " updates"));
+  line("EMA", concat("decay ", shortest(state.config.ema_decay), ", rule ",
+                     name_of(kEmaRules, state.config.ema_rule), ", ",
+                     with_thousands(state.ema_updates), " updates"));
   line("loss", loss_text(state.config));
   line("seed", std::to_string(state.config.seed));
   line("data", state.config.data);

@@ -2,7 +2,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
-#include "ddpm/config/train_config.h"
+#include "ddpm/config/field_codec.h"
 
 namespace ddpm {
 
@@ -10,13 +10,11 @@ namespace {
 
 // As `train` reads them.
 std::vector<double> betas_from(const std::string& command, const std::string& text) {
-  TrainConfig config;
   try {
-    train_config_field("betas").set_text(config, text);
+    return shares_or_file().parse("betas", text);
   } catch (const InvalidArgument& error) {
     throw InvalidArgument(concat(command, ": --betas: ", error.what()));
   }
-  return config.betas;
 }
 
 }  // namespace

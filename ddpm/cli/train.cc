@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
@@ -16,6 +17,7 @@
 #include "ddpm/checkpoints/warm_start.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/data_flags.h"
+#include "ddpm/config/field_codec.h"
 #include "ddpm/config/presets.h"
 #include "ddpm/config/train_config.h"
 #include "ddpm/diffusers/model_files.h"
@@ -48,11 +50,10 @@ std::string flag_of(std::string key) {
   return "--" + key;
 }
 
-// Reads the text at once, so that a wrong value is told with the flag that brought it.
+// Checks the text at once, so that the error names the flag.
 void take_field(TrainFlags& flags, const ConfigField& field, const std::string& text) {
   try {
-    TrainConfig scratch;
-    field.set_text(scratch, text);
+    field.check_text(text);
   } catch (const InvalidArgument& error) {
     throw InvalidArgument(concat(flags.command, ": ", flag_of(field.key), ": ", error.what()));
   }
@@ -124,14 +125,9 @@ TrainConfig base_config(const TrainFlags& flags) {
 
 // The same words as of --time-limit, read by the same code.
 double seconds_of(const std::string& text) {
-  TrainConfig scratch;
-  try {
-    train_config_field("time_limit").set_text(scratch, text);
-  } catch (const InvalidArgument&) {
-    throw InvalidArgument(
-        concat("plan: --fit-time must be a time such as 90s, 6m or 2h, got '", text, "'"));
-  }
-  return scratch.time_limit;
+  const std::optional<double> seconds = duration().from_text(text);
+  DDPM_CHECK(seconds, "plan: --fit-time must be a time such as 90s, 6m or 2h, got '", text, "'");
+  return *seconds;
 }
 
 // The keys that a preset or a file sets to another value than their default.
@@ -158,7 +154,7 @@ TrainConfig begun_from_checkpoint(const TrainFlags& flags, TrainConfig config,
 // Defaults that the values which were named make impossible. `named` by the file or the flags.
 void fit_defaults(TrainConfig& config, const std::vector<std::string>& named) {
   const auto is_named = [&](const char* key) { return std::ranges::count(named, key) > 0; };
-  if (!is_named("T") && config.schedule == "list" && !config.betas.empty()) {
+  if (!is_named("T") && config.schedule == ScheduleKind::kList && !config.betas.empty()) {
     config.T = std::ssize(config.betas);
   }
   if (!is_named("sample_steps")) config.sample_steps = std::min(config.sample_steps, config.T);

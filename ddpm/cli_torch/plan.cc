@@ -183,12 +183,12 @@ std::string summary_lines(const TrainConfig& config, const UNetConfig& unet, con
   out << "network           U-Net, " << with_thousands(count_parameters(unet)) << " parameters; "
       << "levels of " << join(widths, ", ") << " channels, " << unet.height << "x" << unet.width
       << "x" << unet.image_channels << "\n"
-      << "process           " << config.schedule << " schedule, T = " << config.T << ", predicts "
-      << config.prediction << ", variance " << config.variance << ", loss " << loss_text(config)
-      << "\n"
+      << "process           " << to_string(config.schedule) << " schedule, T = " << config.T
+      << ", predicts " << to_string(config.prediction) << ", variance "
+      << to_string(config.variance) << ", loss " << loss_text(config) << "\n"
       << "training          " << with_thousands(config.steps) << " steps of " << config.batch_size
       << " images" << (config.data.empty() ? "" : " (" + readable_epochs(epochs) + ")") << ", "
-      << config.precision << " on " << device.str() << ", " << threads
+      << name_of(kPrecisions, config.precision) << " on " << device.str() << ", " << threads
       << (threads == 1 ? " thread\n" : " threads\n");
   return out.str();
 }

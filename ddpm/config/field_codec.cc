@@ -1,3 +1,5 @@
+#include "ddpm/config/field_codec.h"
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -10,19 +12,18 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
 #include "ddpm/base/utf8.h"
-#include "ddpm/config/field_codec_internal.h"
 
 namespace ddpm {
 
 namespace {
 
-constexpr int64_t kMostExtent = 8192;  // pixels
+constexpr int64_t kMaxExtent = 8192;  // pixels
 // Numbers that float32 can square, add to a root and divide by. A gradient whose square underflows,
 // one below 4e-23, moves no weight by more than the learning rate if Adam adds at least as much.
 constexpr double kMinPositive = 1e-20;
 constexpr double kMaxNumber = 1e15;
-constexpr size_t kLongestList = 16;
-constexpr size_t kMostNumbers = 100'000;  // of a file; as many as T may be
+constexpr size_t kMaxListLength = 16;
+constexpr size_t kMaxNumbers = 100'000;  // of a file; as many as T may be
 
 template <typename T>
 Json same_in_json(const T& value) {
@@ -36,8 +37,8 @@ std::optional<T> only_if(std::optional<T> value, Accepts accepts) {
 
 std::optional<int64_t> json_integer(const Json& json) {
   if (!json.is_number_integer()) return std::nullopt;
-  constexpr auto kMost = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
-  if (json.is_number_unsigned() && json.get<uint64_t>() > kMost) return std::nullopt;
+  constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+  if (json.is_number_unsigned() && json.get<uint64_t>() > kMax) return std::nullopt;
   return json.get<int64_t>();
 }
 
@@ -51,28 +52,30 @@ std::optional<std::string> json_text_value(const Json& json) {
   return json.get<std::string>();
 }
 
-Form<std::string> words(const std::string& metavar, const std::string& wanted,
-                        const std::function<bool(const std::string&)>& accepts) {
+FieldCodec<std::string> texts(const std::string& metavar, const std::string& expected,
+                              const std::function<bool(const std::string&)>& accepts) {
   return {
       .metavar = metavar,
-      .wanted = wanted,
+      .expected = expected,
       .from_text = [accepts](const auto& text) { return only_if<std::string>(text, accepts); },
       .from_json = [accepts](const Json& json) { return only_if(json_text_value(json), accepts); },
       .to_json = same_in_json<std::string>};
 }
 
-Form<int64_t> integers(const std::string& wanted, const std::function<bool(int64_t)>& accepts) {
+FieldCodec<int64_t> integers(const std::string& expected,
+                             const std::function<bool(int64_t)>& accepts) {
   return {.metavar = "N",
-          .wanted = wanted,
+          .expected = expected,
           .from_text = [accepts](const auto& text) { return only_if(parse_int(text), accepts); },
           .from_json = [accepts](const Json& json) { return only_if(json_integer(json), accepts); },
           .to_json = same_in_json<int64_t>};
 }
 
-Form<double> numbers(const std::string& wanted, const std::function<bool(double)>& accepts) {
+FieldCodec<double> numbers(const std::string& expected,
+                           const std::function<bool(double)>& accepts) {
   const auto legal = [accepts](double value) { return std::isfinite(value) && accepts(value); };
   return {.metavar = "X",
-          .wanted = "a number " + wanted,
+          .expected = "a number " + expected,
           .from_text = [legal](const auto& text) { return only_if(parse_double(text), legal); },
           .from_json = [legal](const Json& json) { return only_if(json_number(json), legal); },
           .to_json = same_in_json<double>};
@@ -80,7 +83,7 @@ Form<double> numbers(const std::string& wanted, const std::function<bool(double)
 
 // "auto" for an empty value, otherwise as `closed` has it.
 template <typename T>
-Form<std::optional<T>> auto_or(const Form<T>& closed) {
+FieldCodec<std::optional<T>> auto_or(const FieldCodec<T>& closed) {
   using Open = std::optional<T>;
   // the outer optional is empty for what is refused, the inner one for "auto"
   const auto opened = [](const Open& value) {
@@ -88,7 +91,7 @@ Form<std::optional<T>> auto_or(const Form<T>& closed) {
   };
   return {
       .metavar = "auto|" + closed.metavar,
-      .wanted = "auto, " + closed.wanted,
+      .expected = "auto, " + closed.expected,
       .from_text =
           [=](const std::string& text) {
             return text == "auto" ? std::optional<Open>(Open()) : opened(closed.from_text(text));
@@ -104,7 +107,7 @@ std::optional<Extents> parse_extents(const std::string& text) {
   if (text == "auto") return Extents{0, 0};
   const std::vector<std::string> sides = split(text, 'x');
   if (sides.size() != 2) return std::nullopt;
-  const auto legal = [](int64_t value) { return value >= 1 && value <= kMostExtent; };
+  const auto legal = [](int64_t value) { return value >= 1 && value <= kMaxExtent; };
   const std::optional<int64_t> height = only_if(parse_int(sides[0]), legal);
   const std::optional<int64_t> width = only_if(parse_int(sides[1]), legal);
   if (!height || !width) return std::nullopt;
@@ -119,7 +122,7 @@ std::optional<std::vector<double>> parse_shares(std::string text, size_t& bad) {
   for (std::string word; words >> word;) {
     const std::optional<double> value = parse_double(word);
     bad = numbers.size() + 1;
-    if (!value || !(*value >= 0.0 && *value <= 1.0) || bad > kMostNumbers) return std::nullopt;
+    if (!value || !(*value >= 0.0 && *value <= 1.0) || bad > kMaxNumbers) return std::nullopt;
     numbers.push_back(*value);
   }
   bad = 1;
@@ -135,7 +138,7 @@ bool is_there(const std::string& path) {
 std::vector<double> read_shares(const std::string& path) {
   size_t bad = 0;
   const auto numbers = parse_shares(read_file(path, 1 << 23), bad);
-  DDPM_CHECK(numbers, path, ": wanted 1 to ", kMostNumbers, " numbers in [0, 1], and number ", bad,
+  DDPM_CHECK(numbers, path, ": wanted 1 to ", kMaxNumbers, " numbers in [0, 1], and number ", bad,
              " is none");
   return *numbers;
 }
@@ -162,22 +165,35 @@ std::optional<double> parse_seconds(std::string text) {
 
 }  // namespace
 
-Form<std::string> any_text() {
-  return words("TEXT", "UTF-8 text without line breaks and NUL", [](const std::string& text) {
+void refuse_value(const std::string& key, const std::string& expected, const std::string& text,
+                  const std::vector<std::string>& words) {
+  refuse_value(key, expected, Json(text), words);
+}
+
+void refuse_value(const std::string& key, const std::string& expected, const Json& json,
+                  const std::vector<std::string>& words) {
+  const std::string word = json_text_value(json).value_or("");
+  throw InvalidArgument(concat(key, " must be ", expected, ", got ", json_shown(json),
+                               word.empty() ? "" : did_you_mean(word, words)));
+}
+
+FieldCodec<std::string> any_text() {
+  return texts("TEXT", "UTF-8 text without line breaks and NUL", [](const std::string& text) {
     constexpr std::string_view kRefused("\n\0", 2);  // at a NUL the system would cut a path
     return is_utf8(text) && text.find_first_of(kRefused) == std::string::npos;
   });
 }
 
-Form<std::string> one_of(const std::vector<std::string>& choices) {
-  return words(join(choices, "|"), "one of " + join(choices, ", "),
-               [choices](const std::string& text) {
-                 return std::find(choices.begin(), choices.end(), text) != choices.end();
-               });
+FieldCodec<std::string> one_of(const std::vector<std::string>& words) {
+  FieldCodec<std::string> codec =
+      texts(join(words, "|"), "one of " + join(words, ", "),
+            [words](const std::string& text) { return std::ranges::count(words, text) > 0; });
+  codec.words = words;
+  return codec;
 }
 
-Form<std::string> device_name() {
-  return words("NAME", "auto, cpu, cuda or cuda:N", [](const std::string& text) {
+FieldCodec<std::string> device_name() {
+  return texts("NAME", "auto, cpu, cuda or cuda:N", [](const std::string& text) {
     if (text == "auto" || text == "cpu" || text == "cuda") return true;
     if (text.rfind("cuda:", 0) != 0) return false;
     const int64_t index = parse_int(text.substr(5)).value_or(-1);
@@ -185,9 +201,9 @@ Form<std::string> device_name() {
   });
 }
 
-Form<bool> yes_or_no() {
+FieldCodec<bool> yes_or_no() {
   return {.metavar = "",
-          .wanted = "true or false",
+          .expected = "true or false",
           .from_text = [](const std::string& text) -> std::optional<bool> {
             if (text != "true" && text != "false") return std::nullopt;
             return text == "true";
@@ -199,34 +215,34 @@ Form<bool> yes_or_no() {
           .to_json = same_in_json<bool>};
 }
 
-Form<int64_t> whole(int64_t least) {
-  return integers(concat("a whole number of at least ", least),
-                  [least](int64_t value) { return value >= least; });
+FieldCodec<int64_t> whole(int64_t min) {
+  return integers(concat("a whole number of at least ", min),
+                  [min](int64_t value) { return value >= min; });
 }
 
-Form<int64_t> whole(int64_t least, int64_t most) {
-  return integers(concat("a whole number in [", least, ", ", most, "]"),
-                  [=](int64_t value) { return value >= least && value <= most; });
+FieldCodec<int64_t> whole(int64_t min, int64_t max) {
+  return integers(concat("a whole number in [", min, ", ", max, "]"),
+                  [=](int64_t value) { return value >= min && value <= max; });
 }
 
-Form<int64_t> channel_count() {
-  const Form<int64_t> counts = integers(
+FieldCodec<int64_t> channel_count() {
+  const FieldCodec<int64_t> counts = integers(
       "auto, 1, 3 or 4", [](int64_t value) { return value == 1 || value == 3 || value == 4; });
-  Form<int64_t> form = counts;
-  form.metavar = "auto|1|3|4";
-  form.from_text = [counts](const std::string& text) {
+  FieldCodec<int64_t> codec = counts;
+  codec.metavar = "auto|1|3|4";
+  codec.from_text = [counts](const std::string& text) {
     return text == "auto" ? std::optional<int64_t>(0) : counts.from_text(text);
   };
-  form.from_json = [counts](const Json& json) {
+  codec.from_json = [counts](const Json& json) {
     return json == "auto" ? std::optional<int64_t>(0) : counts.from_json(json);
   };
-  form.to_json = [](int64_t value) { return value == 0 ? Json("auto") : Json(value); };
-  return form;
+  codec.to_json = [](int64_t value) { return value == 0 ? Json("auto") : Json(value); };
+  return codec;
 }
 
-Form<Extents> image_extents() {
+FieldCodec<Extents> image_extents() {
   return {.metavar = "HxW",
-          .wanted = concat("auto or HxW with sides in [1, ", kMostExtent, "]"),
+          .expected = concat("auto or HxW with sides in [1, ", kMaxExtent, "]"),
           .from_text = parse_extents,
           .from_json = [](const Json& json) -> std::optional<Extents> {
             if (!json.is_string()) return std::nullopt;
@@ -238,12 +254,12 @@ Form<Extents> image_extents() {
               }};
 }
 
-Form<std::vector<int64_t>> list(int64_t least_count, int64_t most) {
+FieldCodec<std::vector<int64_t>> list(int64_t min_count, int64_t max) {
   using List = std::vector<int64_t>;
   const auto legal = [=](const List& values) {
-    return std::ssize(values) >= least_count && values.size() <= kLongestList &&
+    return std::ssize(values) >= min_count && values.size() <= kMaxListLength &&
            std::all_of(values.begin(), values.end(),
-                       [most](int64_t value) { return value >= 1 && value <= most; });
+                       [max](int64_t value) { return value >= 1 && value <= max; });
   };
   const auto collect = [legal](const auto& parts, auto read) -> std::optional<List> {
     List values;
@@ -255,7 +271,7 @@ Form<std::vector<int64_t>> list(int64_t least_count, int64_t most) {
     return only_if<List>(values, legal);
   };
   return {.metavar = "N,N,..",
-          .wanted = concat(least_count == 0 ? "none or " : "", "whole numbers in [1, ", most, "]"),
+          .expected = concat(min_count == 0 ? "none or " : "", "whole numbers in [1, ", max, "]"),
           .from_text =
               [collect](const std::string& text) {
                 return collect(split(text == "none" ? "" : text, ','), parse_int);
@@ -267,19 +283,19 @@ Form<std::vector<int64_t>> list(int64_t least_count, int64_t most) {
           .to_json = same_in_json<List>};
 }
 
-Form<std::optional<std::vector<int64_t>>> auto_or_list(int64_t least_count, int64_t most) {
-  return auto_or(list(least_count, most));
+FieldCodec<std::optional<std::vector<int64_t>>> auto_or_list(int64_t min_count, int64_t max) {
+  return auto_or(list(min_count, max));
 }
 
-Form<std::optional<int64_t>> auto_or_whole(int64_t least) { return auto_or(whole(least)); }
-Form<std::optional<int64_t>> auto_or_whole(int64_t least, int64_t most) {
-  return auto_or(whole(least, most));
+FieldCodec<std::optional<int64_t>> auto_or_whole(int64_t min) { return auto_or(whole(min)); }
+FieldCodec<std::optional<int64_t>> auto_or_whole(int64_t min, int64_t max) {
+  return auto_or(whole(min, max));
 }
 
-Form<std::vector<double>> shares_or_file() {
+FieldCodec<std::vector<double>> shares_or_file() {
   using List = std::vector<double>;
   return {.metavar = "X,X,..|FILE",
-          .wanted = "none, numbers in [0, 1] or a file of them",
+          .expected = "none, numbers in [0, 1] or a file of them",
           .from_text = [](const std::string& text) -> std::optional<List> {
             if (text == "none") return List();
             if (is_there(text)) return read_shares(text);
@@ -287,7 +303,7 @@ Form<std::vector<double>> shares_or_file() {
             return parse_shares(text, bad);
           },
           .from_json = [](const Json& json) -> std::optional<List> {
-            if (!json.is_array() || json.size() > kMostNumbers) return std::nullopt;
+            if (!json.is_array() || json.size() > kMaxNumbers) return std::nullopt;
             List values;
             for (const Json& one : json) {
               const auto value =
@@ -300,11 +316,11 @@ Form<std::vector<double>> shares_or_file() {
           .to_json = same_in_json<List>};
 }
 
-Form<std::optional<UNetConfig>> network_or_file() {
+FieldCodec<std::optional<UNetConfig>> network_or_file() {
   using Network = std::optional<UNetConfig>;
   return {
       .metavar = "FILE",
-      .wanted = "none or the config.json of a UNet2DModel",
+      .expected = "none or the config.json of a UNet2DModel",
       .from_text = [](const std::string& text) -> std::optional<Network> {
         if (text == "none") return Network();
         if (text.rfind('{', 0) == 0) return read_network(text, "the JSON");
@@ -324,42 +340,42 @@ Form<std::optional<UNetConfig>> network_or_file() {
       }};
 }
 
-Form<double> share() {
+FieldCodec<double> share() {
   return numbers("in [0, 1]", [](double value) { return value >= 0.0 && value <= 1.0; });
 }
 
-Form<double> below_one() {
+FieldCodec<double> below_one() {
   return numbers("in [0, 1)", [](double value) { return value >= 0.0 && value < 1.0; });
 }
 
-Form<double> between_0_1() {
+FieldCodec<double> between_0_1() {
   return numbers("in [1e-20, 1)",
                  [](double value) { return value >= kMinPositive && value < 1.0; });
 }
 
-Form<double> above_0_to_1() {
+FieldCodec<double> above_0_to_1() {
   return numbers("in [1e-20, 1]",
                  [](double value) { return value >= kMinPositive && value <= 1.0; });
 }
 
-Form<double> at_least_zero() {
+FieldCodec<double> at_least_zero() {
   return numbers("in [0, 1e15]", [](double value) { return value >= 0.0 && value <= kMaxNumber; });
 }
 
-Form<double> above_zero() {
+FieldCodec<double> above_zero() {
   return numbers("in [1e-20, 1e15]",
                  [](double value) { return value >= kMinPositive && value <= kMaxNumber; });
 }
 
-Form<double> duration() {
-  Form<double> form = at_least_zero();
-  form.metavar = "TIME";
-  form.wanted = "seconds, or such as 90s, 6m, 2h";
-  form.from_text = parse_seconds;
-  form.from_json = [seconds = form.from_json](const Json& json) {
+FieldCodec<double> duration() {
+  FieldCodec<double> codec = at_least_zero();
+  codec.metavar = "TIME";
+  codec.expected = "seconds, or such as 90s, 6m, 2h";
+  codec.from_text = parse_seconds;
+  codec.from_json = [seconds = codec.from_json](const Json& json) {
     return json.is_string() ? parse_seconds(json.get<std::string>()) : seconds(json);
   };
-  return form;
+  return codec;
 }
 
 }  // namespace ddpm

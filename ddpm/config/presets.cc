@@ -16,7 +16,7 @@ Preset cifar10() {
   config.channels = 3;
   config.channel_multipliers = {1, 2, 2, 2};
   config.attention_resolutions = {16};
-  config.ema_rule = "constant";
+  config.ema_rule = EmaRule::kConstant;
   return {"cifar10", "the paper's for CIFAR-10: 32x32, 35.7 M parameters, 800,000 steps", config};
 }
 
@@ -26,34 +26,46 @@ TrainConfig paper_256() {
   config.width = 256;
   config.channel_multipliers = {1, 1, 2, 2, 4, 4};
   config.dropout = 0.0;
-  config.variance = "fixed_small";
+  config.variance = Variance::kFixedSmall;
   config.batch_size = 64;
   config.learning_rate = 2e-5;
   config.sample_count = 16;
   return config;
 }
 
+// What the paper's table 2 calls it; it has no row of v.
+std::string paper_symbol(Prediction prediction) {
+  switch (prediction) {
+    case Prediction::kMean:
+      return "mu-tilde";
+    case Prediction::kEps:
+      return "eps";
+    case Prediction::kX0:
+      return "x_0";
+    case Prediction::kV:
+      return "v";
+  }
+  DDPM_ASSERT(false);
+}
+
 // A row of the paper's table 2, which compares what to predict and what to make small on CIFAR-10,
 // or of what the table leaves out: the prediction of x_0, and a learned variance beside an
 // unweighted error, which has to have the bound's part of the hybrid loss or nothing would train
 // it. The learned variance is the one of 2015, diagonal and free.
-Preset table2_row(const std::string& prediction, bool bound, bool learned) {
+Preset table2_row(Prediction prediction, bool bound, bool learned) {
   TrainConfig config = cifar10().config;
   config.prediction = prediction;
-  config.loss = bound ? "bound" : learned ? "hybrid" : "simple";
-  if (learned) config.variance = "learned";
-  const std::string what = prediction == "mean" ? "mu-tilde"
-                           : prediction == "x0" ? "x_0"
-                                                : prediction;
-  return {
-      concat("table2-", prediction, bound ? "-bound" : "-simple", learned ? "-learned" : "-fixed"),
-      concat("cifar10 as in the paper's table 2: predicts ", what, ", ",
-             bound     ? "the bound"
-             : learned ? "squared error and the bound of a"
-                       : "squared error",
-             bound ? (learned ? " of a learned variance" : " of a fixed variance")
-                   : (learned ? " learned variance" : ", fixed variance")),
-      config};
+  config.loss = bound ? LossKind::kBound : learned ? LossKind::kHybrid : LossKind::kSimple;
+  if (learned) config.variance = Variance::kLearned;
+  return {concat("table2-", to_string(prediction), bound ? "-bound" : "-simple",
+                 learned ? "-learned" : "-fixed"),
+          concat("cifar10 as in the paper's table 2: predicts ", paper_symbol(prediction), ", ",
+                 bound     ? "the bound"
+                 : learned ? "squared error and the bound of a"
+                           : "squared error",
+                 bound ? (learned ? " of a learned variance" : " of a fixed variance")
+                       : (learned ? " learned variance" : ", fixed variance")),
+          config};
 }
 
 Preset celebahq256() {
@@ -86,13 +98,13 @@ Preset fashion_mnist() {
   config.attention_resolutions = {7};
   config.norm_groups = 8;
   config.dropout = 0.0;
-  config.schedule = "cosine";
-  config.prediction = "v";
+  config.schedule = ScheduleKind::kCosine;
+  config.prediction = Prediction::kV;
   config.steps = 4000;
   config.batch_size = 16;
   config.learning_rate = 4e-3;
   config.warmup = 100;
-  config.learning_rate_decay = "cosine";
+  config.learning_rate_decay = LearningRateDecay::kCosine;
   config.ema_decay = 0.995;
   config.save_every = 1000;
   config.sample_every = 1000;
@@ -105,7 +117,7 @@ Preset tiny() {
   TrainConfig config;
   config.height = 8;
   config.width = 8;
-  config.fit = "stretch";
+  config.fit = Fit::kStretch;
   config.base_channels = 8;
   config.channel_multipliers = {1, 2};
   config.blocks_per_level = 1;
@@ -131,7 +143,7 @@ Preset tiny() {
 const std::vector<Preset>& presets() {
   static const std::vector<Preset> all = [] {
     std::vector<Preset> list = {cifar10(), celebahq256(), lsun256(), fashion_mnist(), tiny()};
-    for (const char* prediction : {"mean", "eps", "x0"}) {
+    for (const Prediction prediction : {Prediction::kMean, Prediction::kEps, Prediction::kX0}) {
       for (const bool bound : {true, false}) {
         for (const bool learned : {true, false}) {
           list.push_back(table2_row(prediction, bound, learned));

@@ -40,14 +40,14 @@ TEST(Presets, ThePapersRunsAreAsPublished) {
   EXPECT_EQ(cifar.batch_size * cifar.steps, 128 * 800000);
   EXPECT_EQ(cifar.learning_rate, 2e-4);
   EXPECT_EQ(cifar.dropout, 0.1);
-  EXPECT_EQ(cifar.variance, "fixed_large");
+  EXPECT_EQ(cifar.variance, Variance::kFixedLarge);
   EXPECT_TRUE(cifar.flip);
   for (const char* name : {"celebahq256", "lsun256"}) {
     const TrainConfig config = preset(name);
     EXPECT_EQ(config.batch_size, 64);
     EXPECT_EQ(config.learning_rate, 2e-5);
     EXPECT_EQ(config.dropout, 0.0);
-    EXPECT_EQ(config.variance, "fixed_small");
+    EXPECT_EQ(config.variance, Variance::kFixedSmall);
   }
   for (const char* name : {"cifar10", "celebahq256", "lsun256"}) {
     const TrainConfig config = preset(name);
@@ -56,8 +56,8 @@ TEST(Presets, ThePapersRunsAreAsPublished) {
     EXPECT_EQ(config.beta_T, 0.02);
     EXPECT_EQ(config.warmup, 5000);
     EXPECT_EQ(config.ema_decay, 0.9999);
-    EXPECT_EQ(config.ema_rule, "constant");
-    EXPECT_EQ(config.prediction, "eps");
+    EXPECT_EQ(config.ema_rule, EmaRule::kConstant);
+    EXPECT_EQ(config.prediction, Prediction::kEps);
   }
 }
 
@@ -69,9 +69,11 @@ TEST(Presets, EachRowOfTable2IsThere) {
     TrainConfig config = one.config;
     const bool learned = one.name.find("-learned") != std::string::npos;
     const bool bound = one.name.find("-bound") != std::string::npos;
-    EXPECT_EQ(one.name.find("table2-" + config.prediction), 0U);
-    EXPECT_EQ(config.variance, learned ? "learned" : "fixed_large");
-    EXPECT_EQ(config.loss, bound ? "bound" : learned ? "hybrid" : "simple");
+    EXPECT_EQ(one.name.find("table2-" + to_string(config.prediction)), 0U);
+    EXPECT_EQ(config.variance, learned ? Variance::kLearned : Variance::kFixedLarge);
+    EXPECT_EQ(config.loss, bound     ? LossKind::kBound
+                           : learned ? LossKind::kHybrid
+                                     : LossKind::kSimple);
     // nothing else is other than in the paper's run
     for (const char* key : {"prediction", "variance", "loss"}) {
       const ConfigField& field = train_config_field(key);

@@ -33,28 +33,30 @@ std::vector<int64_t> attention_for(int64_t height, int64_t levels) {
 
 // Every weight is a float32.
 void check_weights(const TrainConfig& config, const Schedule& schedule) {
-  const LossWeightOptions options = loss_weight_options_of(config);
-  if (options.kind == LossWeight::kVariational && is_learned(options.variance)) return;
+  if (needs_fixed_variance(config.loss_weight.kind) && is_learned(config.variance)) return;
   for (int64_t t = 1; t <= schedule.steps(); ++t) {
-    loss_weight(options, prediction_of(config), schedule, t);
+    loss_weight(config.loss_weight, config.prediction, config.variance, schedule, t);
   }
 }
 
 // The loss, its weights and the variance belong together.
 void check_objective(const TrainConfig& config, const Schedule& schedule) {
-  if (config.loss != "simple") check_bound(schedule, "loss");
-  if (config.loss != "bound") check_weights(config, schedule);
-  const bool learned = is_learned(variance_from(config.variance));
-  DDPM_CHECK(!learned || config.loss != "simple",
-             "variance: the loss simple does not train one that is ", config.variance,
-             "; wanted the loss bound or hybrid, or a fixed variance");
-  DDPM_CHECK(learned || config.loss != "hybrid",
-             "loss: hybrid trains a learned variance, got the variance ", config.variance);
-  DDPM_CHECK(config.loss != "bound" || (config.loss_weight == "none" && config.error == "squared"),
+  if (has_bound(config.loss)) check_bound(schedule, "loss");
+  if (has_error(config.loss)) check_weights(config, schedule);
+  const bool learned = is_learned(config.variance);
+  const LossWeight weight = config.loss_weight.kind;
+  DDPM_CHECK(!learned || has_bound(config.loss), "variance: the loss ",
+             name_of(kLossKinds, config.loss), " does not train one that is ",
+             to_string(config.variance), "; wanted the loss bound or hybrid, or a fixed variance");
+  DDPM_CHECK(learned || config.loss != LossKind::kHybrid,
+             "loss: hybrid trains a learned variance, got the variance ",
+             to_string(config.variance));
+  DDPM_CHECK(has_error(config.loss) ||
+                 (weight == LossWeight::kNone && config.error == ErrorKind::kSquared),
              "loss: bound has its own weights and squared errors, got loss_weight ",
-             config.loss_weight, " and error ", config.error);
-  DDPM_CHECK(!learned || config.loss_weight != "variational",
-             "loss_weight: variational wants a fixed variance, got ", config.variance);
+             to_string(weight), " and error ", name_of(kErrorKinds, config.error));
+  DDPM_CHECK(!learned || !needs_fixed_variance(weight), "loss_weight: ", to_string(weight),
+             " wants a fixed variance, got ", to_string(config.variance));
 }
 
 UNetConfig given_network(const TrainConfig& config, int64_t channels, int64_t height,
@@ -64,7 +66,7 @@ UNetConfig given_network(const TrainConfig& config, int64_t channels, int64_t he
   unet.height = height;
   unet.width = width;
   unet.dropout = config.dropout;
-  unet.learned_variance = is_learned(variance_from(config.variance));
+  unet.learned_variance = is_learned(config.variance);
   check_unet_config(unet);
   DDPM_CHECK(unet.classes == 0, "network: wanted one without classes, got ", unet.classes,
              " classes, which cannot be trained here");
@@ -73,20 +75,15 @@ UNetConfig given_network(const TrainConfig& config, int64_t channels, int64_t he
   return unet;
 }
 
+// From 1 to 0 as `done`, the fraction of the run, goes from 0 to 1; then 0.
+double cosine_decay(double done) { return 0.5 * (1.0 + std::cos(kPi * std::min(done, 1.0))); }
+
 bool may_change(const ConfigField& field, const TrainConfig& run) {
-  if (field.key == "steps") return run.learning_rate_decay == "constant";
+  if (field.key == "steps") return run.learning_rate_decay == LearningRateDecay::kConstant;
   return field.may_change_on_resume;
 }
 
 }  // namespace
-
-LossWeightOptions loss_weight_options_of(const TrainConfig& config) {
-  return {.kind = loss_weight_from(config.loss_weight),
-          .variance = variance_from(config.variance),
-          .min_snr_gamma = config.min_snr_gamma,
-          .p2_gamma = config.p2_gamma,
-          .p2_k = config.p2_k};
-}
 
 Json train_config_to_json(const TrainConfig& config) {
   Json json = Json::object();
@@ -116,7 +113,7 @@ void check_train_config(const TrainConfig& config, const std::string& who) {
       field.set_json(copy, field.get(config));  // sets what is there already, and so checks it
     }
     const Schedule schedule = make_schedule(schedule_config_of(config));
-    check_prediction(prediction_of(config), schedule, "prediction");
+    check_prediction(config.prediction, schedule, "prediction");
     check_objective(config, schedule);
   } catch (const InvalidArgument& error) {
     throw InvalidArgument(concat(who, ": ", error.what()));
@@ -202,7 +199,7 @@ UNetConfig unet_config_of(const TrainConfig& config, int64_t channels, int64_t h
                   .norm_groups = config.norm_groups,
                   .norm_epsilon = config.norm_epsilon,
                   .dropout = config.dropout,
-                  .learned_variance = is_learned(variance_from(config.variance))};
+                  .learned_variance = is_learned(config.variance)};
   check_unet_config(unet);
   return unet;
 }
@@ -223,7 +220,7 @@ TrainConfig with_network_of(TrainConfig config, const UNetConfig& unet) {
 }
 
 ScheduleConfig schedule_config_of(const TrainConfig& config) {
-  return {.kind = schedule_kind_from(config.schedule),
+  return {.kind = config.schedule,
           .T = config.T,
           .beta_1 = config.beta_1,
           .beta_T = config.beta_T,
@@ -231,13 +228,13 @@ ScheduleConfig schedule_config_of(const TrainConfig& config) {
           .zero_terminal_snr = config.zero_terminal_snr};
 }
 
-Prediction prediction_of(const TrainConfig& config) { return prediction_from(config.prediction); }
-
 std::string loss_text(const TrainConfig& config) {
-  std::string text = config.loss;
-  if (config.loss_weight != "none") text += ", weight " + config.loss_weight;
-  if (config.error != "squared") text += ", error " + config.error;
-  if (config.timestep_sampling == "importance") text += ", times by importance";
+  std::string text = name_of(kLossKinds, config.loss);
+  if (config.loss_weight.kind != LossWeight::kNone) {
+    text += ", weight " + to_string(config.loss_weight.kind);
+  }
+  if (config.error != ErrorKind::kSquared) text += ", error " + name_of(kErrorKinds, config.error);
+  if (config.timestep_sampling == TimestepSampling::kImportance) text += ", times by importance";
   return text;
 }
 
@@ -246,11 +243,13 @@ double learning_rate_at(const TrainConfig& config, int64_t step) {
   const auto k = static_cast<double>(step);
   double rate = config.learning_rate;
   if (step < config.warmup) rate *= k / static_cast<double>(config.warmup);
-  if (config.learning_rate_decay == "cosine") {
-    const double done = std::min(k / static_cast<double>(config.steps), 1.0);
-    rate *= 0.5 * (1.0 + std::cos(kPi * done));
+  switch (config.learning_rate_decay) {
+    case LearningRateDecay::kConstant:
+      return rate;
+    case LearningRateDecay::kCosine:
+      return rate * cosine_decay(k / static_cast<double>(config.steps));
   }
-  return rate;
+  DDPM_ASSERT(false);
 }
 
 }  // namespace ddpm

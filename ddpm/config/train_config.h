@@ -1,8 +1,7 @@
 // Everything a training run is: its data, its network, its process and its optimisation.
 //
-// One list of fields drives all that is said about a configuration: the flags of the command line,
-// the config.json of a run, the check of each range, and what differs between two runs. Choices are
-// kept as the words that people write; whoever acts on one turns it into a type of its own.
+// One list of fields describes a configuration: it drives the flags of the command line, the
+// config.json of a run, the check of each range, and the differences between two runs.
 
 #pragma once
 
@@ -13,11 +12,15 @@
 #include <string>
 #include <vector>
 
+#include "ddpm/base/fit.h"
 #include "ddpm/base/json.h"
+#include "ddpm/config/choices.h"
 #include "ddpm/diffusion/loss_weight.h"
 #include "ddpm/diffusion/prediction.h"
+#include "ddpm/diffusion/reverse_variance.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/unet/config.h"
+#include "ddpm/unet/precision.h"
 
 namespace ddpm {
 
@@ -27,7 +30,7 @@ struct TrainConfig {
   int64_t height = 0;           // pixels; 0: as the data has it
   int64_t width = 0;            // pixels; 0 if and only if height is
   int64_t channels = 0;         // 1, 3 or 4; 0: as the data has it
-  std::string fit = "none";     // none, crop, pad or stretch
+  Fit fit = Fit::kNone;         // of images of another size
   bool flip = true;             // mirror each training sample with probability 1/2
   double max_bad_files = 0.01;  // share of unreadable files that is passed over, in [0, 1]
   std::optional<int64_t> data_cache_bytes;  // of decoded images; none: by the available memory
@@ -46,51 +49,48 @@ struct TrainConfig {
   // A run or a checkpoint whose averaged weights are begun with; empty: with weights by the seed.
   std::string init_from;
 
-  std::string schedule = "linear";  // a ScheduleKind
+  ScheduleKind schedule = ScheduleKind::kLinear;
   int64_t T = 1000;
-  double beta_1 = 1e-4;                  // of schedules that have ends, in [0, 1]
-  double beta_T = 0.02;                  // likewise
-  std::vector<double> betas;             // of the schedule "list", T of them
-  bool zero_terminal_snr = false;        // nothing of the image is left at T
-  std::string prediction = "eps";        // a Prediction
-  std::string variance = "fixed_large";  // a Variance, of the reverse steps
+  double beta_1 = 1e-4;            // of schedules that have ends, in [0, 1]
+  double beta_T = 0.02;            // likewise
+  std::vector<double> betas;       // of the schedule "list", T of them
+  bool zero_terminal_snr = false;  // nothing of the image is left at T
+  Prediction prediction = Prediction::kEps;
+  Variance variance = Variance::kFixedLarge;  // of the reverse steps
 
-  std::string loss = "simple";       // simple, bound or hybrid
-  double hybrid_weight = 0.001;      // of the bound in the hybrid loss
-  std::string loss_weight = "none";  // a LossWeight, of simple and hybrid
-  double min_snr_gamma = 5.0;        // of the weight min_snr
-  double p2_gamma = 1.0;             // of the weight p2
-  double p2_k = 1.0;                 // likewise
-  std::string error = "squared";     // squared, absolute or huber: of simple and hybrid
-  double huber_delta = 1.0;          // where Huber's error turns from squared to absolute
-  std::string timestep_sampling = "stratified";  // stratified, uniform or importance
+  LossKind loss = LossKind::kSimple;
+  double hybrid_weight = 0.001;           // of the bound in the hybrid loss
+  LossWeightOptions loss_weight;          // of simple and hybrid
+  ErrorKind error = ErrorKind::kSquared;  // of simple and hybrid
+  double huber_delta = 1.0;               // where Huber's error turns from squared to absolute
+  TimestepSampling timestep_sampling = TimestepSampling::kStratified;
 
   int64_t steps = 800000;
   int64_t batch_size = 128;
   double learning_rate = 2e-4;
-  int64_t warmup = 5000;                         // updates
-  std::string learning_rate_decay = "constant";  // constant or cosine
+  int64_t warmup = 5000;  // updates
+  LearningRateDecay learning_rate_decay = LearningRateDecay::kConstant;
   double adam_beta1 = 0.9;
   double adam_beta2 = 0.999;
   double adam_epsilon = 1e-8;
   double gradient_clip = 1.0;  // largest global norm; 0: any
   double ema_decay = 0.9999;
-  std::string ema_rule = "warmup";  // warmup or constant
-  std::string precision = "fp32";   // fp32 or bf16
-  std::string device = "auto";      // auto, cpu, cuda or cuda:N
+  EmaRule ema_rule = EmaRule::kWarmup;
+  Precision precision = Precision::kFloat32;
+  std::string device = "auto";  // auto, cpu, cuda or cuda:N
   int64_t seed = 0;
   int64_t threads = 0;  // 0: one for each usable core
   int64_t max_bad_steps = 10;
 
-  int64_t save_every = 5000;     // steps; 0: only at the end
-  int64_t sample_every = 5000;   // steps; 0: no previews
-  int64_t log_every = 100;       // steps
-  int64_t keep_last = 3;         // checkpoints; 0: all
-  int64_t keep_every = 0;        // steps; 0: none is kept for its step
-  double time_limit = 0.0;       // seconds; 0: none
-  std::string sampler = "ddim";  // of the previews: ddpm or ddim
-  int64_t sample_steps = 50;     // of the previews, in [1, T]
-  int64_t sample_count = 64;     // images in a preview
+  int64_t save_every = 5000;    // steps; 0: only at the end
+  int64_t sample_every = 5000;  // steps; 0: no previews
+  int64_t log_every = 100;      // steps
+  int64_t keep_last = 3;        // checkpoints; 0: all
+  int64_t keep_every = 0;       // steps; 0: none is kept for its step
+  double time_limit = 0.0;      // seconds; 0: none
+  PreviewSampler sampler = PreviewSampler::kDdim;
+  int64_t sample_steps = 50;  // of the previews, in [1, T]
+  int64_t sample_count = 64;  // images in a preview
 
   bool operator==(const TrainConfig&) const = default;
 };
@@ -106,6 +106,8 @@ struct ConfigField {
   std::function<Json(const TrainConfig&)> get;
   std::function<void(TrainConfig&, const Json&)> set_json;
   std::function<void(TrainConfig&, const std::string&)> set_text;
+  std::function<void(const std::string&)> check_text;  // throws as set_text does
+  std::vector<std::string> words;  // of an enumeration: all of them; otherwise none
 
   std::string text(const TrainConfig& config) const;  // as set_text takes it
 };
@@ -155,8 +157,6 @@ UNetConfig unet_config_of(const TrainConfig& config, int64_t channels, int64_t h
 // The configuration with what it left open about the network as `unet`, made from it, has it.
 TrainConfig with_network_of(TrainConfig config, const UNetConfig& unet);
 ScheduleConfig schedule_config_of(const TrainConfig& config);
-Prediction prediction_of(const TrainConfig& config);
-LossWeightOptions loss_weight_options_of(const TrainConfig& config);
 
 // What is made small, for a person: "simple", "simple, weight min_snr", "hybrid, error huber".
 std::string loss_text(const TrainConfig& config);

@@ -1,5 +1,6 @@
 // The list of fields of a TrainConfig: key, meaning and range.
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -9,7 +10,7 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
-#include "ddpm/config/field_codec_internal.h"
+#include "ddpm/config/field_codec.h"
 #include "ddpm/config/train_config.h"
 #include "ddpm/diffusion/loss_weight.h"
 #include "ddpm/diffusion/reverse_variance.h"
@@ -41,34 +42,90 @@ std::string plain_text(const Json& value) {
   return words.empty() ? "none" : join(words, ",");
 }
 
+// The words of an enumeration, in their order.
+template <typename Value>
+using Words = std::vector<std::pair<std::string, Value>>;
+
+template <typename Value, size_t n>
+Words<Value> words_of(const std::array<Named<Value>, n>& table) {
+  Words<Value> words;
+  for (const Named<Value>& row : table) words.emplace_back(row.name, row.value);
+  return words;
+}
+
+template <typename Value>
+Words<Value> words_of(const std::vector<Value>& values) {
+  Words<Value> words;
+  for (const Value value : values) words.emplace_back(to_string(value), value);
+  return words;
+}
+
+template <typename Value>
+FieldCodec<Value> choice(const Words<Value>& words) {
+  std::vector<std::string> names;
+  for (const auto& word : words) names.push_back(word.first);
+  const FieldCodec<std::string> text = one_of(names);
+  const auto value_of = [words](const std::optional<std::string>& name) -> std::optional<Value> {
+    for (const auto& word : words) {
+      if (name == word.first) return word.second;
+    }
+    return std::nullopt;
+  };
+  return {.metavar = text.metavar,
+          .expected = text.expected,
+          .from_text = value_of,
+          .from_json = [=](const Json& json) { return value_of(text.from_json(json)); },
+          .to_json =
+              [=](const Value& value) {
+                const auto has_value = [&](const auto& word) { return word.second == value; };
+                const auto found = std::ranges::find_if(words, has_value);
+                DDPM_ASSERT(found != words.end());  // an integer cast to the enumeration
+                return Json(found->first);
+              },
+          .words = text.words};
+}
+
 template <typename T, typename Get, typename Set>
-ConfigField field(const std::string& key, Get get, Set set, const Form<T>& form,
+ConfigField field(const std::string& key, Get get, Set set, const FieldCodec<T>& codec,
                   const std::string& help) {
   ConfigField result;
   result.key = key;
-  result.help = help + "; " + form.wanted;
-  result.metavar = form.metavar;
-  result.get = [get, form](const TrainConfig& config) { return form.to_json(get(config)); };
-  const std::string must = key + " must be " + form.wanted + ", got ";
-  result.set_json = [set, form, must](TrainConfig& config, const Json& json) {
-    const std::optional<T> value = form.from_json(json);
-    DDPM_CHECK(value, must, json_shown(json));
-    set(config, *value);
+  result.help = help + "; " + codec.expected;
+  result.metavar = codec.metavar;
+  result.words = codec.words;
+  result.get = [get, codec](const TrainConfig& config) { return codec.to_json(get(config)); };
+  result.set_json = [set, codec, key](TrainConfig& config, const Json& json) {
+    set(config, codec.read(key, json));
   };
-  result.set_text = [set, form, must](TrainConfig& config, const std::string& text) {
-    const std::optional<T> value = form.from_text(text);
-    DDPM_CHECK(value, must, json_shown(Json(text)));
-    set(config, *value);
+  result.set_text = [set, codec, key](TrainConfig& config, const std::string& text) {
+    set(config, codec.parse(key, text));
   };
+  result.check_text = [codec, key](const std::string& text) { codec.parse(key, text); };
   return result;
 }
 
 template <typename T>
-ConfigField field(const std::string& key, T TrainConfig::*member, const Form<T>& form,
+ConfigField field(const std::string& key, T TrainConfig::*member, const FieldCodec<T>& codec,
                   const std::string& help) {
   return field<T>(
       key, [member](const TrainConfig& config) { return config.*member; },
-      [member](TrainConfig& config, const T& value) { config.*member = value; }, form, help);
+      [member](TrainConfig& config, const T& value) { config.*member = value; }, codec, help);
+}
+
+template <typename T>
+ConfigField field(const std::string& key, T LossWeightOptions::*member, const FieldCodec<T>& codec,
+                  const std::string& help) {
+  return field<T>(
+      key, [member](const TrainConfig& config) { return config.loss_weight.*member; },
+      [member](TrainConfig& config, const T& value) { config.loss_weight.*member = value; }, codec,
+      help);
+}
+
+// A field with the words of an enumeration; `table` as words_of takes it.
+template <typename Owner, typename Value, typename Table>
+ConfigField choice_field(const std::string& key, Value Owner::*member, const Table& table,
+                         const std::string& help) {
+  return field(key, member, choice(words_of(table)), help);
 }
 
 ConfigField image_size() {
@@ -102,8 +159,8 @@ std::vector<ConfigField> data_fields() {
           "channels", &TrainConfig::channels, channel_count(),
           "1 gray, 3 colour, 4 colour with transparency; auto: 4 below 99 % mean opacity, 1 if all "
           "pixels are gray, else 3"),
-      field("fit", &TrainConfig::fit, one_of({"none", "crop", "pad", "stretch"}),
-            "how images of another size are made to fit; none refuses them"),
+      choice_field("fit", &TrainConfig::fit, kFits,
+                   "how images of another size are made to fit; none refuses them"),
       switch_field("flip", &TrainConfig::flip,
                    "mirror each training sample left to right with probability 1/2"),
       field("max_bad_files", &TrainConfig::max_bad_files, share(),
@@ -142,16 +199,16 @@ std::vector<ConfigField> network_fields() {
   };
 }
 
-template <typename Value>
-std::vector<std::string> words_of(const std::vector<Value>& values) {
-  std::vector<std::string> words;
-  for (const Value value : values) words.push_back(to_string(value));
-  return words;
+// The kinds that have betas of their own, then the list.
+std::vector<ScheduleKind> schedule_choices() {
+  std::vector<ScheduleKind> kinds = all_schedule_kinds();
+  kinds.push_back(ScheduleKind::kList);
+  return kinds;
 }
 
 std::vector<ConfigField> process_fields() {
   return {
-      field("schedule", &TrainConfig::schedule, one_of(schedule_names()), "the noise schedule"),
+      choice_field("schedule", &TrainConfig::schedule, schedule_choices(), "the noise schedule"),
       field("T", &TrainConfig::T, whole(1, 100000), "steps of the diffusion process"),
       field("beta_1", &TrainConfig::beta_1, share(),
             "where the betas begin: linear, linear_scaled, quadratic, warmup10, warmup50, sigmoid"),
@@ -159,12 +216,12 @@ std::vector<ConfigField> process_fields() {
       field("betas", &TrainConfig::betas, shares_or_file(), "all T of them, of the schedule list"),
       switch_field("zero_terminal_snr", &TrainConfig::zero_terminal_snr,
                    "rescale the betas so that nothing of the image is left at T; not with eps"),
-      field(
-          "prediction", &TrainConfig::prediction, one_of(words_of(all_predictions())),
+      choice_field(
+          "prediction", &TrainConfig::prediction, all_predictions(),
           "what the network predicts: the noise, the image, the mean of q(x_{t-1} given x_t, x_0), "
           "or v = signal eps - sigma x_0"),
-      field(
-          "variance", &TrainConfig::variance, one_of(words_of(all_variances())),
+      choice_field(
+          "variance", &TrainConfig::variance, all_variances(),
           "of a reverse step: beta_t, the posterior's, e to what the network says, or between the "
           "first two as the network says"),
   };
@@ -172,25 +229,27 @@ std::vector<ConfigField> process_fields() {
 
 std::vector<ConfigField> loss_fields() {
   return {
-      field("loss", &TrainConfig::loss, one_of({"simple", "bound", "hybrid"}),
-            "simple: the error of the prediction; bound: the variational bound, in bits per "
-            "dimension; hybrid: simple, and the bound for a learned variance alone"),
+      choice_field("loss", &TrainConfig::loss, kLossKinds,
+                   "simple: the error of the prediction; bound: the variational bound, in bits per "
+                   "dimension; hybrid: simple, and the bound for a learned variance alone"),
       field("hybrid_weight", &TrainConfig::hybrid_weight, at_least_zero(),
             "of the bound in the hybrid loss"),
-      field("loss_weight", &TrainConfig::loss_weight, one_of(words_of(all_loss_weights())),
-            "how much an error counts at each t, in simple and hybrid"),
-      field("min_snr_gamma", &TrainConfig::min_snr_gamma, above_zero(),
+      choice_field("loss_weight", &LossWeightOptions::kind, all_loss_weights(),
+                   "how much an error counts at each t, in simple and hybrid"),
+      field("min_snr_gamma", &LossWeightOptions::min_snr_gamma, above_zero(),
             "the largest signal-to-noise ratio that min_snr counts"),
-      field("p2_gamma", &TrainConfig::p2_gamma, at_least_zero(), "the power of p2; at 0 it is snr"),
-      field("p2_k", &TrainConfig::p2_k, above_zero(), "what p2 adds to the signal-to-noise ratio"),
-      field("error", &TrainConfig::error, one_of({"squared", "absolute", "huber"}),
-            "of a prediction, in simple and hybrid"),
+      field("p2_gamma", &LossWeightOptions::p2_gamma, at_least_zero(),
+            "the power of p2; at 0 it is snr"),
+      field("p2_k", &LossWeightOptions::p2_k, above_zero(),
+            "what p2 adds to the signal-to-noise ratio"),
+      choice_field("error", &TrainConfig::error, kErrorKinds,
+                   "of a prediction, in simple and hybrid"),
       field("huber_delta", &TrainConfig::huber_delta, above_zero(),
             "the error from which huber grows in proportion to it"),
-      field("timestep_sampling", &TrainConfig::timestep_sampling,
-            one_of({"stratified", "uniform", "importance"}),
-            "how the times of the training samples are drawn; importance: more often where losses "
-            "were large, with weights that undo it"),
+      choice_field(
+          "timestep_sampling", &TrainConfig::timestep_sampling, kTimestepSamplings,
+          "how the times of the training samples are drawn; importance: more often where losses "
+          "were large, with weights that undo it"),
   };
 }
 
@@ -203,8 +262,8 @@ std::vector<ConfigField> optimisation_fields() {
             "Adam's step size after the warm-up"),
       field("warmup", &TrainConfig::warmup, whole(0, kMaxCount),
             "updates over which the learning rate rises from 0"),
-      field("learning_rate_decay", &TrainConfig::learning_rate_decay,
-            one_of({"constant", "cosine"}), "after the warm-up; cosine falls to 0 at `steps`"),
+      choice_field("learning_rate_decay", &TrainConfig::learning_rate_decay, kLearningRateDecays,
+                   "after the warm-up; cosine falls to 0 at `steps`"),
       field("adam_beta1", &TrainConfig::adam_beta1, below_one(), "decay of Adam's first moment"),
       field("adam_beta2", &TrainConfig::adam_beta2, below_one(), "decay of Adam's second moment"),
       field("adam_epsilon", &TrainConfig::adam_epsilon, between_0_1(), "what Adam adds to a root"),
@@ -212,10 +271,10 @@ std::vector<ConfigField> optimisation_fields() {
             "largest norm of all gradients together; 0: any"),
       field("ema_decay", &TrainConfig::ema_decay, below_one(),
             "decay of the weights' moving average"),
-      field("ema_rule", &TrainConfig::ema_rule, one_of({"warmup", "constant"}),
-            "warmup: at most (1 + n) / (10 + n) at update n + 1"),
-      field("precision", &TrainConfig::precision, one_of(names_of(kPrecisions)),
-            "of the network's products; sums and weights are float32"),
+      choice_field("ema_rule", &TrainConfig::ema_rule, kEmaRules,
+                   "warmup: at most (1 + n) / (10 + n) at update n + 1"),
+      choice_field("precision", &TrainConfig::precision, kPrecisions,
+                   "of the network's products; sums and weights are float32"),
       field("device", &TrainConfig::device, device_name(), "where to train"),
       field("seed", &TrainConfig::seed, whole(0), "of every random number"),
       field("threads", &TrainConfig::threads, whole(0, 4096),
@@ -241,7 +300,7 @@ std::vector<ConfigField> output_fields() {
       field("time_limit", &TrainConfig::time_limit, duration(),
             "end with a checkpoint after so long, counted from the start of the process; 0: no "
             "limit"),
-      field("sampler", &TrainConfig::sampler, one_of({"ddpm", "ddim"}), "of the previews"),
+      choice_field("sampler", &TrainConfig::sampler, kPreviewSamplers, "of the previews"),
       field("sample_steps", &TrainConfig::sample_steps, whole(1, 100000),
             "network calls for a preview, at most T"),
       field("sample_count", &TrainConfig::sample_count, whole(1, 4096), "images in a preview"),

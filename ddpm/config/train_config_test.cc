@@ -206,12 +206,12 @@ TEST(TrainConfig, BetasComeFromAFileToo) {
   expect_contains(complaint<InvalidArgument>(
                       [&] { train_config_field("betas").set_text(config, file.string()); }),
                   "betas.txt");
-  config.schedule = "list";
+  config.schedule = ScheduleKind::kList;
   config.sample_steps = 1;
   expect_contains(complaint<InvalidArgument>([&] { check_train_config(config, "train"); }),
                   "wanted as many betas as T, 1000, got 4");
   config.T = 4;
-  config.prediction = "x0";
+  config.prediction = Prediction::kX0;
   EXPECT_NO_THROW(check_train_config(config, "train"));
 }
 
@@ -251,7 +251,7 @@ TEST(TrainConfig, FieldsThatDoNotFitTogetherAreRefused) {
                   "train: base_channels must be a multiple of norm_groups, 48, got 128");
   TrainConfig betas;
   betas.T = 15;
-  betas.schedule = "linear_scaled";
+  betas.schedule = ScheduleKind::kLinearScaled;
   betas.sample_steps = 1;
   expect_contains(complaint<InvalidArgument>([&] { check_train_config(betas, "train"); }),
                   "train: schedule: beta_12 must be in [0, 1], got");
@@ -261,7 +261,7 @@ TEST(TrainConfig, FieldsThatDoNotFitTogetherAreRefused) {
       complaint<InvalidArgument>([&] { check_train_config(blind, "train"); }),
       "train: prediction: at t = 1000, where alpha_bar is 0 and beta 1, eps does not tell what "
       "x_0 is; predict v or x0");
-  blind.prediction = "v";
+  blind.prediction = Prediction::kV;
   EXPECT_NO_THROW(check_train_config(blind, "train"));
   TrainConfig samples;
   samples.T = 10;
@@ -321,7 +321,7 @@ TEST(CheckResume, RefusesOtherSettingsWithEachDifference) {
 
 TEST(CheckResume, AnnealedRunsKeepTheirSteps) {
   TrainConfig run;
-  run.learning_rate_decay = "cosine";
+  run.learning_rate_decay = LearningRateDecay::kCosine;
   TrainConfig asked = run;
   asked.steps = 900000;
   const std::vector<std::string> given = {"steps"};
@@ -385,7 +385,7 @@ TEST(LearningRate, CosineFallsToZeroAtTheLastStep) {
   config.learning_rate = 1.0;
   config.warmup = 0;
   config.steps = 300;
-  config.learning_rate_decay = "cosine";
+  config.learning_rate_decay = LearningRateDecay::kCosine;
   EXPECT_DOUBLE_EQ(learning_rate_at(config, 0), 1.0);
   EXPECT_NEAR(learning_rate_at(config, 100), 0.75, 1e-15);  // (1 + cos 60 degrees) / 2
   EXPECT_NEAR(learning_rate_at(config, 150), 0.5, 1e-15);

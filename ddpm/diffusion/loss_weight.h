@@ -31,20 +31,25 @@ std::string to_string(LossWeight weight);  // "none", "variational", "snr", "tru
 LossWeight loss_weight_from(std::string_view name);
 const std::vector<LossWeight>& all_loss_weights();
 
+// Whether the weight divides by the variance of the reverse steps, which then has to be a fixed
+// one.
+bool needs_fixed_variance(LossWeight weight);
+
 struct LossWeightOptions {
   LossWeight kind = LossWeight::kNone;
-  Variance variance = Variance::kFixedLarge;  // of kVariational: a fixed one
-  double min_snr_gamma = 5.0;                 // above 0
-  double p2_gamma = 1.0;                      // at least 0; 0: as kSnr
-  double p2_k = 1.0;                          // above 0
+  double min_snr_gamma = 5.0;  // above 0
+  double p2_gamma = 1.0;       // at least 0; 0: as kSnr
+  double p2_k = 1.0;           // above 0
+  bool operator==(const LossWeightOptions&) const = default;
 };
 
 // The weight of the mean squared error of a network's output at t, in [1, T]. kVariational gives
 // nats per dimension, the squared part of L_{t-1}, and at t = 1 that of L_0 as the density has it.
 // Where x_t is the clean image the weight is its limit for an SNR without bound, and 0 if that is
-// infinite.
-// Throws InvalidArgument as output_weights does, and if float32 cannot hold the weight.
-double loss_weight(const LossWeightOptions& options, Prediction prediction,
+// infinite. The variance of the reverse steps matters only where needs_fixed_variance.
+// Throws InvalidArgument as output_weights does, for a learned variance where a fixed one is
+// needed, and if float32 cannot hold the weight.
+double loss_weight(const LossWeightOptions& options, Prediction prediction, Variance variance,
                    const Schedule& schedule, int64_t t);
 
 }  // namespace ddpm

@@ -13,14 +13,15 @@
 namespace ddpm {
 namespace {
 
+constexpr Variance kLarge = Variance::kFixedLarge;
+
 const Schedule& paper() {
   static const Schedule schedule = linear_schedule(1000);
   return schedule;
 }
 
-double weight(LossWeight kind, Prediction prediction, int64_t t,
-              Variance variance = Variance::kFixedLarge) {
-  return loss_weight({.kind = kind, .variance = variance}, prediction, paper(), t);
+double weight(LossWeight kind, Prediction prediction, int64_t t, Variance variance = kLarge) {
+  return loss_weight({.kind = kind}, prediction, variance, paper(), t);
 }
 
 double snr_at(int64_t t) { return paper().alpha_bar(t) / (1.0 - paper().alpha_bar(t)); }
@@ -123,15 +124,16 @@ TEST(LossWeight, IsFiniteWhereAllOrNothingIsLeft) {
   for (const LossWeight kind : all_loss_weights()) {
     for (const Prediction prediction : {Prediction::kX0, Prediction::kV}) {
       for (const int64_t t : {1, 2, 3}) {
-        const double value = loss_weight({.kind = kind}, prediction, schedule, t);
+        const double value = loss_weight({.kind = kind}, prediction, kLarge, schedule, t);
         EXPECT_TRUE(std::isfinite(value) && value >= 0.0) << to_string(kind) << " " << t;
       }
     }
   }
-  EXPECT_EQ(loss_weight({.kind = LossWeight::kTruncatedSnr}, Prediction::kX0, schedule, 3), 1.0);
+  EXPECT_EQ(loss_weight({.kind = LossWeight::kTruncatedSnr}, Prediction::kX0, kLarge, schedule, 3),
+            1.0);
   // the limits of min(SNR, 5) and SNR / (1 + SNR)
-  EXPECT_EQ(loss_weight({.kind = LossWeight::kMinSnr}, Prediction::kX0, schedule, 1), 5.0);
-  EXPECT_EQ(loss_weight({.kind = LossWeight::kP2}, Prediction::kX0, schedule, 1), 1.0);
+  EXPECT_EQ(loss_weight({.kind = LossWeight::kMinSnr}, Prediction::kX0, kLarge, schedule, 1), 5.0);
+  EXPECT_EQ(loss_weight({.kind = LossWeight::kP2}, Prediction::kX0, kLarge, schedule, 1), 1.0);
 }
 
 TEST(LossWeight, NamesGoThereAndBackAndBadOptionsAreRefused) {
@@ -139,9 +141,18 @@ TEST(LossWeight, NamesGoThereAndBackAndBadOptionsAreRefused) {
     EXPECT_EQ(loss_weight_from(to_string(kind)), kind);
   }
   EXPECT_THROW(loss_weight_from("minsnr"), InvalidArgument);
-  EXPECT_THROW(loss_weight({.min_snr_gamma = 0.0}, Prediction::kEps, paper(), 1), InvalidArgument);
-  EXPECT_THROW(loss_weight({.p2_k = 0.0}, Prediction::kEps, paper(), 1), InvalidArgument);
-  EXPECT_THROW(loss_weight({}, Prediction::kEps, paper(), 0), InvalidArgument);
+  EXPECT_THROW(loss_weight({.min_snr_gamma = 0.0}, Prediction::kEps, kLarge, paper(), 1),
+               InvalidArgument);
+  EXPECT_THROW(loss_weight({.p2_k = 0.0}, Prediction::kEps, kLarge, paper(), 1), InvalidArgument);
+  for (const LossWeight kind : all_loss_weights()) {
+    const auto of_learned = [kind] { weight(kind, Prediction::kEps, 7, Variance::kLearned); };
+    if (needs_fixed_variance(kind)) {
+      EXPECT_THROW(of_learned(), InvalidArgument);
+    } else {
+      EXPECT_NO_THROW(of_learned());
+    }
+  }
+  EXPECT_THROW(loss_weight({}, Prediction::kEps, kLarge, paper(), 0), InvalidArgument);
 }
 
 }  // namespace

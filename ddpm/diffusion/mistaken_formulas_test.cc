@@ -105,7 +105,7 @@ TEST(MistakenFormulas, WeightOfEpsWithoutTheSquareOfBeta) {
     const double growth =
         kl_of(Variance::kFixedLarge, t, output.x0_output * error) - kl_of(Variance::kFixedLarge, t);
     const LossWeightOptions options{.kind = LossWeight::kVariational};
-    const double right = loss_weight(options, Prediction::kEps, paper(), t);
+    const double right = loss_weight(options, Prediction::kEps, Variance::kFixedLarge, paper(), t);
     EXPECT_NEAR(right * error * error, growth, 1e-9 * growth + 1e-15);
     const double beta = paper().beta(t);
     const double without = beta / (2.0 * beta * (1.0 - beta) * (1.0 - paper().alpha_bar(t)));

@@ -212,7 +212,7 @@ TEST_F(DiffusersFolder, TheOldFormInPiecesIsRefused) {
 }
 
 TEST_F(DiffusersFolder, ALearnedLogarithmIsRefusedUnlessItIsAllowed) {
-  toy_.state.config.variance = "learned";
+  toy_.state.config.variance = Variance::kLearned;
   toy_.state.unet.learned_variance = true;
   toy_.fill();
   const std::string said = refusal<InvalidArgument>({});
@@ -225,7 +225,7 @@ TEST_F(DiffusersFolder, ALearnedLogarithmIsRefusedUnlessItIsAllowed) {
 }
 
 TEST_F(DiffusersFolder, ALearnedPlaceBetweenTheEndsNeedsNoPermission) {
-  toy_.state.config.variance = "learned_range";
+  toy_.state.config.variance = Variance::kLearnedRange;
   toy_.state.unet.learned_variance = true;
   toy_.fill();
   EXPECT_TRUE(exported().notes.empty());
@@ -234,7 +234,7 @@ TEST_F(DiffusersFolder, ALearnedPlaceBetweenTheEndsNeedsNoPermission) {
 // Of such a folder nothing says the variance; what is taken for it has to be in the export, or
 // neither program could sample from that.
 TEST_F(DiffusersFolder, ANetworkAloneIsExportedWithTheProcessThatIsTakenForIt) {
-  toy_.state.config.variance = "learned_range";
+  toy_.state.config.variance = Variance::kLearnedRange;
   toy_.state.unet.learned_variance = true;
   toy_.fill();
   fs::rename(written() / "unet", folder_ / "alone");
@@ -246,7 +246,7 @@ TEST_F(DiffusersFolder, ANetworkAloneIsExportedWithTheProcessThatIsTakenForIt) {
 }
 
 TEST_F(DiffusersFolder, APredictionThatDiffusersHasNoWordForIsNoted) {
-  toy_.state.config.prediction = "mean";
+  toy_.state.config.prediction = Prediction::kMean;
   const Exported result = exported();
   ASSERT_EQ(result.notes.size(), 1U);
   EXPECT_NE(result.notes[0].find("mean"), std::string::npos);

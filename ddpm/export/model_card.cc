@@ -119,10 +119,11 @@ std::string training_rows(const TrainingState& state) {
   text += row("seed", std::to_string(config.seed));
   text += row("loss", loss_text(config));
   text += row("dropout", shortest(config.dropout));
-  text +=
-      row("learning rate", concat(shortest(config.learning_rate), ", ", config.learning_rate_decay,
-                                  ", warm-up of ", counted(config.warmup, "step")));
-  text += row("EMA", concat("decay ", shortest(config.ema_decay), ", rule ", config.ema_rule, ", ",
+  text += row("learning rate", concat(shortest(config.learning_rate), ", ",
+                                      name_of(kLearningRateDecays, config.learning_rate_decay),
+                                      ", warm-up of ", counted(config.warmup, "step")));
+  text += row("EMA", concat("decay ", shortest(config.ema_decay), ", rule ",
+                            name_of(kEmaRules, config.ema_rule), ", ",
                             counted(state.ema_updates, "update")));
   return text + concat("\n```\n", training_command(config), "\n```\n");
 }

@@ -99,11 +99,11 @@ TEST(ModelCard, OfAFolderWithoutItsTrainingSaysOnlyWhatIsKnown) {
 TEST(ModelCard, TheTrainingCommandGivesTheConfigurationBack) {
   TrainConfig config = toy_config();
   config.flip = false;
-  config.schedule = "cosine";
-  config.prediction = "v";
-  config.loss_weight = "min_snr";
+  config.schedule = ScheduleKind::kCosine;
+  config.prediction = Prediction::kV;
+  config.loss_weight.kind = LossWeight::kMinSnr;
   config.learning_rate = 1e-3;
-  config.ema_rule = "constant";
+  config.ema_rule = EmaRule::kConstant;
   config.zero_terminal_snr = true;
   std::vector<std::string> words = split(training_command(config), ' ');
   ASSERT_EQ(words.at(0) + " " + words.at(1), "ddpm train");
@@ -131,7 +131,7 @@ TEST(ModelCard, WhatOnlyTheMachineIsToldIsNotInTheTrainingCommand) {
 
 TEST(ModelCard, ALongListOfBetasStandsInItsOwnFile) {
   TrainConfig config = toy_config();
-  config.schedule = "list";
+  config.schedule = ScheduleKind::kList;
   config.betas = std::vector<double>(20, 0.125);
   EXPECT_TRUE(has(training_command(config), "--betas betas.txt"));
 }

@@ -10,9 +10,14 @@
 namespace ddpm {
 
 double ema_decay_at(EmaRule rule, double decay, int64_t updates) {
-  if (rule == EmaRule::kConstant) return decay;
   const auto n = static_cast<double>(updates);
-  return std::min(decay, (1.0 + n) / (10.0 + n));
+  switch (rule) {
+    case EmaRule::kWarmup:
+      return std::min(decay, (1.0 + n) / (10.0 + n));
+    case EmaRule::kConstant:
+      return decay;
+  }
+  DDPM_ASSERT(false);
 }
 
 Ema::Ema(const std::vector<Tensor>& weights, EmaRule rule, double decay)

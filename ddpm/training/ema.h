@@ -5,15 +5,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "ddpm/config/choices.h"
 #include "ddpm/tensor/tensor.h"
 
 namespace ddpm {
-
-// How the decay is found for the update after n earlier ones.
-enum class EmaRule {
-  kWarmup,    // min(decay, (1 + n) / (10 + n)): young weights are forgotten quickly
-  kConstant,  // decay, as the paper's authors have it
-};
 
 // The decay d of the update after `updates` earlier ones; `decay` in [0, 1).
 double ema_decay_at(EmaRule rule, double decay, int64_t updates);

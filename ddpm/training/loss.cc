@@ -3,9 +3,16 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
+#include "ddpm/base/check.h"
+
 namespace ddpm {
 
 namespace {
+
+Tensor huber(const Tensor& size, double delta) {
+  const Tensor inner = size.clamp_max(delta);
+  return inner * (2.0 * size - inner);
+}
 
 Tensor sizes(const Tensor& apart, PointError error) {
   switch (error.kind) {
@@ -14,11 +21,9 @@ Tensor sizes(const Tensor& apart, PointError error) {
     case ErrorKind::kAbsolute:
       return apart.abs();
     case ErrorKind::kHuber:
-      break;
+      return huber(apart.abs(), error.delta);
   }
-  const Tensor size = apart.abs();
-  const Tensor inner = size.clamp_max(error.delta);
-  return inner * (2.0 * size - inner);
+  DDPM_ASSERT(false);
 }
 
 }  // namespace

@@ -2,11 +2,10 @@
 
 #pragma once
 
+#include "ddpm/config/choices.h"
 #include "ddpm/tensor/tensor.h"
 
 namespace ddpm {
-
-enum class ErrorKind { kSquared, kAbsolute, kHuber };
 
 struct PointError {
   ErrorKind kind = ErrorKind::kSquared;

@@ -23,10 +23,15 @@ uint64_t scale_word(uint64_t word, uint64_t bound) {
 int64_t training_time(TimestepSampling sampling, uint64_t seed, int64_t sample, int64_t T) {
   const auto g = static_cast<uint64_t>(sample);
   const auto n = static_cast<uint64_t>(T);
-  if (sampling == TimestepSampling::kUniform) {
-    return 1 + static_cast<int64_t>(below(Stream{seed, Purpose::kTimestep, g}, n));
+  switch (sampling) {
+    case TimestepSampling::kStratified:
+      return 1 + static_cast<int64_t>(scale_word(stratified_word(seed, Purpose::kTimestep, g), n));
+    case TimestepSampling::kUniform:
+      return 1 + static_cast<int64_t>(below(Stream{seed, Purpose::kTimestep, g}, n));
+    case TimestepSampling::kImportance:
+      break;
   }
-  return 1 + static_cast<int64_t>(scale_word(stratified_word(seed, Purpose::kTimestep, g), n));
+  DDPM_ASSERT(false);
 }
 
 TrainingTimes important_times(const LossHistory& history, uint64_t seed, int64_t first_sample,

@@ -6,17 +6,12 @@
 #include <vector>
 
 #include "ddpm/base/batch.h"
+#include "ddpm/config/choices.h"
 #include "ddpm/diffusion/loss_history.h"
 #include "ddpm/diffusion/prediction.h"
 #include "ddpm/diffusion/schedule.h"
 
 namespace ddpm {
-
-enum class TimestepSampling {
-  kUniform,     // t of each sample on its own
-  kStratified,  // a low-discrepancy sequence over the samples of the run: any neighbours spread
-                // evenly
-};
 
 // The times of training samples first_sample, .., and how much the loss of each counts.
 struct TrainingTimes {
@@ -29,7 +24,7 @@ TrainingTimes important_times(const LossHistory& history, uint64_t seed, int64_t
                               int64_t count);
 
 // The time of training sample `sample` of a run with this seed, in [1, T]; each t is equally
-// likely.
+// likely. Not for kImportance, whose times need a history: important_times.
 int64_t training_time(TimestepSampling sampling, uint64_t seed, int64_t sample, int64_t T);
 
 struct NoisyBatch {

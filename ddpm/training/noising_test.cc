@@ -50,6 +50,10 @@ TEST(TrainingTime, EveryTimeIsAboutEquallyLikely) {
   }
 }
 
+TEST(TrainingTime, OfImportanceNeedsAHistory) {
+  EXPECT_THROW(training_time(TimestepSampling::kImportance, 1, 0, 8), std::logic_error);
+}
+
 // Two times, of which the second has three times the loss: drawn as LossHistory has it, each sample
 // on its own, with weights whose mean over the draws is 1.
 TEST(ImportantTimes, FollowTheHistoryAndWeighItAway) {

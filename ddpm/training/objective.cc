@@ -3,6 +3,7 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
+#include "ddpm/base/check.h"
 #include "ddpm/diffusion/loss_weight.h"
 #include "ddpm/tensor/convert.h"
 
@@ -10,35 +11,44 @@ namespace ddpm {
 
 namespace {
 
-std::vector<double> weights_of(const TrainConfig& config, Prediction prediction,
-                               const Schedule& schedule) {
-  const LossWeightOptions options = loss_weight_options_of(config);
-  if (config.loss == "bound" || options.kind == LossWeight::kNone) return {};
+const TrainConfig& checked(const TrainConfig& config) {
+  check_train_config(config, "objective");
+  return config;
+}
+
+std::vector<double> weights_of(const TrainConfig& config, const Schedule& schedule) {
+  const LossWeightOptions& options = config.loss_weight;
+  if (!has_error(config.loss) || options.kind == LossWeight::kNone) return {};
   std::vector<double> weights = {0.0};
   for (int64_t t = 1; t <= schedule.steps(); ++t) {
-    weights.push_back(loss_weight(options, prediction, schedule, t));
+    weights.push_back(loss_weight(options, config.prediction, config.variance, schedule, t));
   }
   return weights;
 }
 
-PointError error_of(const TrainConfig& config) {
-  const ErrorKind kind = config.error == "absolute" ? ErrorKind::kAbsolute
-                         : config.error == "huber"  ? ErrorKind::kHuber
-                                                    : ErrorKind::kSquared;
-  return {.kind = kind, .delta = config.huber_delta};
+// Of the bound, in the losses that have one.
+double bound_weight_of(const TrainConfig& config) {
+  switch (config.loss) {
+    case LossKind::kSimple:
+    case LossKind::kBound:
+      return 1.0;
+    case LossKind::kHybrid:
+      return config.hybrid_weight;
+  }
+  DDPM_ASSERT(false);
 }
 
 }  // namespace
 
 Objective::Objective(const TrainConfig& config)
-    : schedule_(make_schedule(schedule_config_of(config))),
-      prediction_(prediction_of(config)),
-      variance_(variance_from(config.variance)),
-      error_(error_of(config)),
-      weights_(weights_of(config, prediction_, schedule_)),
-      has_error_(config.loss != "bound"),
-      bound_weight_(config.loss == "hybrid" ? config.hybrid_weight : 1.0) {
-  if (config.loss != "simple") bound_.emplace(schedule_, prediction_, variance_);
+    : schedule_(make_schedule(schedule_config_of(checked(config)))),
+      prediction_(config.prediction),
+      variance_(config.variance),
+      error_{.kind = config.error, .delta = config.huber_delta},
+      weights_(weights_of(config, schedule_)),
+      has_error_(has_error(config.loss)),
+      bound_weight_(bound_weight_of(config)) {
+  if (has_bound(config.loss)) bound_.emplace(schedule_, prediction_, variance_);
 }
 
 Tensor Objective::losses(const Tensor& output, const NoisyBatch& noisy, ConstBatchView x0) const {

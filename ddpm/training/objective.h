@@ -16,7 +16,7 @@ namespace ddpm {
 
 class Objective {
  public:
-  // Throws InvalidArgument where the loss does not go with the schedule.
+  // Throws InvalidArgument as check_train_config does.
   explicit Objective(const TrainConfig& config);
 
   const Schedule& schedule() const { return schedule_; }

@@ -62,22 +62,17 @@ TEST(Objective, EachWeightMultipliesTheErrorOfItsTime) {
   for (const LossWeight weight : all_loss_weights()) {
     for (const Prediction prediction : all_predictions()) {
       TrainConfig config;
-      config.prediction = to_string(prediction);
-      config.loss_weight = to_string(weight);
-      config.min_snr_gamma = 3.0;
-      config.p2_gamma = 0.5;
-      config.p2_k = 2.0;
+      config.prediction = prediction;
+      config.loss_weight = {.kind = weight, .min_snr_gamma = 3.0, .p2_gamma = 0.5, .p2_k = 2.0};
       const Objective objective(config);
       const Batch x0 = normal_batch(0);
       const NoisyBatch noisy = noisy_batch(objective, x0);
       const Batch output = normal_batch(1);
       const std::vector<double> got =
           to_doubles(objective.losses(to_tensor(output, at::kCPU), noisy, x0));
-      const LossWeightOptions options{
-          .kind = weight, .min_snr_gamma = 3.0, .p2_gamma = 0.5, .p2_k = 2.0};
       for (int64_t i = 0; i < 3; ++i) {
-        const double wanted = loss_weight(options, prediction, objective.schedule(),
-                                          noisy.t[static_cast<size_t>(i)]) *
+        const double wanted = loss_weight(config.loss_weight, prediction, config.variance,
+                                          objective.schedule(), noisy.t[static_cast<size_t>(i)]) *
                               simple_loss(noisy.target.image(i), output.image(i));
         EXPECT_NEAR(got[static_cast<size_t>(i)], wanted, 1e-6 * wanted)
             << to_string(weight) << ", " << to_string(prediction);
@@ -90,11 +85,11 @@ TEST(Objective, EachWeightMultipliesTheErrorOfItsTime) {
 // the bound's.
 TEST(Objective, HybridTrainsTheVarianceByTheBoundAlone) {
   TrainConfig config;
-  config.variance = "learned_range";
-  config.loss = "hybrid";
+  config.variance = Variance::kLearnedRange;
+  config.loss = LossKind::kHybrid;
   config.hybrid_weight = 0.25;
   const Objective hybrid(config);
-  config.loss = "bound";
+  config.loss = LossKind::kBound;
   const Objective bound(config);
   const Batch x0(kShape);  // byte images: 0 is not one, but lies within a bin
   const NoisyBatch noisy = noisy_batch(hybrid, x0);

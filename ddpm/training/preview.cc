@@ -39,10 +39,20 @@ std::shared_ptr<UNet> network_with(const Trainer& trainer, const UNetConfig& con
   return network;
 }
 
+SamplerKind kind_of(PreviewSampler sampler) {
+  switch (sampler) {
+    case PreviewSampler::kAncestral:
+      return SamplerKind::kAncestral;
+    case PreviewSampler::kDdim:
+      return SamplerKind::kDdim;
+  }
+  DDPM_ASSERT(false);
+}
+
 SamplerOptions sampler_options(const TrainConfig& config) {
   SamplerOptions options;
-  options.kind = sampler_kind_from(config.sampler);
-  options.variance = variance_from(config.variance);
+  options.kind = kind_of(config.sampler);
+  options.variance = config.variance;
   return options;
 }
 
@@ -157,7 +167,7 @@ std::optional<PreviewReport> write_preview(Trainer& trainer, const Dataset& data
         network_with(trainer, unet, ema ? trainer.ema().averages() : trainer.weights());
     const NoisePredictor predictor(
         make_torch_network(network, trainer.device(), Precision::kFloat32), schedule,
-        prediction_of(config), unet.learned_variance);
+        config.prediction, unet.learned_variance);
     try {
       const Batch samples = sample_all(work, predictor, shape);
       report.pictures.push_back(ema ? averaged : raw);

@@ -122,9 +122,9 @@ TEST_F(RunTraining, ImportanceSamplingGoesOnExactlyWhereItWas) {
   config.T = 2;
   config.batch_size = 6;
   config.steps = 12;
-  config.loss = "hybrid";
-  config.variance = "learned_range";
-  config.timestep_sampling = "importance";
+  config.loss = LossKind::kHybrid;
+  config.variance = Variance::kLearnedRange;
+  config.timestep_sampling = TimestepSampling::kImportance;
   int64_t full_since = 0;
   RunObserver observer;
   observer.look = [&](Trainer& trainer) {

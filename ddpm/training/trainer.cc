@@ -19,6 +19,11 @@ namespace {
 constexpr const char* kHistoryLosses = "loss_history";
 constexpr const char* kHistoryCounts = "loss_history_counts";
 
+const TrainConfig& checked(const TrainConfig& config) {
+  check_train_config(config, "trainer");
+  return config;
+}
+
 std::shared_ptr<UNet> fresh_network(const TrainConfig& config, const UNetConfig& unet,
                                     at::Device device) {
   auto network = std::make_shared<UNet>(unet);
@@ -40,10 +45,6 @@ AdamOptions adam_options(const TrainConfig& config) {
   return {.beta1 = config.adam_beta1, .beta2 = config.adam_beta2, .epsilon = config.adam_epsilon};
 }
 
-EmaRule rule_of(const TrainConfig& config) {
-  return config.ema_rule == "constant" ? EmaRule::kConstant : EmaRule::kWarmup;
-}
-
 std::vector<Tensor> gradients_of(const std::vector<Tensor>& weights) {
   std::vector<Tensor> gradients;
   for (const Tensor& weight : weights) gradients.push_back(weight.grad());
@@ -57,24 +58,22 @@ double global_norm(const std::vector<Tensor>& gradients) {
 }  // namespace
 
 Trainer::Trainer(const TrainConfig& config, const UNetConfig& unet, at::Device device)
-    : config_(config),
-      objective_(config),
+    : config_(checked(config)),
+      objective_(config_),
       device_(device),
       network_(fresh_network(config, unet, device)),
       weights_(trainable(*network_)),
       adam_(weights_, adam_options(config)),
-      ema_(weights_, rule_of(config), config.ema_decay) {
-  if (config.timestep_sampling == "importance") history_.emplace(config.T);
+      ema_(weights_, config.ema_rule, config.ema_decay) {
+  if (config.timestep_sampling == TimestepSampling::kImportance) history_.emplace(config.T);
 }
 
 TrainingTimes Trainer::draw_times(int64_t first_sample, int64_t count) const {
   const auto seed = static_cast<uint64_t>(config_.seed);
   if (history_) return important_times(*history_, seed, first_sample, count);
-  const auto sampling = config_.timestep_sampling == "uniform" ? TimestepSampling::kUniform
-                                                               : TimestepSampling::kStratified;
   TrainingTimes times;
   for (int64_t i = 0; i < count; ++i) {
-    times.t.push_back(training_time(sampling, seed, first_sample + i, config_.T));
+    times.t.push_back(training_time(config_.timestep_sampling, seed, first_sample + i, config_.T));
   }
   return times;
 }
@@ -89,7 +88,7 @@ Tensor Trainer::predict(const NoisyBatch& noisy, int64_t first_sample) const {
   for (const int64_t t : noisy.t) indices.push_back(timestep_of(t, config_.T).index);
   const Tensor timesteps = to_tensor(indices, device_);
   std::optional<AutocastBFloat16> autocast;
-  if (config_.precision == "bf16") autocast.emplace(device_.type());
+  if (config_.precision == Precision::kBFloat16) autocast.emplace(device_.type());
   return network_->forward(x_t, timesteps, {.dropout = dropout});
 }
 

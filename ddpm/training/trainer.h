@@ -38,7 +38,8 @@ struct StepReport {
 // sample.
 class Trainer {
  public:
-  // Fresh weights from config.seed. The device is a CPU or a GPU of LibTorch.
+  // Fresh weights from config.seed. The device is a CPU or a GPU of LibTorch. Throws
+  // InvalidArgument as check_train_config does.
   Trainer(const TrainConfig& config, const UNetConfig& unet, at::Device device);
 
   // Trains on x0, float32 [batch_size, C, H, W] in [-1, 1], the samples first_sample,

@@ -6,6 +6,7 @@
 
 #include "ddpm/config/presets.h"
 #include "ddpm/random/stream.h"
+#include "ddpm/testing/complaint.h"
 
 namespace ddpm {
 namespace {
@@ -15,8 +16,9 @@ constexpr int64_t kT = 4;
 TrainConfig importance_config() {
   TrainConfig config = preset("tiny");
   config.T = kT;
+  config.sample_steps = kT;
   config.batch_size = 8;
-  config.timestep_sampling = "importance";
+  config.timestep_sampling = TimestepSampling::kImportance;
   return config;
 }
 
@@ -66,13 +68,30 @@ TEST(Trainer, WeighsAwayThatTimesAreDrawnByTheirLosses) {
 
 TEST(Trainer, WithoutImportanceItsLossIsTheMeanOverTheImages) {
   TrainConfig config = importance_config();
-  config.timestep_sampling = "stratified";
+  config.timestep_sampling = TimestepSampling::kStratified;
   Trainer trainer(config, unet_config_of(config, 1, 8, 8), at::kCPU);
   EXPECT_TRUE(trainer.carried().empty());
   const StepReport report = trainer.step(some_images(), 0);
   double mean = 0.0;
   for (const double loss : report.image_losses) mean += loss / 8.0;
   EXPECT_NEAR(report.loss, mean, 1e-6 * mean);
+}
+
+TEST(Trainer, RefusesAConfigurationThatIsOutOfRangeOrDoesNotFitTogether) {
+  const TrainConfig good = importance_config();
+  const UNetConfig unet = unet_config_of(good, 1, 8, 8);
+  const auto refused = [&](void (*change)(TrainConfig&)) {
+    TrainConfig config = good;
+    change(config);
+    return complaint<InvalidArgument>([&] { Trainer(config, unet, at::kCPU); });
+  };
+  expect_contains(refused([](TrainConfig& config) { config.learning_rate = 0.0; }),
+                  "trainer: learning_rate must be a number in [1e-20, 1], got 0");
+  expect_contains(refused([](TrainConfig& config) { config.loss = LossKind::kHybrid; }),
+                  "trainer: loss: hybrid trains a learned variance, got the variance fixed_large");
+  TrainConfig cast = good;
+  cast.error = static_cast<ErrorKind>(60);
+  EXPECT_THROW(Trainer(cast, unet, at::kCPU), std::logic_error);
 }
 
 }  // namespace
