@@ -67,9 +67,11 @@ TEST_F(Objectives, EachRowOfTable2TrainsAndSamples) {
                                   "--count", "1", "--sampler", "ddpm", "--threads", "1"});
     EXPECT_EQ(sampled.exit_code, 0) << sampled.err;
     const Outcome info = ddpm({"info", one.name});
-    EXPECT_NE(info.out.find("variance          " + one.config.variance), std::string::npos)
+    EXPECT_NE(info.out.find("variance          " + to_string(one.config.variance)),
+              std::string::npos)
         << info.out;
-    EXPECT_NE(info.out.find("loss              " + one.config.loss), std::string::npos) << info.out;
+    EXPECT_NE(info.out.find("loss              " + loss_text(one.config)), std::string::npos)
+        << info.out;
   }
 }
 
