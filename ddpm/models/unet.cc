@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "ddpm/base/check.h"
-#include "ddpm/models/initialise.h"
 #include "ddpm/models/time_embedding.h"
+#include "ddpm/unet/initial_values.h"
 
 namespace ddpm {
 
@@ -162,7 +162,14 @@ UNet::UNet(const UNetConfig& config)
   use_channels_last(true);
 }
 
-void UNet::initialise(uint64_t seed) { ddpm::initialise(parameters_, seed); }
+void UNet::initialise(uint64_t seed) {
+  const std::vector<InitialValues> initial = initial_values(config_);
+  for (size_t k = 0; k < initial.size(); ++k) {
+    std::vector<float> elements(static_cast<size_t>(parameters_.all()[k].value.numel()));
+    fill_initial_values(initial[k], seed, k, elements);
+    parameters_.copy_one(k, elements);
+  }
+}
 
 void UNet::use_channels_last(bool on) {
   channels_last_ = on;

@@ -40,7 +40,7 @@ class UNet {
   ParameterSet& parameters() { return parameters_; }
   const ParameterSet& parameters() const { return parameters_; }
 
-  // Weights to begin with, see initialise.h.
+  // The values to begin with, see unet/initial_values.h.
   void initialise(uint64_t seed);
 
   void to(at::Device device) { parameters_.to(device); }

@@ -10,7 +10,6 @@
 #include "ddpm/base/check.h"
 #include "ddpm/models/autocast.h"
 #include "ddpm/models/dropout.h"
-#include "ddpm/models/initialise.h"
 #include "ddpm/models/torch_network.h"
 #include "ddpm/models/unet.h"
 #include "ddpm/random/stream.h"

@@ -7,7 +7,6 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/models/autocast.h"
-#include "ddpm/models/initialise.h"
 #include "ddpm/models/time_embedding.h"
 #include "ddpm/models/torch_network.h"
 #include "ddpm/random/stream.h"

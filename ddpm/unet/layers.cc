@@ -12,12 +12,17 @@ struct LayersOfOperator {
 
   int64_t channels(ValueId id) const { return graph.value(id).channels; }
   int64_t pixels(ValueId id) const { return graph.value(id).pixels(); }
+  bool is_output(ValueId id) const {
+    const auto* exit = std::get_if<ExitOperator>(&graph.operators.back());
+    return exit != nullptr && exit->x == id;
+  }
 
   Layers operator()(const EntryOperator& it) const {
     return {{it.name, Kind::kConvolution, it.image_channels, channels(it.y), 3, pixels(it.y)}};
   }
   Layers operator()(const ConvolutionOperator& it) const {
-    return {{it.name, Kind::kConvolution, channels(it.x), channels(it.y), 3, pixels(it.y)}};
+    return {{it.name, Kind::kConvolution, channels(it.x), channels(it.y), 3, pixels(it.y),
+             it.residual != kNoValue || is_output(it.y)}};
   }
   Layers operator()(const PointwiseOperator& it) const {
     return {{it.name, Kind::kConvolution, channels(it.x), channels(it.y), 1, pixels(it.y)}};
@@ -31,7 +36,7 @@ struct LayersOfOperator {
     for (const char* part : {".to_q", ".to_k", ".to_v"}) {
       layers.push_back({it.name + part, Kind::kLinear, outer, inner, 1, count});
     }
-    layers.push_back({it.name + ".to_out.0", Kind::kLinear, inner, outer, 1, count});
+    layers.push_back({it.name + ".to_out.0", Kind::kLinear, inner, outer, 1, count, true});
     layers.push_back({it.name, Kind::kAttentionProducts, inner, inner, 1, count});
     return layers;
   }

@@ -19,6 +19,8 @@ struct LayerShape {
   int64_t out;
   int64_t side;       // of a convolution's kernel, in pixels
   int64_t positions;  // at which it is evaluated per image: pixels, or 1 for the time embedding
+  // The last layer of a residual block, of an attention block or of the network.
+  bool is_last = false;
 };
 
 // Of one operator, without the time embedding.
@@ -26,5 +28,8 @@ std::vector<LayerShape> layers_of(const Graph& graph, const Operator& op);
 
 // Of the time embedding and of all its projections.
 std::vector<LayerShape> time_layers_of(const Graph& graph);
+
+// All of them in the order of unet_parameters.
+std::vector<LayerShape> layers_in_order_of_modules(const Graph& graph);
 
 }  // namespace ddpm

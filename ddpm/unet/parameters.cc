@@ -42,20 +42,6 @@ std::vector<int64_t> place_of(const std::string& name) {
           layer};
 }
 
-std::vector<LayerShape> layers_in_order_of_modules(const Graph& graph) {
-  std::vector<std::pair<std::vector<int64_t>, LayerShape>> placed;
-  const auto place = [&placed](std::vector<LayerShape> layers) {
-    for (LayerShape& layer : layers) placed.emplace_back(place_of(layer.name), std::move(layer));
-  };
-  place(time_layers_of(graph));
-  for (const Operator& op : graph.operators) place(layers_of(graph, op));
-  std::stable_sort(placed.begin(), placed.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<LayerShape> layers;
-  for (auto& [unused, layer] : placed) layers.push_back(std::move(layer));
-  return layers;
-}
-
 void add_parameters(const LayerShape& layer, std::vector<NamedShape>& parameters) {
   const auto add = [&](const char* which, std::vector<int64_t> shape) {
     parameters.push_back({layer.name + which, std::move(shape)});
@@ -80,6 +66,20 @@ void add_parameters(const LayerShape& layer, std::vector<NamedShape>& parameters
 }
 
 }  // namespace
+
+std::vector<LayerShape> layers_in_order_of_modules(const Graph& graph) {
+  std::vector<std::pair<std::vector<int64_t>, LayerShape>> placed;
+  const auto place = [&placed](std::vector<LayerShape> layers) {
+    for (LayerShape& layer : layers) placed.emplace_back(place_of(layer.name), std::move(layer));
+  };
+  place(time_layers_of(graph));
+  for (const Operator& op : graph.operators) place(layers_of(graph, op));
+  std::stable_sort(placed.begin(), placed.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<LayerShape> layers;
+  for (auto& [unused, layer] : placed) layers.push_back(std::move(layer));
+  return layers;
+}
 
 int64_t NamedShape::count() const {
   return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
