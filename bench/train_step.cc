@@ -16,7 +16,7 @@
 #include "ddpm/cli_torch/device.h"
 #include "ddpm/config/presets.h"
 #include "ddpm/random/stream.h"
-#include "ddpm/training/trainer.h"
+#include "ddpm/training_torch/trainer.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {

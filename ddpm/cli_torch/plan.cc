@@ -18,7 +18,7 @@
 #include "ddpm/cli_torch/device.h"
 #include "ddpm/cli_torch/memory.h"
 #include "ddpm/models/torch_network.h"
-#include "ddpm/training/trainer.h"
+#include "ddpm/training_torch/trainer.h"
 #include "ddpm/unet/parameters.h"
 #include "ddpm/unet/work.h"
 

@@ -10,7 +10,7 @@
 
 #include "ddpm/base/file.h"
 #include "ddpm/data/dataset.h"
-#include "ddpm/training/trainer.h"
+#include "ddpm/training_torch/trainer.h"
 
 namespace ddpm {
 

@@ -11,7 +11,7 @@
 #include "ddpm/config/train_config.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/tensor/tensor.h"
-#include "ddpm/training/trainer.h"
+#include "ddpm/training_torch/trainer.h"
 
 namespace ddpm {
 

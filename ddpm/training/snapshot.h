@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ddpm/checkpoints/store.h"
-#include "ddpm/training/trainer.h"
+#include "ddpm/training_torch/trainer.h"
 
 namespace ddpm {
 

@@ -1,4 +1,4 @@
-#include "ddpm/training/trainer.h"
+#include "ddpm/training_torch/trainer.h"
 
 #include <gtest/gtest.h>
 

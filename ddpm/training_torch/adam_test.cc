@@ -1,4 +1,4 @@
-#include "ddpm/training/adam.h"
+#include "ddpm/training_torch/adam.h"
 
 #include <ATen/Functions.h>
 #include <gtest/gtest.h>

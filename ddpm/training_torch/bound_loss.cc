@@ -1,4 +1,4 @@
-#include "ddpm/training/bound_loss.h"
+#include "ddpm/training_torch/bound_loss.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>

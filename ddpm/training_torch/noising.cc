@@ -1,4 +1,4 @@
-#include "ddpm/training/noising.h"
+#include "ddpm/training_torch/noising.h"
 
 #include <ATen/Parallel.h>
 

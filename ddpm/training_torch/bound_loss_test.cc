@@ -1,4 +1,4 @@
-#include "ddpm/training/bound_loss.h"
+#include "ddpm/training_torch/bound_loss.h"
 
 #include <ATen/Functions.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/tensor/convert.h"
-#include "ddpm/training/noising.h"
+#include "ddpm/training_torch/noising.h"
 
 namespace ddpm {
 namespace {

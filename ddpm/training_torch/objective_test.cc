@@ -1,4 +1,4 @@
-#include "ddpm/training/objective.h"
+#include "ddpm/training_torch/objective.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>

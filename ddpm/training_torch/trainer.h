@@ -13,10 +13,10 @@
 #include "ddpm/config/train_config.h"
 #include "ddpm/diffusion/loss_history.h"
 #include "ddpm/models/unet.h"
-#include "ddpm/training/adam.h"
-#include "ddpm/training/ema.h"
-#include "ddpm/training/noising.h"
-#include "ddpm/training/objective.h"
+#include "ddpm/training_torch/adam.h"
+#include "ddpm/training_torch/ema.h"
+#include "ddpm/training_torch/noising.h"
+#include "ddpm/training_torch/objective.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {

@@ -8,9 +8,9 @@
 #include "ddpm/base/batch.h"
 #include "ddpm/config/train_config.h"
 #include "ddpm/tensor/tensor.h"
-#include "ddpm/training/bound_loss.h"
-#include "ddpm/training/loss.h"
-#include "ddpm/training/noising.h"
+#include "ddpm/training_torch/bound_loss.h"
+#include "ddpm/training_torch/loss.h"
+#include "ddpm/training_torch/noising.h"
 
 namespace ddpm {
 

@@ -1,4 +1,4 @@
-#include "ddpm/training/ema.h"
+#include "ddpm/training_torch/ema.h"
 
 #include <ATen/Functions.h>
 #include <gtest/gtest.h>

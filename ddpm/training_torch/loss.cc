@@ -1,4 +1,4 @@
-#include "ddpm/training/loss.h"
+#include "ddpm/training_torch/loss.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
