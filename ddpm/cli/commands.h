@@ -6,19 +6,19 @@
 #include <string>
 #include <vector>
 
-#include "ddpm/cli/backend.h"
+#include "ddpm/cli/torch_hooks.h"
 #include "ddpm/terminal/flags.h"
 
 namespace ddpm {
 
 // What a command does once its flags are read; returns the exit code.
-using Action = std::function<int(const Backend& backend)>;
+using Action = std::function<int(const TorchHooks& hooks)>;
 
 struct Command {
   std::string name;     // one word, or two: "evaluate bpd"
   std::string summary;  // one line of `ddpm --help`
   std::string example;  // shown at the end of its own help
-  bool needs_torch;     // whatever its flags say: handed over by a program whose backend is empty
+  bool needs_torch;     // whatever its flags say: handed over by a program without hooks
   std::function<Action(Flags& flags)> declare;
 };
 

@@ -174,7 +174,7 @@ Command convert_command() {
           .declare = [](Flags& flags) -> Action {
             auto values = declare(flags);
             return
-                [values](const Backend& backend) { return run_convert(*values, backend.program); };
+                [values](const TorchHooks& hooks) { return run_convert(*values, hooks.program); };
           }};
 }
 

@@ -146,7 +146,7 @@ Dataset open_data(DenoiseFlags& flags, const Model& model) {
   return dataset;
 }
 
-int run_denoise(DenoiseFlags flags, const Backend& backend) {
+int run_denoise(DenoiseFlags flags, const TorchHooks& hooks) {
   require_given("denoise", "--checkpoint", flags.model.checkpoint, "a run or a checkpoint folder");
   require_given("denoise", "--out", flags.out, "the PNG file to write");
   JobFiles files("denoise");
@@ -155,7 +155,7 @@ int run_denoise(DenoiseFlags flags, const Backend& backend) {
   files.writes("--out", flags.out, Content::kPng);
   files.check();
   DDPM_CHECK(flags.from == 0 || !flags.data.empty(), "denoise: --from belongs to --data");
-  const Model model = open_model("denoise", flags.model, backend);
+  const Model model = open_model("denoise", flags.model, hooks);
   DDPM_CHECK(flags.from <= model.config.schedule.T, "denoise: --from must be at most T, ",
              model.config.schedule.T, ", got ", flags.from);
   Chain chain = chain_of("denoise", flags.sampler, model.config);
@@ -175,7 +175,7 @@ int run_denoise(DenoiseFlags flags, const Backend& backend) {
 
   const std::vector<Frame> frames = walk(model, chain, seed, indices, x);
   files.write("--out", encode_picture(picture(flags, model, frames)));
-  NextCommand next(backend.program, "sample");
+  NextCommand next(hooks.program, "sample");
   add_model_flags(next, flags.model);
   next.flag("--out", "samples");
   if (flags.sampler.sampler == "ddim") add_sampler_flags(next, flags.sampler);
@@ -192,8 +192,8 @@ Command denoise_command() {
           .example = "ddpm denoise --checkpoint runs/clothes --out denoise.png --images 4",
           .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
-            return [values = declare(flags)](const Backend& backend) {
-              return run_denoise(*values, backend);
+            return [values = declare(flags)](const TorchHooks& hooks) {
+              return run_denoise(*values, hooks);
             };
           }};
 }

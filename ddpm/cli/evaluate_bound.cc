@@ -95,9 +95,9 @@ BoundOptions options_of(const std::string& command, const BoundFlags& flags, con
   return options;
 }
 
-BoundJob open_job(const std::string& command, const BoundFlags& flags, const Backend& backend) {
+BoundJob open_job(const std::string& command, const BoundFlags& flags, const TorchHooks& hooks) {
   check_evaluation_flags(command, flags.common);
-  const Model model = open_model(command, flags.common.model, backend);
+  const Model model = open_model(command, flags.common.model, hooks);
   const BoundOptions options = options_of(command, flags, model);
   const EvaluationImages images = open_images(command, flags.common, model);
   Json job = job_of(flags.common, model, images);
@@ -271,9 +271,9 @@ std::vector<std::string> reports_of(Report report) {
   return {"bound.csv", "rate_distortion.json", "rate_distortion.png", "progressive.png"};
 }
 
-int run(const BoundFlags& flags, Report report, const Backend& backend) {
+int run(const BoundFlags& flags, Report report, const TorchHooks& hooks) {
   const std::string kind = report == Report::kBpd ? "bpd" : "rate-distortion";
-  const BoundJob job = open_job("evaluate " + kind, flags, backend);
+  const BoundJob job = open_job("evaluate " + kind, flags, hooks);
   const BoundPlan& plan = job.evaluator.options().plan;
   DDPM_CHECK(report == Report::kBpd || !plan.is_sampled(),
              "evaluate rate-distortion: --times must be all or respaced:N, for every image has a "
@@ -286,7 +286,7 @@ int run(const BoundFlags& flags, Report report, const Backend& backend) {
   LockedRows rows =
       open_rows("evaluate " + kind, flags.common, kTermsFile, reports_of(report), open_terms);
   say_job(flags, job);
-  const std::string next = next_command(flags, backend.program, kind);
+  const std::string next = next_command(flags, hooks.program, kind);
   const auto summary = evaluate(flags, job, next, rows.file);
   if (!summary) return exit_code_of_stop();
   if (report == Report::kBpd) {
@@ -298,7 +298,7 @@ int run(const BoundFlags& flags, Report report, const Backend& backend) {
   }
   const std::string other = report == Report::kBpd ? "rate-distortion" : "bpd";
   std::cout << kErrorsText << plan_note(plan, job.model.config.schedule.T)
-            << next_command(flags, backend.program, plan.is_sampled() ? "bpd" : other) << std::endl;
+            << next_command(flags, hooks.program, plan.is_sampled() ? "bpd" : other) << std::endl;
   return 0;
 }
 
@@ -312,8 +312,8 @@ Command command_of(Report report) {
                             "--images 64 --out likelihood"),
           .needs_torch = false,
           .declare = [report, bpd](Flags& flags) -> Action {
-            return [values = declare(flags, !bpd), report](const Backend& backend) {
-              return run(*values, report, backend);
+            return [values = declare(flags, !bpd), report](const TorchHooks& hooks) {
+              return run(*values, report, hooks);
             };
           }};
 }

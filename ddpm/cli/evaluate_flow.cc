@@ -83,13 +83,13 @@ struct OdeJob {
   Json job;
 };
 
-OdeJob open_job(const OdeFlags& flags, const Backend& backend) {
+OdeJob open_job(const OdeFlags& flags, const TorchHooks& hooks) {
   check_evaluation_flags(kCommand, flags.common);
   DDPM_CHECK(flags.common.model.executor != "engine", kCommand,
              ": --executor: wanted libtorch, which has gradients, got engine");
   ModelFlags by_torch = flags.common.model;
   by_torch.executor = "libtorch";
-  const Model model = open_model(kCommand, by_torch, backend);
+  const Model model = open_model(kCommand, by_torch, hooks);
   const FlowOptions options = options_of(flags, model.predictor.schedule());
   const EvaluationImages images = open_images(kCommand, flags.common, model);
   Json job = job_of(flags.common, model, images);
@@ -214,8 +214,8 @@ void say_results(const OdeFlags& flags, const OdeJob& job, const OdeSummary& sum
                "probes, which wants two draws\n";
 }
 
-int run(const OdeFlags& flags, const Backend& backend) {
-  const OdeJob job = open_job(flags, backend);
+int run(const OdeFlags& flags, const TorchHooks& hooks) {
+  const OdeJob job = open_job(flags, hooks);
   const int64_t total = rows_of(kCommand, job.images, job.flow.per_image());
   LockedRows locked = open_rows(kCommand, flags.common, "flow.safetensors", {"ode.csv", "ode.json"},
                                 [&job, total](const fs::path& path) {
@@ -233,14 +233,14 @@ int run(const OdeFlags& flags, const Backend& backend) {
       rows[kNumbersOfADensity * i + 1] = densities[i].halved;
     }
   };
-  const std::string next = next_command(flags, backend.program);
+  const std::string next = next_command(flags, hooks.program);
   if (!complete_watched(file, kNumbersOfADensity, flags.common, "densities", next, compute)) {
     return exit_code_of_stop();
   }
   const OdeSummary summary = summarise(flags, file);
   write_results(flags, job, file, summary);
   say_results(flags, job, summary);
-  std::cout << next_evaluation(backend.program, "bpd", flags.common).line() << std::endl;
+  std::cout << next_evaluation(hooks.program, "bpd", flags.common).line() << std::endl;
   return 0;
 }
 
@@ -255,7 +255,7 @@ Command evaluate_ode_command() {
           .needs_torch = true,
           .declare = [](Flags& flags) -> Action {
             return
-                [values = declare(flags)](const Backend& backend) { return run(*values, backend); };
+                [values = declare(flags)](const TorchHooks& hooks) { return run(*values, hooks); };
           }};
 }
 

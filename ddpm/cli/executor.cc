@@ -22,7 +22,7 @@ bool may_have_gpu() {
 }  // namespace
 
 std::string choose_executor(const std::string& command, const ExecutorOptions& options,
-                            const Backend& backend) {
+                            const TorchHooks& hooks) {
   const bool on_cpu = options.device == "cpu" || options.device == "auto";
   DDPM_CHECK(options.executor != kEngineName || on_cpu, command,
              ": --executor engine runs on the CPU, wanted --device cpu or auto, got ",
@@ -30,19 +30,19 @@ std::string choose_executor(const std::string& command, const ExecutorOptions& o
   if (options.executor != "auto") return options.executor;
   if (!on_cpu) return kLibTorch;
   if (options.device == "cpu" || !may_have_gpu()) return kEngineName;
-  if (!backend.has_gpu) throw NeedsTorch();
-  return backend.has_gpu() ? kLibTorch : kEngineName;
+  if (!hooks.has_gpu) throw NeedsTorch();
+  return hooks.has_gpu() ? kLibTorch : kEngineName;
 }
 
 std::string device_kind(const std::string& executor, const std::string& device,
-                        const Backend& backend) {
+                        const TorchHooks& hooks) {
   if (executor == kEngineName || device == "cpu") return "cpu";
   if (device != "auto") return "cuda";
-  return backend.has_gpu && backend.has_gpu() ? "cuda" : "cpu";
+  return hooks.has_gpu && hooks.has_gpu() ? "cuda" : "cpu";
 }
 
 NetworkPointer open_network(const std::string& executor, const std::filesystem::path& checkpoint,
-                            const ExecutorOptions& options, const Backend& backend) {
+                            const ExecutorOptions& options, const TorchHooks& hooks) {
   const auto open = [&] {
     if (executor == kEngineName) {
       return open_engine_network(checkpoint,
@@ -51,8 +51,8 @@ NetworkPointer open_network(const std::string& executor, const std::filesystem::
                                   .threads = engine_threads(options.threads, usable_cores()),
                                   .path = choose_cpu_path()});
     }
-    if (!backend.open_network) throw NeedsTorch();
-    return backend.open_network(checkpoint, options);
+    if (!hooks.open_network) throw NeedsTorch();
+    return hooks.open_network(checkpoint, options);
   };
   NetworkPointer network = open();
   return options.label == kNoLabel ? network : with_label(std::move(network), options.label);

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <string>
 
-#include "ddpm/cli/backend.h"
+#include "ddpm/cli/torch_hooks.h"
 
 namespace ddpm {
 
@@ -22,15 +22,15 @@ struct NeedsTorch {};
 // LibTorch on another device. With the device "auto" that is LibTorch's to say where a GPU is.
 // Throws InvalidArgument for the engine on another device than the CPU; NeedsTorch.
 std::string choose_executor(const std::string& command, const ExecutorOptions& options,
-                            const Backend& backend);
+                            const TorchHooks& hooks);
 
 // "cpu" or "cuda": where this executor runs the network. GPUs are not told apart.
 std::string device_kind(const std::string& executor, const std::string& device,
-                        const Backend& backend);
+                        const TorchHooks& hooks);
 
 // Opens the network with the one of that name; with a label in the options all images have it.
 // Throws NeedsTorch; what the executor throws.
 NetworkPointer open_network(const std::string& executor, const std::filesystem::path& checkpoint,
-                            const ExecutorOptions& options, const Backend& backend);
+                            const ExecutorOptions& options, const TorchHooks& hooks);
 
 }  // namespace ddpm

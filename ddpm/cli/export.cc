@@ -75,8 +75,8 @@ Command export_command() {
           .example = "ddpm export --checkpoint runs/clothes --out clothes --dtype fp16",
           .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
-            return [values = declare(flags)](const Backend& backend) {
-              return run_export(*values, backend.program);
+            return [values = declare(flags)](const TorchHooks& hooks) {
+              return run_export(*values, hooks.program);
             };
           }};
 }

@@ -111,10 +111,10 @@ Picture picture_of(const FamilyFlags& flags, const std::vector<int64_t>& parting
   return picture;
 }
 
-int run_family(const FamilyFlags& flags, const Backend& backend) {
+int run_family(const FamilyFlags& flags, const TorchHooks& hooks) {
   JobFiles files = picture_files("family", flags.picture);
   files.check();
-  const Model model = open_model("family", flags.picture.model, backend);
+  const Model model = open_model("family", flags.picture.model, hooks);
   const Chain chain = chain_of("family", flags.picture.sampler, model.config);
   const std::vector<int64_t> partings = partings_of(flags, model, chain);
   std::cout << files.shown("--out") << '\n' << describe(model, flags.picture.model) << std::endl;
@@ -127,7 +127,7 @@ int run_family(const FamilyFlags& flags, const Backend& backend) {
   text["shared until"] = join(partings, ",");
   text["index"] = std::to_string(flags.index);
   write_picture(files, flags.picture, picture, text);
-  NextCommand next(backend.program, "sample");
+  NextCommand next(hooks.program, "sample");
   add_model_flags(next, flags.picture.model);
   next.flag("--out", "samples")
       .flag("--seed", flags.picture.seed)
@@ -148,8 +148,8 @@ Command family_command() {
           .example = "ddpm family --checkpoint runs/clothes --out family.png --steps 200",
           .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
-            return [values = declare(flags)](const Backend& backend) {
-              return run_family(*values, backend);
+            return [values = declare(flags)](const TorchHooks& hooks) {
+              return run_family(*values, hooks);
             };
           }};
 }

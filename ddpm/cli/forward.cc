@@ -179,8 +179,8 @@ Command forward_command() {
           .example = "ddpm forward --data fashion-mnist --out forward.png --images 4",
           .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
-            return [values = declare(flags)](const Backend& backend) {
-              return run_forward(*values, backend.program);
+            return [values = declare(flags)](const TorchHooks& hooks) {
+              return run_forward(*values, hooks.program);
             };
           }};
 }

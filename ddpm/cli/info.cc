@@ -206,7 +206,7 @@ Command info_command() {
                        "a run (its newest checkpoint), a checkpoint or a folder of diffusers'");
             flags.text("--variant", values->variant, "NAME", "of the weights, such as fp16");
             flags.toggle("--cpu", values->cpu, "what the engine finds on this machine");
-            return [values](const Backend& backend) { return run_info(*values, backend.program); };
+            return [values](const TorchHooks& hooks) { return run_info(*values, hooks.program); };
           }};
 }
 

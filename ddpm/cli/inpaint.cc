@@ -131,9 +131,9 @@ Picture picture_of(const InpaintFlags& flags, const std::vector<int64_t>& number
   return picture;
 }
 
-int run_inpaint(const InpaintFlags& flags, const Backend& backend) {
+int run_inpaint(const InpaintFlags& flags, const TorchHooks& hooks) {
   const JobFiles files = checked_files(flags);
-  const Model model = open_model("inpaint", flags.picture.model, backend);
+  const Model model = open_model("inpaint", flags.picture.model, hooks);
   const UNetConfig& unet = model.config.unet;
   const Chain chain = chain_of_inpaint(flags, model);
   const std::vector<uint8_t> known =
@@ -154,7 +154,7 @@ int run_inpaint(const InpaintFlags& flags, const Backend& backend) {
   text["jump length"] = std::to_string(flags.repaint.jump_length);
   text["resamplings"] = std::to_string(flags.repaint.resamplings);
   write_picture(files, flags.picture, picture_of(flags, numbers, x0, known, filled), text);
-  NextCommand next(backend.program, "reconstruct");
+  NextCommand next(hooks.program, "reconstruct");
   add_model_flags(next, flags.picture.model);
   next.flag("--data", flags.data)
       .flag_unless(kMaxBadFiles, "--max-bad-files", flags.picture.max_bad_files)
@@ -177,8 +177,8 @@ Command inpaint_command() {
               "--fill right --out inpaint.png",
           .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
-            return [values = declare(flags)](const Backend& backend) {
-              return run_inpaint(*values, backend);
+            return [values = declare(flags)](const TorchHooks& hooks) {
+              return run_inpaint(*values, hooks);
             };
           }};
 }

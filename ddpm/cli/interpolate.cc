@@ -180,9 +180,9 @@ PngText text_of(const InterpolateFlags& flags, const Ends& ends, const Model& mo
   return text;
 }
 
-int run_interpolate(const InterpolateFlags& flags, const Backend& backend) {
+int run_interpolate(const InterpolateFlags& flags, const TorchHooks& hooks) {
   const JobFiles files = checked_files(flags);
-  const Model model = open_model("interpolate", flags.picture.model, backend);
+  const Model model = open_model("interpolate", flags.picture.model, hooks);
   const int64_t T = model.config.schedule.T;
   const Chain chain = chain_of("interpolate", flags.picture.sampler, model.config);
   const std::vector<int64_t> at = flags.at.empty() ? default_times(T) : flags.at;
@@ -201,7 +201,7 @@ int run_interpolate(const InterpolateFlags& flags, const Backend& backend) {
             << flags.mix << " mix, "
             << (flags.encode == "q" ? flags.noise + " noise" : std::string("encoded by DDIM"))
             << '\n'
-            << next_command(flags, ends, backend.program) << std::endl;
+            << next_command(flags, ends, hooks.program) << std::endl;
   return 0;
 }
 
@@ -215,8 +215,8 @@ Command interpolate_command() {
               "--out between.png",
           .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
-            return [values = declare(flags)](const Backend& backend) {
-              return run_interpolate(*values, backend);
+            return [values = declare(flags)](const TorchHooks& hooks) {
+              return run_interpolate(*values, hooks);
             };
           }};
 }

@@ -17,13 +17,13 @@ constexpr const char* kPerImage = "diffusers-per-image";
 
 // One generator: every step draws for all images at once.
 JobNoise noise_together(uint64_t seed, std::span<const int64_t> indices, BatchShape shape,
-                        const Backend& backend) {
+                        const TorchHooks& hooks) {
   struct State {
     NormalDraws draw;
     std::map<int64_t, int64_t> place;  // of an image in the batch
     Batch drawn;
   };
-  auto state = std::make_shared<State>(State{backend.torch_normal(seed), {}, Batch(shape)});
+  auto state = std::make_shared<State>(State{hooks.torch_normal(seed), {}, Batch(shape)});
   for (const int64_t index : indices) {
     state->place.emplace(index, std::ssize(state->place));
   }
@@ -37,10 +37,10 @@ JobNoise noise_together(uint64_t seed, std::span<const int64_t> indices, BatchSh
               }};
 }
 
-JobNoise noise_per_image(uint64_t seed, std::span<const int64_t> indices, const Backend& backend) {
+JobNoise noise_per_image(uint64_t seed, std::span<const int64_t> indices, const TorchHooks& hooks) {
   auto draws = std::make_shared<std::map<int64_t, NormalDraws>>();
   for (const int64_t index : indices) {
-    draws->emplace(index, backend.torch_normal(seed + static_cast<uint64_t>(index)));
+    draws->emplace(index, hooks.torch_normal(seed + static_cast<uint64_t>(index)));
   }
   const std::vector<int64_t> order(indices.begin(), indices.end());
   return {.fill_initial =
@@ -62,10 +62,10 @@ const std::vector<std::string>& rng_names() {
 bool draws_all_images_together(const std::string& rng) { return rng == kTogether; }
 
 JobNoise job_noise(const std::string& rng, uint64_t seed, std::span<const int64_t> indices,
-                   BatchShape shape, const Backend& backend) {
+                   BatchShape shape, const TorchHooks& hooks) {
   DDPM_ASSERT(std::ssize(indices) == shape.images);
-  if (rng == kTogether) return noise_together(seed, indices, shape, backend);
-  if (rng == kPerImage) return noise_per_image(seed, indices, backend);
+  if (rng == kTogether) return noise_together(seed, indices, shape, hooks);
+  if (rng == kPerImage) return noise_per_image(seed, indices, hooks);
   const std::vector<int64_t> own(indices.begin(), indices.end());
   return {.fill_initial = [seed, own](BatchView x) { fill_initial_noise(seed, own, x); },
           .steps = step_noise(seed)};

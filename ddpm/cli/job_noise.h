@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "ddpm/base/batch.h"
-#include "ddpm/cli/backend.h"
+#include "ddpm/cli/torch_hooks.h"
 #include "ddpm/sampling/sampler.h"
 
 namespace ddpm {
@@ -34,6 +34,6 @@ struct JobNoise {
 //   indices  [N], the images' numbers
 //   shape    of the images, [N, C, H, W]
 JobNoise job_noise(const std::string& rng, uint64_t seed, std::span<const int64_t> indices,
-                   BatchShape shape, const Backend& backend);
+                   BatchShape shape, const TorchHooks& hooks);
 
 }  // namespace ddpm

@@ -99,7 +99,7 @@ std::vector<Timestep> input_timesteps(const NpyArray& array, const UNetConfig& u
   return timesteps;
 }
 
-int run_predict(const PredictFlags& flags, const Backend& backend) {
+int run_predict(const PredictFlags& flags, const TorchHooks& hooks) {
   require_given("predict", "--checkpoint", flags.model.checkpoint, "a run or a checkpoint folder");
   require_given("predict", "--input", flags.input, "float32 [N, C, H, W] as .npy");
   require_given("predict", "--timesteps", flags.timesteps, "int64 [N] as .npy");
@@ -112,7 +112,7 @@ int run_predict(const PredictFlags& flags, const Backend& backend) {
   files.check();
   const NpyArray x_array = read_array("--input", flags.input);
   const NpyArray t_array = read_array("--timesteps", flags.timesteps);
-  const BareNetwork model = open_bare_network("predict", flags.model, backend);
+  const BareNetwork model = open_bare_network("predict", flags.model, hooks);
   const Batch x = input_batch(x_array, model.unet, flags.input);
   const auto timesteps = input_timesteps(t_array, model.unet, x.images(), flags.timesteps);
 
@@ -130,8 +130,7 @@ int run_predict(const PredictFlags& flags, const Backend& backend) {
                                       {answer.images, answer.channels, answer.height, answer.width},
                                       std::string(as_text(bytes))}));
   std::cout << counted(x.images(), "image") << '\n'
-            << NextCommand(backend.program, "info").word(flags.model.checkpoint).line()
-            << std::endl;
+            << NextCommand(hooks.program, "info").word(flags.model.checkpoint).line() << std::endl;
   return 0;
 }
 
@@ -145,8 +144,8 @@ Command predict_command() {
               "--output y.npy",
           .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
-            return [values = declare(flags)](const Backend& backend) {
-              return run_predict(*values, backend);
+            return [values = declare(flags)](const TorchHooks& hooks) {
+              return run_predict(*values, hooks);
             };
           }};
 }

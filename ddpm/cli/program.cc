@@ -170,19 +170,19 @@ std::vector<std::string> arguments_of(const std::vector<Declared>& declared, int
 }
 
 // Memory that cannot be had is told with the command's own flags that it depends on.
-int run_action(const Declared& chosen, const Backend& backend) {
+int run_action(const Declared& chosen, const TorchHooks& hooks) {
   try {
-    return chosen.action(backend);
+    return chosen.action(hooks);
   } catch (const std::exception& error) {
     if (!is_out_of_memory(error)) throw;
     throw Error(out_of_memory_line(chosen.command.name, option_names(*chosen.app), error));
   }
 }
 
-int parse_and_run(int argc, char** argv, const Backend& backend) {
+int parse_and_run(int argc, char** argv, const TorchHooks& hooks) {
   const auto began = program_start();
   CLI::App app("Denoising diffusion probabilistic models: train, sample, look inside.", "ddpm");
-  app.set_version_flag("--version", version_text(static_cast<bool>(backend.open_network)));
+  app.set_version_flag("--version", version_text(static_cast<bool>(hooks.open_network)));
   app.allow_extras();
   app.footer("`ddpm COMMAND --help` lists a command's flags, their defaults and an example.");
   app.require_subcommand(0, 1);
@@ -197,10 +197,10 @@ int parse_and_run(int argc, char** argv, const Backend& backend) {
   }
   const Declared& chosen = chosen_of(app, declared);
   refuse_extras(chosen);
-  if (chosen.command.needs_torch && !backend.open_network) {
+  if (chosen.command.needs_torch && !hooks.open_network) {
     hand_over_to_torch(chosen.command.name.c_str(), began, argv);
   }
-  Backend started = backend;
+  TorchHooks started = hooks;
   started.began = began;
   started.program = argv[0];
   try {
@@ -236,9 +236,9 @@ std::vector<Command> all_commands() {
 namespace {
 
 // The exit code of the command; an error's line is on standard error.
-int run_command(const std::string& command, int argc, char** argv, const Backend& backend) {
+int run_command(const std::string& command, int argc, char** argv, const TorchHooks& hooks) {
   try {
-    return parse_and_run(argc, argv, backend);
+    return parse_and_run(argc, argv, hooks);
   } catch (const Stopped&) {
     if (stop_signal() != 0) print_error(command, "stopped");
     return exit_code_of_stop();
@@ -260,12 +260,12 @@ int run_command(const std::string& command, int argc, char** argv, const Backend
 
 }  // namespace
 
-int run_program(int argc, char** argv, const Backend& backend) {
+int run_program(int argc, char** argv, const TorchHooks& hooks) {
   prepare_standard_streams();
   end_at_stop_signals();
   const StandardOutput output;
   const std::string command = known_command({argv + 1, argv + argc});
-  const int code = run_command(command, argc, argv, backend);
+  const int code = run_command(command, argc, argv, hooks);
   std::cout.flush();
   const int error = standard_output_error();
   if (code != 0 || error == 0) return code;

@@ -92,13 +92,13 @@ Picture picture_of(const ProgressiveFlags& flags, Walker& walker) {
   return picture;
 }
 
-int run_progressive(const ProgressiveFlags& flags, const Backend& backend) {
+int run_progressive(const ProgressiveFlags& flags, const TorchHooks& hooks) {
   JobFiles files = picture_files("progressive", flags.picture);
   files.check();
   DDPM_CHECK(flags.every == 0 || flags.columns == 0,
              "progressive: --columns and --every exclude each other");
   DDPM_CHECK(flags.columns != 1, "progressive: --columns must be at least 2, got 1");
-  const Model model = open_model("progressive", flags.picture.model, backend);
+  const Model model = open_model("progressive", flags.picture.model, hooks);
   const Chain chain = chain_of("progressive", flags.picture.sampler, model.config);
   std::cout << files.shown("--out") << '\n' << describe(model, flags.picture.model) << std::endl;
   catch_stop_signals();
@@ -108,7 +108,7 @@ int run_progressive(const ProgressiveFlags& flags, const Backend& backend) {
   walker.finish();
   write_picture(files, flags.picture, picture,
                 picture_text("progressive", flags.picture, model, chain));
-  NextCommand next(backend.program, "family");
+  NextCommand next(hooks.program, "family");
   add_model_flags(next, flags.picture.model);
   next.flag("--out", "family.png").flag("--seed", flags.picture.seed);
   std::cout << counted(flags.count, "image") << ", each in "
@@ -126,8 +126,8 @@ Command progressive_command() {
           .example = "ddpm progressive --checkpoint runs/clothes --out progressive.png --count 8",
           .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
-            return [values = declare(flags)](const Backend& backend) {
-              return run_progressive(*values, backend);
+            return [values = declare(flags)](const TorchHooks& hooks) {
+              return run_progressive(*values, hooks);
             };
           }};
 }

@@ -146,9 +146,9 @@ JobFiles checked_files(const ReconstructFlags& flags) {
   return files;
 }
 
-int run_reconstruct(const ReconstructFlags& flags, const Backend& backend) {
+int run_reconstruct(const ReconstructFlags& flags, const TorchHooks& hooks) {
   const JobFiles files = checked_files(flags);
-  const Model model = open_model("reconstruct", flags.picture.model, backend);
+  const Model model = open_model("reconstruct", flags.picture.model, hooks);
   const int64_t T = model.config.schedule.T;
   const Chain chain = chain_of("reconstruct", flags.picture.sampler, model.config);
   const std::vector<int64_t> at = flags.at.empty() ? default_times(T) : flags.at;
@@ -175,7 +175,7 @@ int run_reconstruct(const ReconstructFlags& flags, const Backend& backend) {
   const std::string table = table_of(numbers, x0, journeys, csv);
   write_picture(files, flags.picture, picture_of(numbers, x0, journeys), text);
   if (!flags.csv.empty()) files.write("--csv", csv);
-  std::cout << table << next_command(flags, numbers, backend.program) << std::endl;
+  std::cout << table << next_command(flags, numbers, hooks.program) << std::endl;
   return 0;
 }
 
@@ -189,8 +189,8 @@ Command reconstruct_command() {
               "0,1,2,3 --out reconstruct.png",
           .needs_torch = false,
           .declare = [](Flags& flags) -> Action {
-            return [values = declare(flags)](const Backend& backend) {
-              return run_reconstruct(*values, backend);
+            return [values = declare(flags)](const TorchHooks& hooks) {
+              return run_reconstruct(*values, hooks);
             };
           }};
 }

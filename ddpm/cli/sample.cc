@@ -32,11 +32,11 @@ constexpr int64_t kImagesInGrid = 256;  // of a longer job the first ones
 
 // Makes the images of one batch and writes each. `first` images are done before.
 void make_images(const Model& model, const Chain& chain, const SampleFlags& flags,
-                 std::span<const int64_t> indices, const PngText& job, const Backend& backend,
+                 std::span<const int64_t> indices, const PngText& job, const TorchHooks& hooks,
                  Progress& progress, size_t first) {
   Batch x(model.shape(std::ssize(indices)));
   const JobNoise noise =
-      job_noise(flags.rng, static_cast<uint64_t>(flags.seed), indices, x.shape(), backend);
+      job_noise(flags.rng, static_cast<uint64_t>(flags.seed), indices, x.shape(), hooks);
   noise.fill_initial(x);
   // the part of the way to time 0 that is behind, as a part of the images
   const double share =
@@ -57,13 +57,13 @@ void make_images(const Model& model, const Chain& chain, const SampleFlags& flag
 
 // False if a signal stopped it.
 bool make_missing(const SampleFlags& flags, const Model& model, const Chain& chain,
-                  const PngText& job, const Backend& backend, MissingImages missing) {
+                  const PngText& job, const TorchHooks& hooks, MissingImages missing) {
   Progress progress("sampling", "images", missing.size());
   const int64_t batch = draws_all_images_together(flags.rng) ? missing.size() : flags.batch_size;
   try {
     int64_t done = 0;
     for (auto numbers = missing.next(batch); !numbers.empty(); numbers = missing.next(batch)) {
-      make_images(model, chain, flags, numbers, job, backend, progress, static_cast<size_t>(done));
+      make_images(model, chain, flags, numbers, job, hooks, progress, static_cast<size_t>(done));
       done += std::ssize(numbers);
     }
   } catch (const Stopped&) {
@@ -129,12 +129,12 @@ Model in_slices(Model model, int64_t most) {
   return model;
 }
 
-int run_sample(const SampleFlags& flags, const Backend& backend) {
+int run_sample(const SampleFlags& flags, const TorchHooks& hooks) {
   check_sample_flags(flags);
   const JobFiles files = checked_files(flags);
   const bool together = draws_all_images_together(flags.rng);
-  if (flags.rng != SampleFlags().rng && !backend.torch_normal) throw NeedsTorch();
-  Model model = open_model("sample", flags.model, backend);
+  if (flags.rng != SampleFlags().rng && !hooks.torch_normal) throw NeedsTorch();
+  Model model = open_model("sample", flags.model, hooks);
   if (together) model = in_slices(std::move(model), flags.batch_size);
   const Chain chain = chain_of("sample", flags.sampler, model.config);
   const PngText job = sample_job(flags, model, chain);
@@ -148,9 +148,9 @@ int run_sample(const SampleFlags& flags, const Backend& backend) {
             << chain.times.size() - 1 << " steps" << std::endl;
   const std::string last_lines =
       concat("stopped; what is complete is kept\n",
-             next_sample_command(flags, backend.program, flags.first_index));
+             next_sample_command(flags, hooks.program, flags.first_index));
   catch_stop_signals(SlowStop::kEnd, last_lines);
-  if (!make_missing(flags, model, chain, job, backend, missing)) {
+  if (!make_missing(flags, model, chain, job, hooks, missing)) {
     std::cout << last_lines << std::endl;
     return exit_code_of_stop();
   }
@@ -158,8 +158,8 @@ int run_sample(const SampleFlags& flags, const Backend& backend) {
   // more images of one generator would be another job
   const int64_t next = flags.first_index + flags.count;
   const bool is_last = together || next > kMaxImageNumber;
-  std::cout << (is_last ? NextCommand(backend.program, "info").word(flags.model.checkpoint).line()
-                        : next_sample_command(flags, backend.program, next))
+  std::cout << (is_last ? NextCommand(hooks.program, "info").word(flags.model.checkpoint).line()
+                        : next_sample_command(flags, hooks.program, next))
             << std::endl;
   return 0;
 }
@@ -176,7 +176,7 @@ Command sample_command() {
           .declare = [](Flags& flags) -> Action {
             auto values = std::make_shared<SampleFlags>();
             declare_sample_flags(flags, *values);
-            return [values](const Backend& backend) { return run_sample(*values, backend); };
+            return [values](const TorchHooks& hooks) { return run_sample(*values, hooks); };
           }};
 }
 

@@ -143,14 +143,14 @@ Model toy_model(const ModelConfig& config) {
                                       config.prediction, config.unet.learned_variance)};
 }
 
-Backend toy_backend() {
-  Backend backend;
-  backend.torch_normal = [](uint64_t seed) -> NormalDraws {
+TorchHooks toy_hooks() {
+  TorchHooks hooks;
+  hooks.torch_normal = [](uint64_t seed) -> NormalDraws {
     return [seed, step = uint64_t{0}](std::span<float> values) mutable {
       fill_normal({seed, Purpose::kTest, 0, step++}, values);
     };
   };
-  return backend;
+  return hooks;
 }
 
 struct Job {
@@ -165,7 +165,7 @@ std::vector<float> images_of(const SampleFlags& flags, const Model& model, const
   for (int64_t i = 0; i < count; ++i) indices.push_back(i);
   Batch x(model.shape(count));
   const JobNoise noise =
-      job_noise(flags.rng, static_cast<uint64_t>(flags.seed), indices, x.shape(), toy_backend());
+      job_noise(flags.rng, static_cast<uint64_t>(flags.seed), indices, x.shape(), toy_hooks());
   noise.fill_initial(x);
   run_sampler(model.predictor, chain.times, chain.options, noise.steps, indices, x);
   std::vector<float> values;

@@ -115,31 +115,31 @@ LocatedModel locate_model(const std::string& command, const ModelFlags& flags) {
 }  // namespace
 
 BareNetwork open_bare_network(const std::string& command, const ModelFlags& flags,
-                              const Backend& backend) {
+                              const TorchHooks& hooks) {
   const auto [checkpoint, options, folder, weights] = locate_model(command, flags);
   const UNetConfig unet = read_network_config(folder);
   check_class(command, flags, unet);
-  const std::string executor = choose_executor(command, options, backend);
+  const std::string executor = choose_executor(command, options, hooks);
   return {checkpoint, folder,   weights,
-          unet,       executor, open_network(executor, checkpoint, options, backend)};
+          unet,       executor, open_network(executor, checkpoint, options, hooks)};
 }
 
-Model open_model(const std::string& command, const ModelFlags& flags, const Backend& backend) {
+Model open_model(const std::string& command, const ModelFlags& flags, const TorchHooks& hooks) {
   const auto [checkpoint, options, folder, weights] = locate_model(command, flags);
   const ModelConfig config = read_model_config(folder);
   check_class(command, flags, config.unet);
   check_learned_times(checkpoint, config);
-  const std::string executor = choose_executor(command, options, backend);
+  const std::string executor = choose_executor(command, options, hooks);
   warn_of_too_many_threads(command, executor, options.threads);
-  const NetworkPointer network = open_network(executor, checkpoint, options, backend);
+  const NetworkPointer network = open_network(executor, checkpoint, options, hooks);
   return {checkpoint,
           folder,
           weights,
           checkpoint_hash(checkpoint, options.weights).substr(0, kHashDigits),
           config,
           executor,
-          device_kind(executor, options.device, backend),
-          backend.libtorch_version,
+          device_kind(executor, options.device, hooks),
+          hooks.libtorch_version,
           network,
           NoisePredictor(network, make_schedule(config.schedule), config.prediction,
                          config.unet.learned_variance)};

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "ddpm/cli/backend.h"
+#include "ddpm/cli/torch_hooks.h"
 #include "ddpm/data/transform.h"
 #include "ddpm/diffusers/model_files.h"
 #include "ddpm/diffusers/model_folder.h"
@@ -123,11 +123,11 @@ ExecutorOptions executor_options(const ModelFlags& flags);
 
 // Throws InvalidArgument for a checkpoint that is not there or a class that its network does not
 // have, FormatError for a checkpoint that cannot be used, NeedsTorch.
-Model open_model(const std::string& command, const ModelFlags& flags, const Backend& backend);
+Model open_model(const std::string& command, const ModelFlags& flags, const TorchHooks& hooks);
 
 // The network alone. Throws as open_model does, but for what is wrong with the process.
 BareNetwork open_bare_network(const std::string& command, const ModelFlags& flags,
-                              const Backend& backend);
+                              const TorchHooks& hooks);
 
 Chain chain_of(const std::string& command, const SamplerFlags& flags, const ModelConfig& model);
 

@@ -214,7 +214,7 @@ Command schedule_command() {
           .declare = [](Flags& flags) -> Action {
             auto values = declare(flags);
             return
-                [values](const Backend& backend) { return run_schedule(*values, backend.program); };
+                [values](const TorchHooks& hooks) { return run_schedule(*values, hooks.program); };
           }};
 }
 

@@ -253,13 +253,13 @@ std::string training_of(const TrainFlags& flags, const std::string& program) {
 
 // The checks run in either program, before and after the hand-over.
 Action action_of(const std::shared_ptr<TrainFlags>& flags) {
-  return [flags](const Backend& backend) {
+  return [flags](const TorchHooks& hooks) {
     TrainRequest request = checked_request(*flags);
-    request.program = backend.program;
-    request.began = backend.began;
-    if (flags->command == "train") return backend.train(request);
-    request.next = training_of(*flags, backend.program);
-    return backend.plan(request);
+    request.program = hooks.program;
+    request.began = hooks.began;
+    if (flags->command == "train") return hooks.train(request);
+    request.next = training_of(*flags, hooks.program);
+    return hooks.plan(request);
   };
 }
 

@@ -1,4 +1,4 @@
-#include "ddpm/cli_torch/backend.h"
+#include "ddpm/cli_torch/torch_hooks.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/randn.h>
@@ -38,7 +38,7 @@ NormalDraws torch_normal_draws(uint64_t seed) {
   };
 }
 
-Backend torch_backend() {
+TorchHooks torch_hooks() {
   return {.libtorch_version = TORCH_VERSION,
           .train = train_with_torch,
           .plan = plan_with_torch,

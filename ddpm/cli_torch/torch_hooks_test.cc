@@ -1,4 +1,4 @@
-#include "ddpm/cli_torch/backend.h"
+#include "ddpm/cli_torch/torch_hooks.h"
 
 #include <gtest/gtest.h>
 

@@ -2,11 +2,11 @@
 
 #pragma once
 
-#include "ddpm/cli/backend.h"
+#include "ddpm/cli/torch_hooks.h"
 
 namespace ddpm {
 
-Backend torch_backend();
+TorchHooks torch_hooks();
 
 // The functions of it.
 int train_with_torch(const TrainRequest& request);

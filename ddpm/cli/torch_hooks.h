@@ -1,8 +1,8 @@
 // What only a program with LibTorch can do, handed to the commands as functions.
 //
-// Every command is written once, here. `ddpm` is built without LibTorch and gives an empty Backend:
-// a command that misses a function of it (NeedsTorch, executor.h) replaces the process by
-// `ddpm-torch`, which lies beside it and gives a full one.
+// Every command is written once, here. `ddpm` is built without LibTorch and gives an empty
+// TorchHooks: a command that misses a function of it (NeedsTorch, executor.h) replaces the process
+// by `ddpm-torch`, which lies beside it and gives a full one.
 
 #pragma once
 
@@ -47,7 +47,7 @@ struct TrainRequest {
 // The next numbers of a generator: standard normal, float32.
 using NormalDraws = std::function<void(std::span<float> values)>;
 
-struct Backend {
+struct TorchHooks {
   // When the program was started, before a hand-over too.
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   std::string program = "ddpm";  // as it was started, for the commands that are suggested
