@@ -1,7 +1,7 @@
 // The time of training steps, one for each line of the standard input, so that another program's
 // steps can be taken in turn with them: bench/README.md.
 //
-// The step is the trainer's own: noise, forward, loss, backward, clipping, Adam, average.
+// The step is the learner's own: noise, forward, loss, backward, clipping, Adam, average.
 
 #include <algorithm>
 #include <chrono>
@@ -16,7 +16,7 @@
 #include "ddpm/cli_torch/device.h"
 #include "ddpm/config/presets.h"
 #include "ddpm/random/stream.h"
-#include "ddpm/training_torch/trainer.h"
+#include "ddpm/training_torch/torch_learner.h"
 #include "ddpm/unet/parameters.h"
 
 namespace ddpm {
@@ -71,15 +71,15 @@ int run(const std::vector<std::string>& arguments) {
   set_threads(threads);
   const UNetConfig unet =
       unet_config_of(config, std::max<int64_t>(config.channels, 1), config.height, config.width);
-  Trainer trainer(config, unet, at::kCPU);
-  trainer.network().use_channels_last(channels_last);
+  TorchLearner learner(config, unet, at::kCPU);
+  learner.trained_network().use_channels_last(channels_last);
   Batch x0({config.batch_size, unet.image_channels, unet.height, unet.width});
   fill_normal({1, Purpose::kTest, 0}, x0.values());
   std::cout << "ready " << count_parameters(unet) << std::endl;
   std::string line;
   for (int64_t samples = 0; std::getline(std::cin, line); samples += config.batch_size) {
     const auto began = std::chrono::steady_clock::now();
-    const StepReport report = trainer.step(x0, samples);
+    const StepReport report = learner.step(x0, samples);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
     std::cout << std::setprecision(6) << took.count() << ' ' << report.loss << std::endl;
   }

@@ -3,7 +3,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-# Installed are the layers that need no LibTorch: what a program links without a trainer.
+# Installed are the layers that need no LibTorch; the loop of training is one of them, LibTorch's learner is not.
 set(ddpm_installed "")
 foreach(layer IN LISTS ddpm_layers)
   if(NOT layer IN_LIST ddpm_torch_layers AND NOT layer MATCHES "^(terminal|cli)$")

@@ -11,11 +11,10 @@
 #include <functional>
 #include <span>
 #include <string>
-#include <vector>
 
-#include "ddpm/config/train_config.h"
 #include "ddpm/diffusers/model_folder.h"
 #include "ddpm/diffusion/network.h"
+#include "ddpm/training/learner.h"
 #include "ddpm/unet/call.h"
 #include "ddpm/unet/precision.h"
 
@@ -31,29 +30,27 @@ struct ExecutorOptions {
   int64_t label = kNoLabel;  // the class of all images; kNoLabel: the network has no classes
 };
 
-// What `train` was asked for.
-struct TrainRequest {
-  TrainConfig config;                   // of a new run, or what was asked for beside --resume
-  std::vector<std::string> given_keys;  // the configuration keys that the command line named
-  std::filesystem::path run;            // --out, or --resume
-  bool resume = false;
-  bool allow_other_data = false;
-  double fit_seconds = 0.0;  // of `plan`: say how many steps fit into this; 0: do not
-  std::chrono::steady_clock::time_point began;  // when the program was started
-  std::string program;                          // as it was started
-  std::string next;  // of `plan`: the line that says how to train what was planned
-};
-
 // The next numbers of a generator: standard normal, float32.
 using NormalDraws = std::function<void(std::span<float> values)>;
+
+// What trains.
+struct TrainingDevice {
+  std::string name;     // "cpu", "cuda:0"
+  int64_t threads = 1;  // that it works with
+  LearnerFactory make_learner;
+};
 
 struct TorchHooks {
   // When the program was started, before a hand-over too.
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   std::string program = "ddpm";  // as it was started, for the commands that are suggested
   std::string libtorch_version = "none";
-  std::function<int(const TrainRequest& request)> train;
-  std::function<int(const TrainRequest& request)> plan;
+  // Where `train` and `plan` compute. Sets the number of threads, 0: one for each usable core, and
+  // opens the device. Throws InvalidArgument that starts with `command` for a device that is not
+  // there.
+  std::function<TrainingDevice(const std::string& command, const std::string& device,
+                               int64_t threads)>
+      open_training;
   // Whether the device "auto" is a GPU.
   std::function<bool()> has_gpu;
   // Opens the network of a checkpoint folder with LibTorch, with a vector-Jacobian product.

@@ -17,6 +17,9 @@
 #include "ddpm/checkpoints/warm_start.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/data_flags.h"
+#include "ddpm/cli/plan_job.h"
+#include "ddpm/cli/train_job.h"
+#include "ddpm/cli/train_request.h"
 #include "ddpm/config/field_codec.h"
 #include "ddpm/config/presets.h"
 #include "ddpm/config/train_config.h"
@@ -257,9 +260,9 @@ Action action_of(const std::shared_ptr<TrainFlags>& flags) {
     TrainRequest request = checked_request(*flags);
     request.program = hooks.program;
     request.began = hooks.began;
-    if (flags->command == "train") return hooks.train(request);
+    if (flags->command == "train") return run_train(request, hooks);
     request.next = training_of(*flags, hooks.program);
-    return hooks.plan(request);
+    return run_plan(request, hooks);
   };
 }
 

@@ -11,6 +11,7 @@
 #include "ddpm/diffusers/model_folder.h"
 #include "ddpm/diffusers/weights.h"
 #include "ddpm/models/torch_network.h"
+#include "ddpm/training_torch/torch_learner.h"
 
 namespace ddpm {
 
@@ -38,10 +39,16 @@ NormalDraws torch_normal_draws(uint64_t seed) {
   };
 }
 
+TrainingDevice open_training_with_torch(const std::string& command, const std::string& device,
+                                        int64_t threads) {
+  const int64_t number = set_threads(threads);
+  const at::Device opened = open_device(command, device);
+  return {.name = opened.str(), .threads = number, .make_learner = torch_learners(opened)};
+}
+
 TorchHooks torch_hooks() {
   return {.libtorch_version = TORCH_VERSION,
-          .train = train_with_torch,
-          .plan = plan_with_torch,
+          .open_training = open_training_with_torch,
           .has_gpu = [] { return open_device("ddpm", "auto").is_cuda(); },
           .open_network = open_network_with_torch,
           .torch_normal = torch_normal_draws};

@@ -9,8 +9,8 @@ namespace ddpm {
 TorchHooks torch_hooks();
 
 // The functions of it.
-int train_with_torch(const TrainRequest& request);
-int plan_with_torch(const TrainRequest& request);
+TrainingDevice open_training_with_torch(const std::string& command, const std::string& device,
+                                        int64_t threads);
 NetworkPointer open_network_with_torch(const std::filesystem::path& checkpoint,
                                        const ExecutorOptions& options);
 NormalDraws torch_normal_draws(uint64_t seed);

@@ -1,4 +1,5 @@
-// For tests: runs of four steps on images of noise, in a folder that is removed at the end.
+// For tests: runs of four steps on images of noise, by a toy learner if no other is given, in a
+// folder that is removed at the end.
 
 #pragma once
 
@@ -19,7 +20,9 @@
 #include "ddpm/config/presets.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/random/stream.h"
+#include "ddpm/runlog/run_log.h"
 #include "ddpm/testing/temporary_folder.h"
+#include "ddpm/testing/toy_learner.h"
 #include "ddpm/training/run.h"
 
 namespace ddpm {
@@ -54,10 +57,16 @@ inline TrainConfig four_steps() {
 
 class RunTraining : public testing::Test {
  protected:
+  explicit RunTraining(LearnerFactory make_learner = toy_learners())
+      : make_learner_(std::move(make_learner)) {}
+
   RunEnd run(const std::string& name, const TrainConfig& config, bool resume = false,
              const RunObserver& observer = {}, FileLayer& files = real_files()) const {
-    return run_training({folder_ / name, config, resume, false}, dataset_, at::kCPU, observer,
-                        files);
+    return train({folder_ / name, config, resume, false}, observer, files);
+  }
+  RunEnd train(const RunRequest& request, const RunObserver& observer = {},
+               FileLayer& files = real_files()) const {
+    return run_training(request, dataset_, make_learner_, observer, files);
   }
 
   std::map<std::string, std::string> weights(const std::string& name,
@@ -71,12 +80,17 @@ class RunTraining : public testing::Test {
     return sums;
   }
 
+  std::string log_of(const std::string& name) const {
+    return comparable(read_run_log(folder_ / name / "metrics.jsonl"));
+  }
+
   // The step of the newest checkpoint that verifies; -1 if there is none.
   int64_t newest_step(const std::string& name) const {
     const auto newest = CheckpointStore(folder_ / name).newest_valid().path;
     return newest ? read_training_state(*newest).step : -1;
   }
 
+  const LearnerFactory make_learner_;
   const TemporaryFolder folder_;
   const Dataset dataset_ = make_dataset(noise_images(6, 1));
 };

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "ddpm/base/json.h"
-#include "ddpm/training_torch/trainer.h"
+#include "ddpm/training/learner.h"
 
 namespace ddpm {
 

@@ -1,8 +1,5 @@
 #include "ddpm/training/preview.h"
 
-#include <ATen/Functions.h>
-#include <ATen/core/grad_mode.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -13,7 +10,6 @@
 #include "ddpm/diffusion/noise_predictor.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/formats/picture_mark.h"
-#include "ddpm/models/torch_network.h"
 #include "ddpm/plot/image_grid.h"
 #include "ddpm/sampling/sampler.h"
 #include "ddpm/sampling/times.h"
@@ -25,18 +21,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // While the average still holds much of the first, random weights, the raw ones are shown too.
-bool average_is_young(const Trainer& trainer, const Ema& ema) {
-  return static_cast<double>(ema.updates()) < 3.0 / (1.0 - trainer.config().ema_decay);
-}
-
-std::shared_ptr<UNet> network_with(const Trainer& trainer, const UNetConfig& config,
-                                   const std::vector<Tensor>& weights) {
-  const at::NoGradGuard no_grad;
-  auto network = std::make_shared<UNet>(config);
-  network->to(trainer.device());
-  const auto& parameters = network->parameters().all();
-  for (size_t i = 0; i < weights.size(); ++i) parameters[i].value.detach().copy_(weights[i]);
-  return network;
+bool average_is_young(const Learner& learner) {
+  const auto updates = static_cast<double>(learner.counters().ema_updates);
+  return updates < 3.0 / (1.0 - learner.config().ema_decay);
 }
 
 SamplerKind kind_of(PreviewSampler sampler) {
@@ -147,27 +134,24 @@ fs::path picture_of_step(const fs::path& folder, int64_t step) {
   return folder / name;
 }
 
-std::optional<PreviewReport> write_preview(Trainer& trainer, const Dataset& dataset,
+std::optional<PreviewReport> write_preview(const Learner& learner, const Dataset& dataset,
                                            const fs::path& folder, const PreviewWatch& watch,
                                            FileLayer& files) {
-  const TrainConfig& config = trainer.config();
-  const UNetConfig& unet = trainer.network().config();
+  const TrainConfig& config = learner.config();
+  const UNetConfig& unet = learner.network_config();
   const Schedule schedule = make_schedule(schedule_config_of(config));
   const BatchShape shape{config.sample_count, unet.image_channels, unet.height, unet.width};
-  const fs::path averaged = picture_of_step(folder, trainer.steps_done());
+  const fs::path averaged = picture_of_step(folder, learner.counters().steps);
   const fs::path raw = folder / (averaged.stem().string() + "-raw.png");
 
   PreviewReport report;
-  const bool young = average_is_young(trainer, trainer.ema());
+  const bool young = average_is_young(learner);
   Sampling work{config, watch, 0, young ? 2 * shape.images : shape.images};
   for (const bool ema : {true, false}) {
     if (!ema && !young) continue;
     const std::string weights = ema ? "ema" : "raw";
-    const auto network =
-        network_with(trainer, unet, ema ? trainer.ema().averages() : trainer.weights());
-    const NoisePredictor predictor(
-        make_torch_network(network, trainer.device(), Precision::kFloat32), schedule,
-        config.prediction, unet.learned_variance);
+    const NetworkPointer network = learner.network(ema ? WeightSet::kAveraged : WeightSet::kRaw);
+    const NoisePredictor predictor(network, schedule, config.prediction, unet.learned_variance);
     try {
       const Batch samples = sample_all(work, predictor, shape);
       report.pictures.push_back(ema ? averaged : raw);

@@ -10,7 +10,7 @@
 
 #include "ddpm/base/file.h"
 #include "ddpm/data/dataset.h"
-#include "ddpm/training_torch/trainer.h"
+#include "ddpm/training/learner.h"
 
 namespace ddpm {
 
@@ -41,10 +41,9 @@ using PreviewWatch = std::function<bool(double images, int64_t of)>;
 
 // Samples config.sample_count images from noise of the run's seed, the same noise each time, and
 // writes <folder>/<step>.png (averaged weights); while the average is young also <step>-raw.png.
-// The network's weights, and all randomness of training, stay as they are. Nothing if `watch` gave
-// it up; a picture that was finished before stays. Weights whose samples become infinite or not a
-// number have no picture, and are no error: training may recover.
-std::optional<PreviewReport> write_preview(Trainer& trainer, const Dataset& dataset,
+// Nothing if `watch` gave it up; a picture that was finished before stays. Weights whose samples
+// become infinite or not a number have no picture, and are no error: training may recover.
+std::optional<PreviewReport> write_preview(const Learner& learner, const Dataset& dataset,
                                            const std::filesystem::path& folder,
                                            const PreviewWatch& watch,
                                            FileLayer& files = real_files());

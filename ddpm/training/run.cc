@@ -17,10 +17,10 @@
 #include "ddpm/runlog/run_log.h"
 #include "ddpm/training/interval.h"
 #include "ddpm/training/pace.h"
-#include "ddpm/training/preview.h"
 #include "ddpm/training/resume.h"
+#include "ddpm/training/run_lines_internal.h"
+#include "ddpm/training/run_previews_internal.h"
 #include "ddpm/training/snapshot.h"
-#include "ddpm/unet/parameters.h"
 
 namespace ddpm {
 
@@ -56,8 +56,8 @@ LoaderOptions loader_options(const TrainConfig& config, int64_t steps_done) {
 // Everything that a run holds while it goes on.
 class Run {
  public:
-  Run(const RunRequest& request, RunLock& lock, const Dataset& dataset, at::Device device,
-      const RunObserver& observer, FileLayer& files)
+  Run(const RunRequest& request, RunLock& lock, const Dataset& dataset,
+      const LearnerFactory& make_learner, const RunObserver& observer, FileLayer& files)
       : request_(request),
         lock_(lock),
         dataset_(dataset),
@@ -66,24 +66,25 @@ class Run {
         store_(request.run, files),
         point_(resume_point()),
         config_(with_steps(request.config, point_.steps)),
-        trainer_(config_, network_config(), device) {
-    for (const std::string& reason : point_.passed_over) say("passed over: " + reason);
+        learner_(make_learner(config_, network_config())),
+        previews_(request.run, *learner_, dataset, observer, files) {
+    for (const std::string& reason : point_.passed_over) log_line("passed over: " + reason);
     if (point_.checkpoint) {
       resume();
     } else {
       begin();
     }
-    loader_ = std::make_unique<Loader>(dataset_, loader_options(config_, trainer_.steps_done()));
+    loader_ = std::make_unique<Loader>(dataset_, loader_options(config_, steps_done()));
   }
 
   RunEnd train() {
-    if (preview_is_due()) preview_of_the_cadence(kUntilTheEnd);  // which was given up before
+    if (previews_.is_due()) preview_of_the_cadence(kUntilTheEnd);  // which was given up before
     std::optional<RunEnd> early = reason_to_end();
-    while (!early && trainer_.steps_done() < config_.steps) {
+    while (!early && steps_done() < config_.steps) {
       one_step();
       early = reason_to_end();
     }
-    const bool complete = trainer_.steps_done() >= config_.steps;
+    const bool complete = steps_done() >= config_.steps;
     return finish(complete && early != RunEnd::kStopped ? RunEnd::kDone : *early);
   }
 
@@ -94,10 +95,12 @@ class Run {
   }
 
   void warm_start() {
-    for (const std::string& line : begin_from(config_.init_from, trainer_)) {
-      say("begins with " + config_.init_from + ": " + line);
+    for (const std::string& line : begin_from(config_.init_from, *learner_)) {
+      log_line("begins with " + config_.init_from + ": " + line);
     }
   }
+
+  int64_t steps_done() const { return learner_->counters().steps; }
 
   bool stopped() const { return observer_.stop && observer_.stop(); }
 
@@ -109,17 +112,17 @@ class Run {
     return std::nullopt;
   }
 
-  void say(const std::string& line) const {
-    if (observer_.say) observer_.say(line);
+  void log_line(const std::string& line) const {
+    if (observer_.log) observer_.log(line);
   }
 
   // What every save would report again.
-  void say_once(const std::string& line) {
-    if (said_.insert(line).second) say(line);
+  void log_once(const std::string& line) {
+    if (logged_.insert(line).second) log_line(line);
   }
 
   void prepare_folder() const {
-    for (const std::string& line : prepare_run_folder(request_.run, files_)) say(line);
+    for (const std::string& line : prepare_run_folder(request_.run, files_)) log_line(line);
     store_.check_room(config_.steps, network_config());
   }
 
@@ -142,14 +145,11 @@ class Run {
     prepare_folder();
     log_.emplace(log, files_);
     if (again && !read_run_log(log).lines.empty()) {
-      log_->append({{"kind", "resume"}, {"step", 0}, {"steps", config_.steps}});
+      log_->append(resume_line(0, config_.steps, {}));
     } else {
-      log_->append({{"kind", "start"},
-                    {"data_fingerprint", dataset_.fingerprint()},
-                    {"data_images", dataset_.size()},
-                    {"parameters", count_parameters(network_config())}});
+      log_->append(start_line(dataset_, network_config()));
     }
-    if (again) say("there was no checkpoint yet: the run begins again at step 0");
+    if (again) log_line("there was no checkpoint yet: the run begins again at step 0");
   }
 
   // Of a new run all of it; of one that goes on the number of steps, which may have been changed.
@@ -177,7 +177,7 @@ class Run {
   }
 
   void resume() {
-    const TrainingState state = restore_snapshot(*point_.checkpoint, trainer_);
+    const TrainingState state = restore_snapshot(*point_.checkpoint, *learner_);
     check_data(state.data_fingerprint);
     interval_.restore(state.carried);
     saved_step_ = state.step;
@@ -185,15 +185,11 @@ class Run {
     prepare_folder();
     const fs::path path = request_.run / "metrics.jsonl";
     log_.emplace(path, files_);
-    Json line = {{"kind", "resume"}, {"step", state.step}, {"steps", config_.steps}};
-    if (!point_.passed_over.empty()) line["passed_over"] = point_.passed_over;
-    log_->append(line);
+    log_->append(resume_line(state.step, config_.steps, point_.passed_over));
     const RunLog log = read_run_log(path);
-    for (const std::string& fault : fault_texts(log, path)) say("passed over: " + fault);
-    previewed_step_ = last_previewed_step(log);
-    say(concat("resumed at step ", state.step, " of ", config_.steps, ": ", state.ema_updates,
-               " EMA updates, learning rate ",
-               shortest(learning_rate_at(config_, std::min(state.step, config_.steps - 1)))));
+    for (const std::string& fault : fault_texts(log, path)) log_line("passed over: " + fault);
+    previews_.restore(last_previewed_step(log));
+    log_line(resumed_text(state, config_));
   }
 
   LoadedBatch next_batch() {
@@ -206,14 +202,14 @@ class Run {
 
   // Data that cannot be read any more: the steps that are done are kept, as by a stop.
   [[noreturn]] void end_without_data(const std::string& reason) {
-    const int64_t step = trainer_.steps_done();
+    const int64_t step = steps_done();
     try {
       if (saved_step_ != step) save();
     } catch (const Error& error) {
       throw IoError(
           concat("train: ", reason, "; step ", step, " could not be saved: ", error.what()));
     }
-    log_->append({{"kind", "end"}, {"reason", "data"}, {"step", step}});
+    log_->append(end_line(step, "data"));
     throw IoError(concat("train: ", reason,
                          "; training was stopped with a complete checkpoint of step ", step,
                          ": ddpm train --resume ", shell_word(request_.run.string()), " goes on"));
@@ -221,19 +217,19 @@ class Run {
 
   void one_step() {
     const LoadedBatch batch = next_batch();
-    const StepReport report = trainer_.step(batch.images, batch.first_sample);
+    const StepReport report = learner_->step(batch.images, batch.first_sample);
     interval_.add(report, config_.T);
     pace_.step();
     if (!report.not_finite.empty()) report_bad_step(report, batch);
-    const int64_t step = trainer_.steps_done();
+    const int64_t step = steps_done();
     if (step % config_.log_every == 0) write_metrics(report);
-    if (preview_is_due()) preview_of_the_cadence(kUntilTheEnd);
+    if (previews_.is_due()) preview_of_the_cadence(kUntilTheEnd);
     if (save_is_due(step)) save();
     if (std::isfinite(report.loss)) {
       shown_loss_ =
           shown_loss_ ? kLossMemory * *shown_loss_ + (1 - kLossMemory) * report.loss : report.loss;
     }
-    if (observer_.look) observer_.look(trainer_);
+    if (observer_.on_step) observer_.on_step(*learner_);
     if (observer_.progress) observer_.progress(step, config_.steps, shown_loss_.value_or(NAN));
   }
 
@@ -244,44 +240,18 @@ class Run {
   }
 
   void report_bad_step(const StepReport& report, const LoadedBatch& batch) {
-    log_->append({{"kind", "skipped"},
-                  {"step", report.step},
-                  {"what", report.not_finite},
-                  {"learning_rate", report.learning_rate},
-                  {"image_indices", batch.image_indices},
-                  {"t", report.t}});
-    say(concat("step ", report.step, ": the ", report.not_finite,
-               " is not finite; this update is skipped (learning rate ",
-               shortest(report.learning_rate), ")"));
-    if (trainer_.bad_steps_in_a_row() < config_.max_bad_steps) return;
-    log_->append({{"kind", "end"}, {"reason", "not finite"}, {"step", report.step}});
-    throw NotFinite(concat("train: the ", report.not_finite, " was not finite in ",
-                           trainer_.bad_steps_in_a_row(), " steps in a row, the last ", report.step,
-                           " at learning rate ", shortest(report.learning_rate), "; ",
-                           saved_step_
-                               ? concat("the last good checkpoint is that of step ", *saved_step_)
-                               : "there is no checkpoint yet"));
+    log_->append(skipped_line(report, batch));
+    log_line(skipped_text(report));
+    const int64_t bad_in_a_row = learner_->counters().bad_in_a_row;
+    if (bad_in_a_row < config_.max_bad_steps) return;
+    log_->append(end_line(report.step, "not finite"));
+    throw NotFinite(not_finite_text(report, bad_in_a_row, saved_step_));
   }
 
   void write_metrics(const StepReport& report) {
     const Pace::Numbers pace = pace_.take(loader_->seconds_waited());
-    Json line = interval_.numbers();
-    line["kind"] = "metrics";
-    line["step"] = trainer_.steps_done();
-    line["images"] = trainer_.steps_done() * config_.batch_size;
-    line["seconds"] = seconds_since(request_.began);
-    line["learning_rate"] = report.learning_rate;
-    line["ema_decay"] = report.ema_decay;
-    line["images_per_second"] = pace.steps_per_second * static_cast<double>(config_.batch_size);
-    line["waiting_share"] = pace.waiting_share;
-    log_->append(line);
+    log_->append(metrics_line(interval_, report, config_, pace, seconds_since(request_.began)));
     interval_ = Interval();
-  }
-
-  bool preview_is_due() const {
-    const int64_t step = trainer_.steps_done();
-    return config_.sample_every > 0 && step > 0 && step % config_.sample_every == 0 &&
-           previewed_step_ != step;
   }
 
   // What a preview gives way to: the last one of a process to a stop alone.
@@ -293,29 +263,14 @@ class Run {
     Json line = make_preview(patience);
     if (line.is_null()) return false;
     line["kind"] = "channel_drift";
-    line["step"] = trainer_.steps_done();
+    line["step"] = steps_done();
     log_->append(line);
     plot_loss();
     return true;
   }
 
-  // What the log says of a preview's colours, null if it was given up.
   Json make_preview(Patience patience) {
-    const auto watch = [&](double images, int64_t of) {
-      if (observer_.previewing) observer_.previewing(images, of);
-      return patience == kUntilAStop ? !stopped() : !reason_to_end();
-    };
-    const auto report = write_preview(trainer_, dataset_, request_.run / "samples", watch, files_);
-    if (!report) return nullptr;
-    previewed_step_ = trainer_.steps_done();
-    Json line;
-    for (const ChannelDrift& drift : report->drifts) {
-      line["data_mean"] = drift.data_mean;
-      line[drift.weights] = {{"mean", drift.mean}, {"warning", drift.warning}};
-      if (!drift.not_finite.empty()) line[drift.weights]["not_finite"] = drift.not_finite;
-      if (drift.warning) say(drift_warning(drift));
-    }
-    return line;
+    return previews_.make([&] { return patience == kUntilAStop ? !stopped() : !reason_to_end(); });
   }
 
   void plot_loss() {
@@ -330,20 +285,19 @@ class Run {
     state.data_images = dataset_.size();
     state.carried = interval_.carried();
     log_->sync();  // the lines up to a checkpoint have to outlive whatever the checkpoint outlives
-    save_snapshot(trainer_, state, store_, {config_.keep_last, config_.keep_every},
-                  [this](const std::string& line) { say_once(line); });
-    saved_step_ = trainer_.steps_done();
+    save_snapshot(*learner_, state, store_, {config_.keep_last, config_.keep_every},
+                  [this](const std::string& line) { log_once(line); });
+    saved_step_ = steps_done();
   }
 
   RunEnd finish(RunEnd end) {
-    if (saved_step_ != trainer_.steps_done()) save();
-    Json line = {{"kind", "end"}, {"step", trainer_.steps_done()}};
+    if (saved_step_ != steps_done()) save();
+    Json line = end_line(steps_done(), "");
     // Last, since nothing is lost if it is given up. So a run that ended shows what it can do,
     // whatever its cadence; what is of the cadence is logged as if there had been no end.
-    if (end != RunEnd::kStopped && config_.sample_every > 0 &&
-        previewed_step_ != trainer_.steps_done()) {
+    if (end != RunEnd::kStopped && previews_.are_on() && !previews_.is_made()) {
       bool made = false;
-      if (preview_is_due()) {
+      if (previews_.is_due()) {
         made = preview_of_the_cadence(kUntilAStop);
       } else {
         line["preview"] = make_preview(kUntilAStop);
@@ -351,9 +305,7 @@ class Run {
       }
       if (!made) end = RunEnd::kStopped;
     }
-    line["reason"] = end == RunEnd::kDone        ? "done"
-                     : end == RunEnd::kTimeLimit ? "time limit"
-                                                 : "stopped";
+    line["reason"] = reason_of(end);
     log_->append(line);
     plot_loss();
     return end;
@@ -368,21 +320,22 @@ class Run {
   const ResumePoint point_;
   const TrainConfig config_;
   std::optional<RunLogWriter> log_;  // once the folder is a run
-  Trainer trainer_;
+  const std::unique_ptr<Learner> learner_;
+  RunPreviews previews_;
   std::unique_ptr<Loader> loader_;
   Interval interval_;
   std::optional<int64_t> saved_step_;
-  std::optional<int64_t> previewed_step_;
   std::optional<double> shown_loss_;
-  std::set<std::string> said_;
+  std::set<std::string> logged_;
   Clock::time_point began_ = Clock::now();
   Pace pace_;
 };
 
 }  // namespace
 
-RunEnd run_training(const RunRequest& request, const Dataset& dataset, at::Device device,
-                    const RunObserver& observer, FileLayer& files) {
+RunEnd run_training(const RunRequest& request, const Dataset& dataset,
+                    const LearnerFactory& make_learner, const RunObserver& observer,
+                    FileLayer& files) {
   if (!request.resume) {
     check_run_is_new(request.run);  // before the lock is made in a folder that is not ours ...
     fs::create_directories(request.run);
@@ -394,7 +347,7 @@ RunEnd run_training(const RunRequest& request, const Dataset& dataset, at::Devic
   } else if (is_finished(request.run, request.config)) {
     return RunEnd::kDone;
   }
-  Run run(request, lock, dataset, device, observer, files);
+  Run run(request, lock, dataset, make_learner, observer, files);
   return run.train();
 }
 

@@ -27,32 +27,6 @@ TEST_F(RunTraining, AStopIsHeardBetweenTwoSteps) {
   EXPECT_EQ(newest_step("stopped"), 3);
 }
 
-// A stop that comes in the middle of a preview.
-RunObserver stop_in_a_preview(bool& asked) {
-  RunObserver observer;
-  observer.previewing = [&asked](double images, int64_t) { asked = asked || images > 1.0; };
-  observer.stop = [&asked] { return asked; };
-  return observer;
-}
-TEST_F(RunTraining, APreviewThatIsGivenUpIsMadeWhenTheRunGoesOn) {
-  TrainConfig config = four_steps();
-  config.sample_every = 2;
-  config.sample_count = 3;
-  config.sample_steps = 5;
-  run("whole", config);
-  bool asked = false;
-  EXPECT_EQ(run("cut", config, false, stop_in_a_preview(asked)), RunEnd::kStopped);
-  const fs::path picture = fs::path("samples") / "00000002.png";
-  EXPECT_FALSE(fs::exists(folder_ / "cut" / picture));
-  EXPECT_EQ(newest_step("cut"), 2);
-
-  EXPECT_EQ(run("cut", config, true), RunEnd::kDone);
-  EXPECT_EQ(sha256_of_file(folder_ / "cut" / picture), sha256_of_file(folder_ / "whole" / picture));
-  EXPECT_EQ(weights("cut"), weights("whole"));
-  EXPECT_EQ(comparable(read_run_log(folder_ / "cut" / "metrics.jsonl")),
-            comparable(read_run_log(folder_ / "whole" / "metrics.jsonl")));
-}
-
 TEST_F(RunTraining, TheLastPreviewComesBehindTheLastCheckpointAndIsMadeUpForToo) {
   TrainConfig config = four_steps();
   config.sample_every = 3;
@@ -135,7 +109,8 @@ TEST_F(RunTraining, DataThatCannotBeReadAnyMoreEndTheRunWithACheckpoint) {
     if (step == 3) fs::remove(data / "2.png");
   };
   const std::string error = complaint<IoError>([&] {
-    run_training({folder_ / "run", config, false, false}, decoded_at_each_use, at::kCPU, observer);
+    run_training({folder_ / "run", config, false, false}, decoded_at_each_use, make_learner_,
+                 observer);
   });
   expect_contains(error, "2.png");
   expect_contains(error, concat("a complete checkpoint of step ", done, ": ddpm train --resume "));

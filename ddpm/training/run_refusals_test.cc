@@ -23,8 +23,7 @@ TEST_F(RunTraining, FewerStepsThanAreDoneAreRefusedAndNothingIsChanged) {
   config.steps = 3;
   const RunRequest request{
       .run = folder_ / "run", .config = config, .resume = true, .steps_given = true};
-  const std::string error =
-      complaint<InvalidArgument>([&] { run_training(request, dataset_, at::kCPU, {}); });
+  const std::string error = complaint<InvalidArgument>([&] { train(request); });
   EXPECT_NE(error.find("--steps: expected at least 4"), std::string::npos) << error;
   EXPECT_EQ(contents(folder_ / "run"), before);
 }
@@ -45,8 +44,7 @@ TEST_F(RunTraining, ARunThatWasExtendedByAnEarlierVersionIsFinishedWhereItsCheck
   TrainConfig config = four_steps();
   run("run", config);
   config.steps = 6;
-  run_training({.run = folder_ / "run", .config = config, .resume = true, .steps_given = true},
-               dataset_, at::kCPU, {});
+  train({.run = folder_ / "run", .config = config, .resume = true, .steps_given = true});
   write_run_config(folder_ / "run", four_steps());
   EXPECT_EQ(run("run", four_steps(), true), RunEnd::kDone);
   EXPECT_EQ(CheckpointStore(folder_ / "run").list().back().step, 6);
@@ -118,9 +116,9 @@ TEST_F(RunTraining, OtherDataAreRefusedUnlessTheyAreAllowed) {
   config.steps = 6;  // so that there is something to go on with
   write_run_config(folder_ / "first", config);
   const Dataset other = make_dataset(noise_images(6, 2));
-  EXPECT_THROW(run_training({folder_ / "first", config, true, false}, other, at::kCPU, {}),
+  EXPECT_THROW(run_training({folder_ / "first", config, true, false}, other, make_learner_, {}),
                InvalidArgument);
-  EXPECT_EQ(run_training({folder_ / "first", config, true, true}, other, at::kCPU, {}),
+  EXPECT_EQ(run_training({folder_ / "first", config, true, true}, other, make_learner_, {}),
             RunEnd::kDone);
 }
 

@@ -10,7 +10,7 @@
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/tensor/convert.h"
-#include "ddpm/training_torch/noising.h"
+#include "ddpm/training_torch/noisy_batch.h"
 
 namespace ddpm {
 namespace {

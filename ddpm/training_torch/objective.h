@@ -10,7 +10,7 @@
 #include "ddpm/tensor/tensor.h"
 #include "ddpm/training_torch/bound_loss.h"
 #include "ddpm/training_torch/loss.h"
-#include "ddpm/training_torch/noising.h"
+#include "ddpm/training_torch/noisy_batch.h"
 
 namespace ddpm {
 

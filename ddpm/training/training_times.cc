@@ -1,11 +1,6 @@
-#include "ddpm/training_torch/noising.h"
-
-#include <ATen/Parallel.h>
-
-#include <utility>
+#include "ddpm/training/training_times.h"
 
 #include "ddpm/base/check.h"
-#include "ddpm/diffusion/process.h"
 #include "ddpm/random/stream.h"
 
 namespace ddpm {
@@ -46,25 +41,6 @@ TrainingTimes important_times(const LossHistory& history, uint64_t seed, int64_t
     times.weights.push_back(1.0 / (T * probabilities[static_cast<size_t>(t - 1)]));
   }
   return times;
-}
-
-NoisyBatch make_noisy_batch(const Schedule& schedule, Prediction prediction, uint64_t seed,
-                            int64_t first_sample, ConstBatchView x0, std::vector<int64_t> times) {
-  const int64_t n = x0.images();
-  DDPM_CHECK(std::ssize(times) == n, "noising: wanted one time an image, ", n, ", got ",
-             times.size());
-  NoisyBatch noisy{Batch(x0.shape()), Batch(x0.shape()), std::move(times)};
-  at::parallel_for(0, n, 1, [&](int64_t begin, int64_t end) {
-    std::vector<float> eps(static_cast<size_t>(x0.shape().image_size()));
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t sample = first_sample + i;
-      const int64_t t = noisy.t[static_cast<size_t>(i)];
-      fill_normal({seed, Purpose::kTrainingNoise, static_cast<uint64_t>(sample)}, eps);
-      mix(schedule.level(t), x0.image(i), eps, noisy.x_t.image(i));
-      training_target(prediction, schedule, t, x0.image(i), eps, noisy.target.image(i));
-    }
-  });
-  return noisy;
 }
 
 }  // namespace ddpm

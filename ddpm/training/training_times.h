@@ -1,15 +1,13 @@
-// From clean images to what a network is trained on: a time, noise, and a target for each.
+// The times t that training samples are diffused to, each a function of the seed, the sample's
+// number and, with importance sampling, the losses so far.
 
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "ddpm/base/batch.h"
 #include "ddpm/config/choices.h"
 #include "ddpm/diffusion/loss_history.h"
-#include "ddpm/diffusion/prediction.h"
-#include "ddpm/diffusion/schedule.h"
 
 namespace ddpm {
 
@@ -26,16 +24,5 @@ TrainingTimes important_times(const LossHistory& history, uint64_t seed, int64_t
 // The time of training sample `sample` of a run with this seed, in [1, T]; each t is equally
 // likely. Not for kImportance, whose times need a history: important_times.
 int64_t training_time(TimestepSampling sampling, uint64_t seed, int64_t sample, int64_t T);
-
-struct NoisyBatch {
-  Batch x_t;               // [N, C, H, W]
-  Batch target;            // [N, C, H, W], what the network is to say
-  std::vector<int64_t> t;  // [N], each in [1, T]
-};
-
-// Sample first_sample + i is x0's image i, to be diffused up to t[i], in [1, T]. Its noise depends
-// on the seed and its number alone.
-NoisyBatch make_noisy_batch(const Schedule& schedule, Prediction prediction, uint64_t seed,
-                            int64_t first_sample, ConstBatchView x0, std::vector<int64_t> t);
 
 }  // namespace ddpm

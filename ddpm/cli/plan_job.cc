@@ -1,6 +1,6 @@
 // `ddpm plan`: the cost of a configuration, measured on one step of it.
 
-#include "ddpm/cli_torch/plan.h"
+#include "ddpm/cli/plan_job.h"
 
 #include <algorithm>
 #include <chrono>
@@ -11,14 +11,11 @@
 
 #include "ddpm/base/available_memory.h"
 #include "ddpm/base/check.h"
+#include "ddpm/base/process_memory.h"
 #include "ddpm/base/text.h"
 #include "ddpm/cli/data_flags.h"
 #include "ddpm/cli/threads.h"
-#include "ddpm/cli_torch/device.h"
-#include "ddpm/cli_torch/memory.h"
-#include "ddpm/cli_torch/torch_hooks.h"
-#include "ddpm/models/torch_network.h"
-#include "ddpm/training_torch/trainer.h"
+#include "ddpm/training/learner.h"
 #include "ddpm/unet/parameters.h"
 #include "ddpm/unet/work.h"
 
@@ -63,28 +60,27 @@ double seconds_of(const std::function<void()>& work, double at_least) {
 
 // Steps are timed for `at_least` seconds, and one at least.
 Measurement measure(const TrainConfig& config, const UNetConfig& unet, const Dataset& dataset,
-                    at::Device device, double at_least) {
+                    const LearnerFactory& make_learner, double at_least) {
   const auto affordable =
       static_cast<int64_t>(kLargestMeasuredCost / static_cast<double>(count_multiply_adds(unet)));
   Measurement measured;
   measured.images = std::clamp<int64_t>(affordable, 1, config.batch_size);
-  Trainer trainer(config, unet, device);
+  const std::unique_ptr<Learner> learner = make_learner(config, unet);
   const Batch one = first_images(dataset, 1);
   const Batch several = first_images(dataset, measured.images);
-  trainer.step(one, 0);  // allocates what stays: gradients and the kernels' own memory
+  learner->step(one, 0);  // allocates what stays: gradients and the kernels' own memory
   const int64_t before = resident_bytes();
   reset_peak_memory();
-  trainer.step(several, 1);
+  learner->step(several, 1);
   measured.activation_bytes = std::max<int64_t>(0, peak_memory_bytes() - before) / measured.images;
   int64_t sample = 1;
   measured.seconds = seconds_of(
       [&] {
-        trainer.step(several, sample);
+        learner->step(several, sample);
         sample += measured.images;
       },
       at_least);
-  const std::shared_ptr<const UNet> unowned(std::shared_ptr<const UNet>(), &trainer.network());
-  const NetworkPointer network = make_torch_network(unowned, device, Precision::kFloat32);
+  const NetworkPointer network = learner->network(WeightSet::kRaw);
   const std::vector<Timestep> timesteps(static_cast<size_t>(measured.images), Timestep{0});
   Batch output({measured.images, unet.output_channels(), unet.height, unet.width});
   measured.call_seconds = seconds_of(
@@ -174,7 +170,7 @@ UNetConfig network_for(const TrainConfig& config, const Dataset& dataset) {
 }
 
 std::string summary_lines(const TrainConfig& config, const UNetConfig& unet, const Dataset& dataset,
-                          at::Device device, int64_t threads) {
+                          const TrainingDevice& device) {
   const double epochs =
       static_cast<double>(config.steps * config.batch_size) / static_cast<double>(dataset.size());
   std::vector<int64_t> widths;
@@ -188,14 +184,15 @@ std::string summary_lines(const TrainConfig& config, const UNetConfig& unet, con
       << to_string(config.variance) << ", loss " << loss_text(config) << "\n"
       << "training          " << with_thousands(config.steps) << " steps of " << config.batch_size
       << " images" << (config.data.empty() ? "" : " (" + readable_epochs(epochs) + ")") << ", "
-      << name_of(kPrecisions, config.precision) << " on " << device.str() << ", " << threads
-      << (threads == 1 ? " thread\n" : " threads\n");
+      << name_of(kPrecisions, config.precision) << " on " << device.name << ", " << device.threads
+      << (device.threads == 1 ? " thread\n" : " threads\n");
   return out.str();
 }
 
 std::string cost_lines(const TrainConfig& config, const UNetConfig& unet, const Dataset& dataset,
-                       at::Device device) {
-  return text_of(config, unet, measure(config, unet, dataset, device, /*at_least=*/0.0));
+                       const TrainingDevice& device) {
+  return text_of(config, unet,
+                 measure(config, unet, dataset, device.make_learner, /*at_least=*/0.0));
 }
 
 // The data of the configuration; without any, one blank image of its size, which costs as much.
@@ -214,15 +211,15 @@ Dataset plan_data(const TrainConfig& config, int64_t threads) {
   return make_dataset({blank});
 }
 
-int plan_with_torch(const TrainRequest& request) {
+int run_plan(const TrainRequest& request, const TorchHooks& hooks) {
   const TrainConfig& config = request.config;
   warn_of_too_many_threads("plan", "libtorch", config.threads);
-  const int64_t threads = set_threads(config.threads);
-  const at::Device device = open_device("plan", config.device);
-  const Dataset dataset = plan_data(config, threads);
+  const TrainingDevice device = hooks.open_training("plan", config.device, config.threads);
+  const Dataset dataset = plan_data(config, device.threads);
   const UNetConfig unet = network_for(config, dataset);
-  std::cout << summary_lines(config, unet, dataset, device, threads) << std::flush;
-  const Measurement measured = measure(config, unet, dataset, device, kMeasuringSeconds);
+  std::cout << summary_lines(config, unet, dataset, device) << std::flush;
+  const Measurement measured =
+      measure(config, unet, dataset, device.make_learner, kMeasuringSeconds);
   std::cout << text_of(config, unet, measured);
   if (request.fit_seconds > 0.0) {
     std::cout << "steps that fit    " << steps_that_fit(config, measured, request.fit_seconds)

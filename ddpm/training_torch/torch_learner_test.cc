@@ -1,4 +1,4 @@
-#include "ddpm/training_torch/trainer.h"
+#include "ddpm/training_torch/torch_learner.h"
 
 #include <gtest/gtest.h>
 
@@ -40,11 +40,11 @@ std::map<std::string, std::vector<double>> full_history() {
 
 // What is made small is the mean of l_t / (T p_t) over draws of t by p, not of l_t; what is
 // remembered is l_t itself.
-TEST(Trainer, WeighsAwayThatTimesAreDrawnByTheirLosses) {
+TEST(TorchLearner, WeighsAwayThatTimesAreDrawnByTheirLosses) {
   const TrainConfig config = importance_config();
-  Trainer trainer(config, unet_config_of(config, 1, 8, 8), at::kCPU);
-  trainer.restore(0, 0, 0, full_history());
-  const StepReport report = trainer.step(some_images(), 0);
+  TorchLearner learner(config, unet_config_of(config, 1, 8, 8), at::kCPU);
+  learner.restore({}, full_history());
+  const StepReport report = learner.step(some_images(), 0);
   ASSERT_EQ(report.t.size(), 8U);
   double weighted = 0.0;
   double plain = 0.0;
@@ -58,7 +58,7 @@ TEST(Trainer, WeighsAwayThatTimesAreDrawnByTheirLosses) {
   }
   EXPECT_NEAR(report.loss, weighted, 1e-6 * weighted);  // float32
   EXPECT_GT(std::abs(weighted - plain), 1e-3);          // so that the two can be told apart
-  const std::vector<double> remembered = trainer.carried().at("loss_history");
+  const std::vector<double> remembered = learner.carried().at("loss_history");
   for (int64_t t = 1; t <= kT; ++t) {
     const double last = remembered[static_cast<size_t>(t * LossHistory::kKept - 1)];
     const double loss = newest[static_cast<size_t>(t)];
@@ -66,32 +66,32 @@ TEST(Trainer, WeighsAwayThatTimesAreDrawnByTheirLosses) {
   }
 }
 
-TEST(Trainer, WithoutImportanceItsLossIsTheMeanOverTheImages) {
+TEST(TorchLearner, WithoutImportanceItsLossIsTheMeanOverTheImages) {
   TrainConfig config = importance_config();
   config.timestep_sampling = TimestepSampling::kStratified;
-  Trainer trainer(config, unet_config_of(config, 1, 8, 8), at::kCPU);
-  EXPECT_TRUE(trainer.carried().empty());
-  const StepReport report = trainer.step(some_images(), 0);
+  TorchLearner learner(config, unet_config_of(config, 1, 8, 8), at::kCPU);
+  EXPECT_TRUE(learner.carried().empty());
+  const StepReport report = learner.step(some_images(), 0);
   double mean = 0.0;
   for (const double loss : report.image_losses) mean += loss / 8.0;
   EXPECT_NEAR(report.loss, mean, 1e-6 * mean);
 }
 
-TEST(Trainer, RefusesAConfigurationThatIsOutOfRangeOrDoesNotFitTogether) {
+TEST(TorchLearner, RefusesAConfigurationThatIsOutOfRangeOrDoesNotFitTogether) {
   const TrainConfig good = importance_config();
   const UNetConfig unet = unet_config_of(good, 1, 8, 8);
   const auto refused = [&](void (*change)(TrainConfig&)) {
     TrainConfig config = good;
     change(config);
-    return complaint<InvalidArgument>([&] { Trainer(config, unet, at::kCPU); });
+    return complaint<InvalidArgument>([&] { TorchLearner(config, unet, at::kCPU); });
   };
   expect_contains(refused([](TrainConfig& config) { config.learning_rate = 0.0; }),
-                  "trainer: learning_rate must be a number in [1e-20, 1], got 0");
+                  "learner: learning_rate must be a number in [1e-20, 1], got 0");
   expect_contains(refused([](TrainConfig& config) { config.loss = LossKind::kHybrid; }),
-                  "trainer: loss: hybrid trains a learned variance, got the variance fixed_large");
+                  "learner: loss: hybrid trains a learned variance, got the variance fixed_large");
   TrainConfig cast = good;
   cast.error = static_cast<ErrorKind>(60);
-  EXPECT_THROW(Trainer(cast, unet, at::kCPU), std::logic_error);
+  EXPECT_THROW(TorchLearner(cast, unet, at::kCPU), std::logic_error);
 }
 
 }  // namespace

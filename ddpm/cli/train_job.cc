@@ -1,4 +1,4 @@
-// `ddpm train`: opens the data, says what will be done, trains, says what to do next.
+#include "ddpm/cli/train_job.h"
 
 #include <algorithm>
 #include <cmath>
@@ -12,10 +12,8 @@
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/run_folder.h"
 #include "ddpm/cli/data_flags.h"
+#include "ddpm/cli/plan_job.h"
 #include "ddpm/cli/threads.h"
-#include "ddpm/cli_torch/device.h"
-#include "ddpm/cli_torch/plan.h"
-#include "ddpm/cli_torch/torch_hooks.h"
 #include "ddpm/data/source.h"
 #include "ddpm/terminal/next_command.h"
 #include "ddpm/terminal/progress.h"
@@ -66,7 +64,7 @@ struct Bars {
 
 RunObserver observer_for(Bars& bars) {
   RunObserver observer;
-  observer.say = [&bars](const std::string& line) { bars.say(line); };
+  observer.log = [&bars](const std::string& line) { bars.say(line); };
   observer.progress = [&bars](int64_t step, int64_t steps, double loss) {
     bars.step(step, steps, loss);
   };
@@ -103,7 +101,7 @@ void print_end(RunEnd end, const RunRequest& request, const std::string& program
 
 }  // namespace
 
-int train_with_torch(const TrainRequest& request) {
+int run_train(const TrainRequest& request, const TorchHooks& hooks) {
   RunRequest run;
   run.run = fs::absolute(request.run).lexically_normal();
   run.resume = request.resume;
@@ -130,20 +128,19 @@ int train_with_torch(const TrainRequest& request) {
   std::cout << run.run.string() << std::endl;
 
   warn_of_too_many_threads("train", "libtorch", run.config.threads);
-  const int64_t threads = set_threads(run.config.threads);
-  const at::Device device = open_device("train", run.config.device);
+  const TrainingDevice device = hooks.open_training("train", run.config.device, run.config.threads);
   DataOptions options = data_options(run.config);
-  options.threads = threads;
+  options.threads = device.threads;
   const Dataset dataset = open_dataset_watched(options);
   std::cout << dataset.report().lines();
   const UNetConfig unet = network_for(run.config, dataset);
   run.config = with_network_of(run.config, unet);
-  std::cout << summary_lines(run.config, unet, dataset, device, threads) << std::flush;
+  std::cout << summary_lines(run.config, unet, dataset, device) << std::flush;
   if (!run.resume) std::cout << cost_lines(run.config, unet, dataset, device) << std::flush;
 
   catch_stop_signals(SlowStop::kFinish);
   Bars bars;
-  const RunEnd end = run_training(run, dataset, device, observer_for(bars));
+  const RunEnd end = run_training(run, dataset, device.make_learner, observer_for(bars));
   bars = {};
   print_end(end, run, request.program);
   return end == RunEnd::kStopped ? exit_code_of_stop() : 0;

@@ -1,4 +1,4 @@
-#include "ddpm/cli_torch/memory.h"
+#include "ddpm/base/process_memory.h"
 
 #include <fstream>
 #include <string>
