@@ -164,8 +164,7 @@ TEST(DegenerateSchedule, HasFiniteLossWeights) {
         for (const Variance variance : {Variance::kFixedLarge, Variance::kFixedSmall}) {
           for (int64_t t = 1; t <= schedule.steps(); ++t) {
             try {
-              const double weight =
-                  loss_weight({.kind = kind, .variance = variance}, prediction, schedule, t);
+              const double weight = loss_weight({.kind = kind}, prediction, variance, schedule, t);
               EXPECT_TRUE(weight >= 0.0 && std::isfinite(static_cast<float>(weight)))
                   << text_of(betas) << to_string(prediction) << " " << to_string(kind) << " " << t;
             } catch (const InvalidArgument&) {

@@ -13,6 +13,7 @@
 #include "ddpm/formats/half.h"
 #include "ddpm/testing/complaint.h"
 #include "ddpm/testing/faulty_files.h"
+#include "ddpm/testing/temporary_folder.h"
 #include "ddpm/testing/toy_export.h"
 #include "ddpm/unet/parameters.h"
 

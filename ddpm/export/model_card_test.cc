@@ -8,6 +8,7 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
 #include "ddpm/export/diffusers_folder.h"
+#include "ddpm/testing/temporary_folder.h"
 #include "ddpm/testing/toy_export.h"
 
 namespace ddpm {

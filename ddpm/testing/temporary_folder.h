@@ -35,7 +35,8 @@ class TemporaryFolder {
   operator const std::filesystem::path&() const { return path_; }  // NOLINT: it stands for its path
   std::filesystem::path operator/(const std::filesystem::path& name) const { return path_ / name; }
 
-  // Writes a file, and the folders that it needs. Returns its path.
+  // Writes a file, and the folders that it needs. Returns its path. `name` may also be the whole
+  // path of a file in this folder. A file that exists is overwritten in place.
   std::filesystem::path write(const std::filesystem::path& name, std::string_view bytes) const {
     const std::filesystem::path file = path_ / name;
     std::filesystem::create_directories(file.parent_path());

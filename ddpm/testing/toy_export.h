@@ -1,4 +1,4 @@
-// For tests: a small network with attention, a checkpoint of it, and a folder for them.
+// For tests: a small network with attention, and a checkpoint of it.
 
 #pragma once
 
@@ -6,7 +6,6 @@
 
 #include "ddpm/checkpoints/checkpoint.h"
 #include "ddpm/checkpoints/state.h"
-#include "ddpm/testing/temporary_folder.h"
 #include "ddpm/testing/toy_unet.h"
 
 namespace ddpm {
@@ -28,6 +27,7 @@ inline TrainConfig toy_config() {
 
 inline UNetConfig export_unet() { return unet_config_of(toy_config(), 1, 8, 8); }
 
+// The checkpoint that is exported; fill() after a change of state.unet.
 struct ToyExport {
   ToyExport() {
     state.config = toy_config();
