@@ -73,7 +73,7 @@ function(ddpm_precompiled target name)
 endfunction()
 
 # Of the folders that compute nothing large, a sanitizer's build at -O0 takes 0.6 of the time of -O1.
-set(ddpm_light_layers plot runlog config diffusers checkpoints training onnx export convert terminal cli)
+set(ddpm_light_layers plot runlog config diffusers checkpoints training onnx export convert jobs terminal cli)
 
 # ddpm_precompiled_layer(LAYER): the same for a layer without LibTorch, under a sanitizer only, which is clang's: with
 # g++ 12 the warnings that its precompiled headers need off would be off for what is installed too. It takes 0.8 of the

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ddpm/cli/torch_hooks.h"
+#include "ddpm/jobs/torch_hooks.h"
 #include "ddpm/terminal/flags.h"
 
 namespace ddpm {

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <string>
 
-#include "ddpm/cli/torch_hooks.h"
+#include "ddpm/jobs/torch_hooks.h"
 
 namespace ddpm {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "ddpm/base/batch.h"
-#include "ddpm/cli/torch_hooks.h"
+#include "ddpm/jobs/torch_hooks.h"
 #include "ddpm/sampling/sampler.h"
 
 namespace ddpm {

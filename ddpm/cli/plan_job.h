@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <string>
 
-#include "ddpm/cli/torch_hooks.h"
 #include "ddpm/cli/train_request.h"
 #include "ddpm/config/train_config.h"
 #include "ddpm/data/dataset.h"
+#include "ddpm/jobs/torch_hooks.h"
 
 namespace ddpm {
 

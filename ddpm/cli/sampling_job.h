@@ -10,12 +10,12 @@
 #include <string>
 #include <vector>
 
-#include "ddpm/cli/torch_hooks.h"
 #include "ddpm/data/transform.h"
 #include "ddpm/diffusers/model_files.h"
 #include "ddpm/diffusers/model_folder.h"
 #include "ddpm/diffusion/noise_predictor.h"
 #include "ddpm/formats/png.h"
+#include "ddpm/jobs/torch_hooks.h"
 #include "ddpm/parity/switches.h"
 #include "ddpm/sampling/sampler.h"
 #include "ddpm/terminal/flags.h"

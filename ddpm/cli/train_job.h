@@ -2,8 +2,8 @@
 
 #pragma once
 
-#include "ddpm/cli/torch_hooks.h"
 #include "ddpm/cli/train_request.h"
+#include "ddpm/jobs/torch_hooks.h"
 
 namespace ddpm {
 

@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "ddpm/cli/torch_hooks.h"
+#include "ddpm/jobs/torch_hooks.h"
 
 namespace ddpm {
 
