@@ -11,7 +11,7 @@
 #include "ddpm/base/text.h"
 #include "ddpm/base/version.h"
 #include "ddpm/cli/data_flags.h"
-#include "ddpm/cli/threads.h"
+#include "ddpm/jobs/threads.h"
 #include "ddpm/kernels/cpu_path.h"
 #include "ddpm/terminal/output.h"
 #include "ddpm/terminal/progress.h"

@@ -10,11 +10,11 @@
 
 #include "ddpm/base/json.h"
 #include "ddpm/cli/data_flags.h"
-#include "ddpm/cli/job_lock.h"
 #include "ddpm/cli/sampling_job.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/evaluation/bound_evaluator.h"
 #include "ddpm/evaluation/result_file.h"
+#include "ddpm/jobs/job_lock.h"
 #include "ddpm/terminal/flags.h"
 #include "ddpm/terminal/next_command.h"
 

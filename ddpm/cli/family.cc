@@ -10,8 +10,8 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
-#include "ddpm/cli/image_files.h"
 #include "ddpm/cli/picture_job.h"
+#include "ddpm/jobs/image_files.h"
 #include "ddpm/terminal/signals.h"
 
 namespace ddpm {

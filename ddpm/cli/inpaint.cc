@@ -8,8 +8,8 @@
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/data_flags.h"
-#include "ddpm/cli/mask.h"
 #include "ddpm/cli/picture_job.h"
+#include "ddpm/jobs/mask.h"
 #include "ddpm/sampling/repaint.h"
 #include "ddpm/terminal/signals.h"
 

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "ddpm/cli/data_flags.h"
-#include "ddpm/cli/job_lock.h"
 #include "ddpm/cli/sampling_job.h"
 #include "ddpm/formats/image.h"
+#include "ddpm/jobs/job_lock.h"
 #include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/progress.h"
 

@@ -1,7 +1,7 @@
 #include "ddpm/cli/sample_job.h"
 
-#include "ddpm/cli/image_files.h"
-#include "ddpm/cli/job_noise.h"
+#include "ddpm/jobs/image_files.h"
+#include "ddpm/jobs/job_noise.h"
 #include "ddpm/terminal/next_command.h"
 
 namespace ddpm {

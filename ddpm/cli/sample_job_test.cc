@@ -14,8 +14,8 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/cli/chain.h"
-#include "ddpm/cli/image_files.h"
-#include "ddpm/cli/job_noise.h"
+#include "ddpm/jobs/image_files.h"
+#include "ddpm/jobs/job_noise.h"
 #include "ddpm/random/stream.h"
 
 namespace ddpm {

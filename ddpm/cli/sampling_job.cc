@@ -3,10 +3,10 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/store.h"
-#include "ddpm/cli/executor.h"
-#include "ddpm/cli/threads.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/engine/engine_network.h"
+#include "ddpm/jobs/executor.h"
+#include "ddpm/jobs/threads.h"
 #include "ddpm/kernels/cpu_path.h"
 #include "ddpm/unet/parameters.h"
 

@@ -10,7 +10,7 @@
 #include "ddpm/base/cores.h"
 #include "ddpm/base/text.h"
 #include "ddpm/base/thread_signals.h"
-#include "ddpm/cli/threads.h"
+#include "ddpm/jobs/threads.h"
 
 namespace ddpm {
 

@@ -1,11 +1,11 @@
-#include "ddpm/cli/executor.h"
+#include "ddpm/jobs/executor.h"
 
 #include <utility>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/cores.h"
-#include "ddpm/cli/threads.h"
 #include "ddpm/engine/engine_network.h"
+#include "ddpm/jobs/threads.h"
 #include "ddpm/kernels/cpu_path.h"
 
 namespace ddpm {

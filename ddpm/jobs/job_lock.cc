@@ -1,4 +1,4 @@
-#include "ddpm/cli/job_lock.h"
+#include "ddpm/jobs/job_lock.h"
 
 #include <iostream>
 

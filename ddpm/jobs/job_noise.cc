@@ -1,4 +1,4 @@
-#include "ddpm/cli/job_noise.h"
+#include "ddpm/jobs/job_noise.h"
 
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-#include "ddpm/cli/threads.h"
+#include "ddpm/jobs/threads.h"
 
 #include <gtest/gtest.h>
 

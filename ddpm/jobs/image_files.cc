@@ -1,4 +1,4 @@
-#include "ddpm/cli/image_files.h"
+#include "ddpm/jobs/image_files.h"
 
 #include <algorithm>
 #include <cstdio>

@@ -1,4 +1,4 @@
-#include "ddpm/cli/mask.h"
+#include "ddpm/jobs/mask.h"
 
 #include <algorithm>
 #include <filesystem>

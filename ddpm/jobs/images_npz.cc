@@ -1,4 +1,4 @@
-#include "ddpm/cli/images_npz.h"
+#include "ddpm/jobs/images_npz.h"
 
 #include <string>
 
