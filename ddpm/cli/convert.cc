@@ -1,14 +1,14 @@
 // `ddpm convert`: the weights of another system as a checkpoint of ours.
 
-#include "ddpm/convert/convert.h"
+#include "ddpm/jobs/convert.h"
 
-#include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
+#include "ddpm/cli/job_watch.h"
 #include "ddpm/cli/schedule_flags.h"
 #include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/next_command.h"
@@ -18,8 +18,6 @@
 namespace ddpm {
 
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr const char* kGroup = "Options";
 constexpr const char* kBySystem = "by --from";
@@ -152,11 +150,10 @@ int run_convert(const ConvertFlags& flags, const std::string& program) {
   const SourceSystem system = source_system_from(flags.from);
   const ConvertSettings settings = settings_of(flags);
   check_files(flags);
-  const ConvertedModel converted = convert_weights(flags.weights, system, settings);
-  std::cout << absolute_text(flags.out) << std::endl;
-  fs::create_directories(fs::absolute(flags.out).parent_path());
-  write_converted(flags.out, converted);
-  print_report(converted);
+  const TerminalWatch watch(
+      [&flags](const std::string&) { std::cout << absolute_text(flags.out) << std::endl; });
+  print_report(convert(
+      {.system = system, .weights = flags.weights, .settings = settings, .out = flags.out}, watch));
   std::cout << NextCommand(program, "info").word(flags.out).line() << std::endl;
   return 0;
 }

@@ -1,7 +1,6 @@
 #include "ddpm/cli/data_flags.h"
 
 #include <filesystem>
-#include <memory>
 #include <string_view>
 #include <system_error>
 #include <tuple>
@@ -10,11 +9,10 @@
 #include "ddpm/base/run_layout.h"
 #include "ddpm/base/text.h"
 #include "ddpm/checkpoints/run_folder.h"
+#include "ddpm/cli/job_watch.h"
 #include "ddpm/config/field_codec.h"
 #include "ddpm/config/train_config.h"
 #include "ddpm/data/transform.h"
-#include "ddpm/terminal/progress.h"
-#include "ddpm/terminal/signals.h"
 
 namespace ddpm {
 
@@ -81,17 +79,6 @@ DataOptions data_options(const std::string& command, const DataFlags& flags) {
   return options;
 }
 
-DataOptions data_options(const std::string& command, const std::string& spec,
-                         const std::string& fit, double max_bad_files, const UNetConfig& unet) {
-  DataFlags data;
-  data.spec = spec;
-  data.image_size = concat(unet.height, "x", unet.width);
-  data.channels = std::to_string(unet.image_channels);
-  data.fit = fit;
-  data.max_bad_files = max_bad_files;
-  return data_options(command, data);
-}
-
 DataOptions data_options(const TrainConfig& config) {
   DataOptions options;
   options.spec = config.data;
@@ -105,23 +92,8 @@ DataOptions data_options(const TrainConfig& config) {
   return options;
 }
 
-DataOptions for_few_images(DataOptions options) {
-  constexpr int64_t kKeptBytes = int64_t{256} << 20;
-  options.memory_limit_bytes = kKeptBytes;
-  return options;
-}
-
 Dataset open_dataset_watched(const DataOptions& options) {
-  std::unique_ptr<Progress> progress;
-  Dataset dataset = open_dataset(options, [&progress](int64_t done, int64_t total) {
-    give_up_if_stopped();
-    if (total == 0) return;
-    // every image is looked at twice; the end is told by the report
-    if (!progress) progress = std::make_unique<Progress>("reading", "images", total / 2);
-    if (done < total) progress->update(static_cast<double>(done) / 2.0);
-  });
-  if (progress) progress->erase();
-  return dataset;
+  return open_dataset(options, TerminalWatch());
 }
 
 }  // namespace ddpm

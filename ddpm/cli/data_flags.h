@@ -7,17 +7,15 @@
 #include "ddpm/config/train_config.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/data/source.h"
+#include "ddpm/jobs/data.h"
 #include "ddpm/terminal/flags.h"
 #include "ddpm/terminal/job_files.h"
-#include "ddpm/unet/config.h"
 
 namespace ddpm {
 
 inline constexpr const char* kDataForms =
     "fashion-mnist, a folder of images, a .zip or .tar.gz of them, an IDX file, or a folder of "
     "MNIST or CIFAR-10";
-
-inline constexpr double kMaxBadFiles = 0.01;  // the default of --max-bad-files
 
 struct DataFlags {
   std::string spec;
@@ -44,14 +42,6 @@ DataOptions data_options(const std::string& command, const DataFlags& flags);
 
 // Of the data that a run's configuration names.
 DataOptions data_options(const TrainConfig& config);
-
-// Of images that are given to a network: with its extents and channels.
-DataOptions data_options(const std::string& command, const std::string& spec,
-                         const std::string& fit, double max_bad_files, const UNetConfig& unet);
-
-// For a command that needs few of the images: decoded ones are kept up to 256 MiB, not up to half
-// of the memory, as is right for training. Those beyond are decoded again when they are read.
-DataOptions for_few_images(DataOptions options);
 
 // open_dataset with its progress on the terminal. A signal ends it by Stopped.
 Dataset open_dataset_watched(const DataOptions& options);

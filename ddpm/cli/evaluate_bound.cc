@@ -1,36 +1,22 @@
 // `ddpm evaluate bpd` and `ddpm evaluate rate-distortion`: two reports of one job, the terms of the
 // variational bound.
 
-#include <algorithm>
-#include <cmath>
-#include <filesystem>
+#include "ddpm/jobs/evaluate_bound.h"
+
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <set>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
-#include "ddpm/cli/evaluation_job.h"
-#include "ddpm/cli/picture_job.h"
+#include "ddpm/cli/evaluation_flags.h"
+#include "ddpm/cli/job_watch.h"
 #include "ddpm/evaluation/bound_report.h"
-#include "ddpm/evaluation/progressive_coding.h"
-#include "ddpm/formats/picture_mark.h"
-#include "ddpm/plot/image_grid.h"
-#include "ddpm/plot/line_plot.h"
-#include "ddpm/terminal/output.h"
-#include "ddpm/terminal/signals.h"
+#include "ddpm/jobs/sampler_request.h"
 
 namespace ddpm {
 
 namespace {
-
-namespace fs = std::filesystem;
-
-constexpr int64_t kNumbersOfATerm = 2;  // its nats, and the squared error
-constexpr const char* kTermsFile = "bound.safetensors";
 
 struct BoundFlags {
   EvaluationFlags common;
@@ -72,104 +58,22 @@ std::shared_ptr<BoundFlags> declare(Flags& flags, bool with_pictures) {
   return values;
 }
 
-struct BoundJob {
-  Model model;
-  EvaluationImages images;
-  BoundEvaluator evaluator;
-  Json job;
-};
-
-BoundOptions options_of(const std::string& command, const BoundFlags& flags, const Model& model) {
-  BoundOptions options;
-  try {
-    options.plan = bound_plan_from(flags.times, model.config.schedule.T);
-  } catch (const InvalidArgument& error) {
-    throw InvalidArgument(concat(command, ": ", error.what()));
-  }
-  options.draws = flags.draws;
-  options.variance =
-      flags.variance == "checkpoint" ? model.config.variance : variance_from(flags.variance);
-  options.clip_x0 = !flags.no_clip;
-  options.cdf = cdf_of(flags);
-  options.seed = static_cast<uint64_t>(flags.common.seed);
-  return options;
-}
-
-BoundJob open_job(const std::string& command, const BoundFlags& flags, const TorchHooks& hooks) {
-  check_evaluation_flags(command, flags.common);
-  const Model model = open_model(command, flags.common.model, hooks);
-  const BoundOptions options = options_of(command, flags, model);
-  const EvaluationImages images = open_images(command, flags.common, model);
-  Json job = job_of(flags.common, model, images);
-  job["kind"] = "bound";
-  job["times"] = flags.times;
-  job["draws"] = flags.draws;
-  job["variance"] = to_string(options.variance);
-  job["clip"] = options.clip_x0;
-  job["cdf"] = to_string(cdf_of(flags));
-  return {model, images, BoundEvaluator(model.predictor, options), job};
-}
-
-std::string times_text(const BoundPlan& plan) {
-  if (plan.is_sampled()) {
-    return concat(plan.strata.size(), " of ", plan.steps(), " steps, drawn in strata");
-  }
-  return concat(plan.steps(), " steps");
-}
-
-void say_job(const BoundFlags& flags, const BoundJob& job) {
-  const BoundOptions& options = job.evaluator.options();
-  std::cout << absolute_text(flags.common.out) << '\n'
-            << describe(job.model, flags.common.model) << '\n'
-            << "protocol: " << protocol_text(flags.common, job.model, job.images) << ", "
-            << options.draws << (options.draws == 1 ? " draw of x_t, " : " draws of x_t, ")
-            << times_text(options.plan) << ", x_0 " << (options.clip_x0 ? "clipped" : "not clipped")
-            << ", variance " << to_string(options.variance) << ", cdf " << to_string(options.cdf)
-            << std::endl;
-}
-
-// Evaluates what is missing; nothing if a signal stopped it, after which the line `next` goes on.
-std::optional<BoundSummary> evaluate(const BoundFlags& flags, const BoundJob& job,
-                                     const std::string& next, ResultFile& file) {
-  const BoundEvaluator& evaluator = job.evaluator;
-  const int64_t before = job.images.first * evaluator.terms_per_image();
-  const ReadImage read = job.images.reader();
-  const auto compute = [&](int64_t first, std::span<double> rows) {
-    std::vector<BoundTerm> terms(rows.size() / kNumbersOfATerm);
-    evaluator.evaluate(read, job.images.dataset.image_shape(), before + first, terms);
-    for (size_t i = 0; i < terms.size(); ++i) {
-      rows[kNumbersOfATerm * i] = terms[i].nats;
-      rows[kNumbersOfATerm * i + 1] = terms[i].squared_error;
-    }
-  };
-  if (!complete_watched(file, kNumbersOfATerm, flags.common, "terms", next, compute)) {
-    return std::nullopt;
-  }
-  std::vector<BoundTerm> terms;
-  for (size_t i = 0; i < file.values().size(); i += kNumbersOfATerm) {
-    terms.push_back({.nats = file.values()[i], .squared_error = file.values()[i + 1]});
-  }
-  std::vector<double> priors;
-  Batch x0(job.model.shape(1));
-  for (int64_t i = 0; i < job.images.count; ++i) {
-    read(job.images.first + i, x0.values());
-    priors.push_back(evaluator.prior(x0.values()));
-  }
-  return summarise(evaluator.options().plan, evaluator.options().draws, terms, priors);
+BoundRequest request_of(const BoundFlags& flags, BoundReport report) {
+  BoundRequest request{.common = evaluation_request(flags.common),
+                       .report = report,
+                       .draws = flags.draws,
+                       .times = flags.times,
+                       .cdf = cdf_of(flags),
+                       .clip_x0 = !flags.no_clip,
+                       .pictures = flags.pictures,
+                       .show_x_t = flags.show_x_t};
+  if (flags.variance != "checkpoint") request.variance = variance_from(flags.variance);
+  return request;
 }
 
 constexpr const char* kErrorsText =
     "+- is the standard error over images; in brackets that of the noise alone, which wants two "
     "draws\n";
-
-void write_bound(const BoundFlags& flags, const BoundJob& job, const BoundSummary& summary) {
-  const fs::path out = flags.common.out;
-  Json json = {{"protocol", job.job}, {"result", bound_json(summary)}};
-  json["protocol"]["source"] = job.images.name;
-  write_file_whole(out / "bound.csv", bound_csv(summary));
-  write_file_whole(out / "bpd.json", json_text(json));
-  write_file_whole(out / "bpd.png", encode_picture(plot(bound_panels(summary))));
-}
 
 std::string plan_note(const BoundPlan& plan, int64_t T) {
   if (plan.steps() == T) return "";
@@ -194,116 +98,30 @@ std::string next_command(const BoundFlags& flags, const std::string& program,
   return next.line();
 }
 
-// The rows of the report whose times the picture shows, by falling t: a tenth of the chain apart,
-// and closer where the rate is.
-std::vector<const BoundRow*> shown_rows(const BoundSummary& summary) {
-  const auto last = static_cast<double>(summary.rows.size() - 1);
-  std::set<size_t> chosen;
-  for (const double share : {1.0, 0.8, 0.6, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.0}) {
-    chosen.insert(static_cast<size_t>(std::nearbyint(last * (1.0 - share))));
-  }
-  std::vector<const BoundRow*> rows;
-  for (const size_t i : chosen) rows.push_back(&summary.rows[i]);
-  return rows;
-}
-
-std::string rate_text(double bits) { return with_decimals(bits, bits < 0.1 ? 4 : 2); }
-
-// What a receiver sees: rows of images, columns of times, the rate below each.
-Image progressive_picture(const BoundFlags& flags, const BoundJob& job,
-                          const BoundSummary& summary) {
-  const int64_t count = std::min(flags.pictures, job.images.count);
-  const std::vector<int64_t> indices = numbers_from(job.images.first, count);
-  Batch x0(job.model.shape(count));
-  for (int64_t i = 0; i < count; ++i)
-    job.images.reader()(indices[static_cast<size_t>(i)], x0.image(i));
-  std::vector<int64_t> times;
-  GridOptions options;
-  for (const BoundRow* row : shown_rows(summary)) {
-    times.push_back(row->t);
-    options.column_labels.push_back(concat("t = ", row->t));
-    options.column_notes.push_back(rate_text(row->rate.mean));
-  }
-  times.push_back(0);
-  options.column_labels.emplace_back("image");
-  options.column_notes.push_back(rate_text(summary.total.mean));
-  const auto sent = send_progressively(job.model.predictor, times, !flags.no_clip,
-                                       static_cast<uint64_t>(flags.common.seed), x0, indices,
-                                       [](int64_t) { give_up_if_stopped(); });
-  std::vector<Image> cells;
-  for (int64_t i = 0; i < count; ++i) {
-    for (const bool predicted : {false, true}) {
-      if (!predicted && !flags.show_x_t) continue;
-      for (const Received& now : sent) cells.push_back(image_of(predicted ? now.x0 : now.x, i));
-      cells.push_back(image_of(x0, i));
-    }
-  }
-  options.columns = std::ssize(times);
-  options.scale = grid_options_for(cells[0]).scale;
-  options.caption = concat("below: bits per dimension sent so far, in the mean over ",
-                           counted(job.images.count, "image"));
-  return image_grid(cells, options);
-}
-
-void write_rate_distortion(const BoundFlags& flags, const BoundJob& job,
-                           const BoundSummary& summary) {
-  const fs::path out = flags.common.out;
-  Json rows = Json::array();
-  for (const BoundRow& row : tenths(summary)) {
-    rows.push_back({{"t", row.t}, {"rate", row.rate.mean}, {"distortion", row.distortion()}});
-  }
-  Json json = {{"protocol", job.job}, {"rows", rows}};
-  json["protocol"]["source"] = job.images.name;
-  write_file_whole(out / "bound.csv", bound_csv(summary));
-  write_file_whole(out / "rate_distortion.json", json_text(json));
-  write_file_whole(out / "rate_distortion.png",
-                   encode_picture(plot(rate_distortion_panels(summary))));
-  write_file_whole(out / "progressive.png",
-                   encode_picture(progressive_picture(flags, job, summary),
-                                  {{"checkpoint", job.model.hash},
-                                   {"seed", std::to_string(flags.common.seed)}}));
-}
-
-enum class Report { kBpd, kRateDistortion };
-
-std::vector<std::string> reports_of(Report report) {
-  if (report == Report::kBpd) return {"bound.csv", "bpd.json", "bpd.png"};
-  return {"bound.csv", "rate_distortion.json", "rate_distortion.png", "progressive.png"};
-}
-
-int run(const BoundFlags& flags, Report report, const TorchHooks& hooks) {
-  const std::string kind = report == Report::kBpd ? "bpd" : "rate-distortion";
-  const BoundJob job = open_job("evaluate " + kind, flags, hooks);
-  const BoundPlan& plan = job.evaluator.options().plan;
-  DDPM_CHECK(report == Report::kBpd || !plan.is_sampled(),
-             "evaluate rate-distortion: --times must be all or respaced:N, for every image has a "
-             "distortion at every t; got ",
-             flags.times);
-  const int64_t total = rows_of("evaluate " + kind, job.images, job.evaluator.terms_per_image());
-  const auto open_terms = [&job, total](const fs::path& path) {
-    return ResultFile(path, job.job, total, kNumbersOfATerm);
-  };
-  LockedRows rows =
-      open_rows("evaluate " + kind, flags.common, kTermsFile, reports_of(report), open_terms);
-  say_job(flags, job);
+int run(const BoundFlags& flags, BoundReport report, const TorchHooks& hooks) {
+  const std::string kind = to_string(report);
+  check_evaluation_flags("evaluate " + kind, flags.common);
   const std::string next = next_command(flags, hooks.program, kind);
-  const auto summary = evaluate(flags, job, next, rows.file);
-  if (!summary) return exit_code_of_stop();
-  if (report == Report::kBpd) {
-    write_bound(flags, job, *summary);
-    std::cout << bound_text(*summary);
-  } else {
-    write_rate_distortion(flags, job, *summary);
-    std::cout << rate_distortion_text(*summary);
+  TerminalWatch watch(
+      [&flags, &next](const std::string& about) { begin_evaluation(flags.common, about, next); });
+  BoundResult result;
+  try {
+    result = evaluate_bound(request_of(flags, report), hooks, watch);
+  } catch (const Stopped&) {
+    return stopped_evaluation(watch, next);
   }
-  const std::string other = report == Report::kBpd ? "rate-distortion" : "bpd";
-  std::cout << kErrorsText << plan_note(plan, job.model.config.schedule.T)
-            << next_command(flags, hooks.program, plan.is_sampled() ? "bpd" : other) << std::endl;
+  std::cout << (report == BoundReport::kBpd ? bound_text(result.summary)
+                                            : rate_distortion_text(result.summary));
+  const BoundReport other = report == BoundReport::kBpd && !result.plan.is_sampled()
+                                ? BoundReport::kRateDistortion
+                                : BoundReport::kBpd;
+  std::cout << kErrorsText << plan_note(result.plan, result.T)
+            << next_command(flags, hooks.program, to_string(other)) << std::endl;
   return 0;
 }
 
-Command command_of(Report report) {
-  const bool bpd = report == Report::kBpd;
+Command command_of(BoundReport report) {
+  const bool bpd = report == BoundReport::kBpd;
   return {.name = bpd ? "evaluate bpd" : "evaluate rate-distortion",
           .summary = bpd ? "the variational bound in bits per dimension, term by term"
                          : "rate and distortion of progressive coding",
@@ -320,8 +138,8 @@ Command command_of(Report report) {
 
 }  // namespace
 
-Command evaluate_bpd_command() { return command_of(Report::kBpd); }
+Command evaluate_bpd_command() { return command_of(BoundReport::kBpd); }
 
-Command evaluate_rate_distortion_command() { return command_of(Report::kRateDistortion); }
+Command evaluate_rate_distortion_command() { return command_of(BoundReport::kRateDistortion); }
 
 }  // namespace ddpm

@@ -8,14 +8,13 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/names.h"
 #include "ddpm/base/text.h"
-#include "ddpm/checkpoints/store.h"
 #include "ddpm/cli/data_flags.h"
 #include "ddpm/cli/export_job.h"
-#include "ddpm/export/diffusers_folder.h"
+#include "ddpm/cli/job_watch.h"
 #include "ddpm/export/shards.h"
+#include "ddpm/jobs/export.h"
 #include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/next_command.h"
-#include "ddpm/terminal/output.h"
 
 namespace ddpm {
 
@@ -49,7 +48,7 @@ std::string command_of(const ExportFlags& flags) {
   return line.substr(line.find(' ') + 1);  // without "next:"
 }
 
-DiffusersExport request_of(const ExportFlags& flags) {
+DiffusersExport options_of(const ExportFlags& flags) {
   DDPM_CHECK(flags.license.find_first_not_of(kLicenseCharacters) == std::string::npos,
              "export: --license: wanted small letters, digits, '-' and '.', got '", flags.license,
              "'");
@@ -62,15 +61,15 @@ DiffusersExport request_of(const ExportFlags& flags) {
           .command = command_of(flags)};
 }
 
-void print_exported(const Exported& exported, const ExportFlags& flags,
-                    const fs::path& checkpoint) {
+void print_exported(const DiffusersExportResult& result, const ExportFlags& flags) {
+  const Exported& exported = result.exported;
   size_t width = 0;
   for (const ExportedFile& file : exported.files) width = std::max(width, file.name.size());
   for (const ExportedFile& file : exported.files) {
     std::cout << file.name << std::string(width + 2 - file.name.size(), ' ')
               << readable_bytes(file.bytes) << '\n';
   }
-  std::cout << "checkpoint " << checkpoint.filename().string() << ", "
+  std::cout << "checkpoint " << result.checkpoint.filename().string() << ", "
             << (exported.weights.empty() ? "its one set of" : exported.weights) << " weights, "
             << flags.dtype << '\n';
   for (const std::string& note : exported.notes) std::cout << "note: " << note << '\n';
@@ -79,17 +78,17 @@ void print_exported(const Exported& exported, const ExportFlags& flags,
 }  // namespace
 
 int export_as_diffusers(const ExportFlags& flags, const std::string& program) {
-  const DiffusersExport request = request_of(flags);
+  DiffusersExportRequest request{.checkpoint = flags.checkpoint, .options = options_of(flags)};
   DDPM_CHECK(fs::exists(flags.checkpoint), "export: --checkpoint: ", flags.checkpoint,
              " does not exist");
   JobFiles files("export");
   add_checkpoint(files, flags.checkpoint);
   files.makes_folder("--out", flags.out);
   files.check();
-  const fs::path out = files.shown("--out");
-  const fs::path checkpoint = require_checkpoint("export", "--checkpoint", flags.checkpoint);
-  std::cout << out.string() << std::endl;
-  print_exported(export_to_diffusers(checkpoint, out, request), flags, checkpoint);
+  request.out = files.shown("--out");
+  const TerminalWatch watch(
+      [&request](const std::string&) { std::cout << request.out.string() << std::endl; });
+  print_exported(export_diffusers(request, watch), flags);
   NextCommand next(program, "sample");
   std::cout << next.flag("--checkpoint", flags.out).flag("--out", "samples").line() << std::endl;
   return 0;

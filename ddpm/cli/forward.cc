@@ -1,24 +1,18 @@
-// `ddpm forward`: the picture of the forward process, [DDPM] figure 2 read from right to left.
+// `ddpm forward`: the picture of the forward process.
 
-#include <algorithm>
-#include <functional>
+#include "ddpm/jobs/forward.h"
+
 #include <iostream>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/data_flags.h"
+#include "ddpm/cli/job_watch.h"
 #include "ddpm/cli/schedule_flags.h"
-#include "ddpm/data/dataset.h"
-#include "ddpm/data/transform.h"
-#include "ddpm/diffusion/process.h"
-#include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/formats/picture_mark.h"
-#include "ddpm/plot/image_grid.h"
-#include "ddpm/random/stream.h"
 #include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/next_command.h"
 
@@ -57,89 +51,19 @@ std::shared_ptr<ForwardFlags> declare(Flags& flags) {
   return values;
 }
 
-constexpr int64_t kDefaultColumns = 11;
-
-std::vector<int64_t> times_of(const ForwardFlags& flags, int64_t T) {
-  if (flags.times.empty()) {
-    std::vector<int64_t> times;
-    for (int64_t i = 0; i < kDefaultColumns; ++i) {
-      const int64_t t = T * i / (kDefaultColumns - 1);
-      if (times.empty() || t > times.back()) times.push_back(t);
-    }
-    return times;
-  }
-  for (size_t i = 0; i < flags.times.size(); ++i) {
-    const bool rising = i == 0 || flags.times[i] > flags.times[i - 1];
-    DDPM_CHECK(rising && flags.times[i] >= 0 && flags.times[i] <= T,
-               "forward: --times must rise and lie in [0, ", T, "], got ", flags.times[i]);
-  }
-  return flags.times;
+// But for the data.
+ForwardRequest request_of(const ForwardFlags& flags) {
+  ForwardRequest request;
+  request.schedule = schedule_config("forward", flags.schedule, flags.process);
+  if (flags.images_given) request.images = flags.images;
+  request.first_image = flags.first_image;
+  request.seed = flags.seed;
+  request.times = flags.times;
+  request.stepwise = flags.stepwise;
+  return request;
 }
 
-Stream noise_of(const ForwardFlags& flags, int64_t image, int64_t t) {
-  return {static_cast<uint64_t>(flags.seed), Purpose::kForwardNoise, static_cast<uint64_t>(image),
-          static_cast<uint64_t>(t)};
-}
-
-// Called with x_t at each of the times, one after the other: many large images at once would need
-// much memory.
-using OnTime = std::function<void(ConstBatchView x_t)>;
-
-// One image at all times by the closed form, each with noise of its own.
-void chain_at_once(const ForwardFlags& flags, const Schedule& schedule, ConstBatchView x0,
-                   int64_t image, const std::vector<int64_t>& times, const OnTime& on_time) {
-  Batch x_t;
-  for (const int64_t t : times) {
-    if (t == 0) {
-      on_time(x0);
-      continue;
-    }
-    if (x_t.values().empty()) x_t = Batch(x0.shape());
-    fill_normal(noise_of(flags, image, t), x_t.values());
-    q_sample(schedule, x0, std::span(&t, 1), x_t, x_t);
-    on_time(x_t);
-  }
-}
-
-// The same through every x_1, x_2, .. between.
-void chain_by_steps(const ForwardFlags& flags, const Schedule& schedule, Batch x, int64_t image,
-                    const std::vector<int64_t>& times, const OnTime& on_time) {
-  Batch z(x.shape());
-  int64_t now = 0;
-  for (const int64_t t : times) {
-    while (now < t) {
-      ++now;
-      fill_normal(noise_of(flags, image, now), z.values());
-      q_step(schedule, x, std::span(&now, 1), z, x);
-    }
-    on_time(x);
-  }
-}
-
-Image picture(const ForwardFlags& flags, const Dataset& dataset, const Schedule& schedule,
-              const std::vector<int64_t>& times) {
-  const BatchShape shape = dataset.image_shape();
-  std::vector<Image> cells;
-  for (int64_t i = 0; i < flags.images; ++i) {
-    const int64_t image = flags.first_image + i;
-    Batch x0(shape);
-    dataset.read(image, /*flip=*/false, x0.values());
-    const auto on_time = [&cells, &shape](ConstBatchView x_t) {
-      cells.push_back(to_image(x_t.values(), shape.channels, shape.height, shape.width));
-    };
-    if (flags.stepwise) {
-      chain_by_steps(flags, schedule, std::move(x0), image, times, on_time);
-    } else {
-      chain_at_once(flags, schedule, x0, image, times, on_time);
-    }
-  }
-  GridOptions options = grid_options_for(cells[0]);
-  options.columns = static_cast<int64_t>(times.size());
-  for (const int64_t t : times) options.column_labels.push_back(concat("t = ", t));
-  return image_grid(cells, options);
-}
-
-int run_forward(ForwardFlags flags, const std::string& program) {
+int run_forward(const ForwardFlags& flags, const std::string& program) {
   require_given("forward", "--data", flags.data.spec, kDataForms);
   require_given("forward", "--out", flags.out, "the PNG file to write");
   JobFiles files("forward");
@@ -149,21 +73,15 @@ int run_forward(ForwardFlags flags, const std::string& program) {
   files.check();
   DDPM_CHECK(flags.process.betas.empty() || flags.schedule == "list",
              "forward: --betas belong to --schedule list, got --schedule ", flags.schedule);
-  const Schedule schedule =
-      make_schedule(schedule_config("forward", flags.schedule, flags.process));
-  const std::vector<int64_t> times = times_of(flags, schedule.steps());
+  ForwardRequest request = request_of(flags);
+  check(request);
   std::cout << files.shown("--out") << std::endl;
-  const Dataset dataset = open_dataset_watched(for_few_images(data_options("forward", flags.data)));
-  if (!flags.images_given) {
-    flags.images = std::clamp<int64_t>(dataset.size() - flags.first_image, 1, flags.images);
-  }
-  DDPM_CHECK(flags.first_image <= dataset.size() - flags.images,
-             "forward: --images: wanted images in [0, ", dataset.size(), "), got ",
-             flags.first_image, " .. ", flags.first_image + flags.images - 1);
-  std::cout << dataset.report().lines() << std::flush;
-  files.write("--out", encode_picture(picture(flags, dataset, schedule, times)));
-  std::cout << counted(flags.images, "image") << " at " << counted(std::ssize(times), "time")
-            << " of the " << flags.schedule << " schedule, "
+  request.data = data_options("forward", flags.data);
+  const ForwardResult result = forward(request, TerminalWatch());
+  files.write("--out", encode_picture(layout_of(result.picture)));
+  std::cout << counted(result.images, "image") << " at "
+            << counted(std::ssize(result.times), "time") << " of the " << flags.schedule
+            << " schedule, "
             << (flags.stepwise ? "step by step through q(x_t | x_{t-1})"
                                : "from the closed form q(x_t | x_0)")
             << '\n'

@@ -1,5 +1,7 @@
 // `ddpm info`: what a run or a checkpoint is, without loading its network.
 
+#include "ddpm/jobs/info.h"
+
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
@@ -7,14 +9,12 @@
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
-#include "ddpm/checkpoints/store.h"
-#include "ddpm/cli/chain.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/cpu_info.h"
-#include "ddpm/cli/schedule_flags.h"
 #include "ddpm/diffusers/model_files.h"
-#include "ddpm/diffusers/weights.h"
 #include "ddpm/export/origin.h"
+#include "ddpm/jobs/chain.h"
+#include "ddpm/jobs/schedules.h"
 #include "ddpm/terminal/next_command.h"
 #include "ddpm/terminal/output.h"
 #include "ddpm/unet/parameters.h"
@@ -94,8 +94,7 @@ void print_process(const ModelConfig& model) {
   }
 }
 
-void print_training(const fs::path& checkpoint) {
-  const TrainingState state = read_training_state(checkpoint);
+void print_training(const TrainingState& state) {
   line("step", concat(with_thousands(state.step), " of ", with_thousands(state.config.steps)));
   const double epochs = static_cast<double>(state.images_seen) /
                         static_cast<double>(std::max<int64_t>(state.data_images, 1));
@@ -111,25 +110,21 @@ void print_training(const fs::path& checkpoint) {
   line("data fingerprint", state.data_fingerprint);
 }
 
-std::string dtypes_text(const Weights& weights) {
+std::string dtypes_text(const std::vector<DType>& dtypes) {
   std::vector<std::string> names;
-  for (const DType dtype : weights.dtypes()) names.emplace_back(name_of(dtype));
+  for (const DType dtype : dtypes) names.emplace_back(name_of(dtype));
   return join(names, ", ");
 }
 
-// Opens the weights' files, so far as to know that they are this network's.
-void print_folder(const ModelFolder& folder, const WeightsFiles& files, const UNetConfig& unet) {
-  const Weights weights(files);
-  weights.check(unet);
+void print_folder(const CheckpointInfo& info, const WeightsInfo& weights) {
+  const ModelFolder& folder = info.folder;
+  const WeightsFiles& files = info.weights;
   line("layout", layout_text(folder));
-  const auto told = [&](const fs::path& file) {
-    return file.lexically_relative(folder.root).string();
-  };
-  const std::string first = told(weights.files().front());
-  const auto count = std::ssize(weights.files());
-  line("files",
-       files.index.empty() ? first : concat(counted(count, "shard"), " of ", told(files.index)));
-  line("dtype", dtypes_text(weights));
+  const std::string index = files.index.lexically_relative(folder.root).string();
+  line("files", files.index.empty()
+                    ? weights.files.front()
+                    : concat(counted(std::ssize(weights.files), "shard"), " of ", index));
+  line("dtype", dtypes_text(weights.dtypes));
   if (!files.variant.empty()) line("variant", files.variant);
   if (!files.variants.empty()) line("variants there", join(files.variants, ", "));
   const std::vector<std::string> of_network = defaults_of_network(folder);
@@ -148,6 +143,16 @@ std::string weights_text(const ModelFolder& folder) {
   return ema && raw ? "ema, raw" : ema ? "ema" : "one set, unet/";
 }
 
+// Of a checkpoint that no run made.
+void print_origin(const CheckpointInfo& info) {
+  const auto origin = read_origin(info.checkpoint);
+  const std::string known = origin ? origin->weights : "";
+  line("weights", known.empty() ? weights_text(info.folder)
+                                : concat("one set, ", known, ", as ", kOriginName, " says"));
+  if (origin && origin->step) line("step", with_thousands(*origin->step));
+  if (origin) line("exported from", origin->source);
+}
+
 struct InfoFlags {
   std::string path;
   std::string variant;
@@ -162,31 +167,19 @@ int run_info(const InfoFlags& flags, const std::string& program) {
     return 0;
   }
   require_given("info", "PATH", path, "a run or a checkpoint folder");
-  DDPM_CHECK(fs::exists(path), "info: ", path, " does not exist");
-  const ResolvedCheckpoint resolved = resolve_checkpoint(path);
-  const fs::path& checkpoint = resolved.path;
-  const WeightsChoice choice{.ema = true, .variant = flags.variant};
-  const ModelFolder folder = find_model_folder(checkpoint);
-  const ModelConfig model = read_model_config(folder);
-  const WeightsFiles files = find_weights(folder, choice);
-  const std::string hash = checkpoint_hash(checkpoint, choice);
-  line("checkpoint", absolute_text(checkpoint));
-  for (const UnusableCheckpoint& one : resolved.passed_over) line("passed over", fault_text(one));
-  print_folder(folder, files, model.unet);
-  print_network(model.unet);
-  print_process(model);
-  if (has_training_state(checkpoint)) {
-    print_training(checkpoint);
+  const CheckpointInfo info = inspect({.path = path, .variant = flags.variant});
+  line("checkpoint", absolute_text(info.checkpoint));
+  for (const UnusableCheckpoint& one : info.passed_over) line("passed over", fault_text(one));
+  print_folder(info, inspect_weights(info));
+  print_network(info.model.unet);
+  print_process(info.model);
+  if (const auto state = inspect_training(info)) {
+    print_training(*state);
     line("weights", "ema, raw");
   } else {
-    const auto origin = read_origin(checkpoint);
-    const std::string known = origin ? origin->weights : "";
-    line("weights", known.empty() ? weights_text(folder)
-                                  : concat("one set, ", known, ", as ", kOriginName, " says"));
-    if (origin && origin->step) line("step", with_thousands(*origin->step));
-    if (origin) line("exported from", origin->source);
+    print_origin(info);
   }
-  line("hash", hash);
+  line("hash", info.hash);
   NextCommand next(program, "sample");
   next.flag("--checkpoint", path).flag_unless(std::string(), "--variant", flags.variant);
   std::cout << next.flag("--out", "samples").line() << std::endl;

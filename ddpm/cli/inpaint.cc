@@ -1,5 +1,7 @@
 // `ddpm inpaint`: what could stand where something is missing of an image.
 
+#include "ddpm/jobs/inpaint.h"
+
 #include <algorithm>
 #include <iostream>
 #include <memory>
@@ -7,18 +9,13 @@
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
-#include "ddpm/cli/data_flags.h"
-#include "ddpm/cli/picture_job.h"
+#include "ddpm/cli/job_watch.h"
+#include "ddpm/cli/picture_flags.h"
 #include "ddpm/jobs/mask.h"
-#include "ddpm/sampling/repaint.h"
-#include "ddpm/terminal/signals.h"
 
 namespace ddpm {
 
 namespace {
-
-constexpr int64_t kMostFillings = int64_t{1} << 20;  // of one image
-constexpr int64_t kDefaultSteps = 250;               // as the paper has it
 
 struct InpaintFlags {
   PictureFlags picture;
@@ -50,119 +47,45 @@ std::shared_ptr<InpaintFlags> declare(Flags& flags) {
   return values;
 }
 
-JobFiles checked_files(const InpaintFlags& flags) {
+InpaintRequest request_of(const InpaintFlags& flags) {
+  return {.picture = picture_request(flags.picture),
+          .data = flags.data,
+          .images = flags.images,
+          .mask = flags.mask,
+          .fill = flags.fill,
+          .repaint = flags.repaint,
+          .count = flags.count};
+}
+
+JobFiles checked_files(const InpaintFlags& flags, const InpaintRequest& request) {
   JobFiles files = picture_files("inpaint", flags.picture);
   require_given("inpaint", "--data", flags.data, kDataForms);
-  DDPM_CHECK(flags.mask.empty() != flags.fill.empty(),
-             "inpaint: wanted either --mask or --fill, got ",
-             flags.mask.empty() ? "neither" : "both");
+  check(request);
   add_data(files, "--data", flags.data);
   files.reads("--mask", flags.mask);
   files.check();
   return files;
 }
 
-Chain chain_of_inpaint(const InpaintFlags& flags, const Model& model) {
-  SamplerFlags sampler = flags.picture.sampler;
-  const bool named = sampler.steps > 0 || !sampler.times.empty() || !sampler.respacing.empty();
-  if (!named) sampler.steps = std::min(kDefaultSteps, model.config.schedule.T);
-  Chain chain = chain_of("inpaint", sampler, model.config);
-  check_repaint_sampler(chain.options, model.predictor.schedule(), chain.times);
-  return chain;
-}
-
-// The image with the unknown pixels half gray.
-Image masked(ConstBatchView x0, int64_t i, const std::vector<uint8_t>& known) {
-  constexpr uint16_t kHalf = 128;
-  Image image = image_of(x0, i);
-  for (size_t pixel = 0; pixel < known.size(); ++pixel) {
-    if (known[pixel] != 0) continue;
-    std::fill_n(image.samples.begin() + static_cast<std::ptrdiff_t>(pixel) * image.channels,
-                image.channels, kHalf);
-  }
-  return image;
-}
-
-// The fillings, `count` of each image behind each other. Filling k of image n has the noise of
-// n 2^20 + k, whatever else is filled in.
-Batch fillings(const InpaintFlags& flags, const std::vector<int64_t>& numbers, ConstBatchView x0,
-               const std::vector<uint8_t>& known, Walker& walker) {
-  const auto seed = static_cast<uint64_t>(flags.picture.seed);
-  const Model& model = walker.model();
-  const std::vector<int64_t>& times = walker.chain().times;
-  Batch images(model.shape(std::ssize(numbers) * flags.count));
-  std::vector<int64_t> indices;
-  for (size_t n = 0; n < numbers.size(); ++n) {
-    for (int64_t k = 0; k < flags.count; ++k) {
-      const std::span<const float> image = x0.image(static_cast<int64_t>(n));
-      std::copy(image.begin(), image.end(), images.image(std::ssize(indices)).begin());
-      indices.push_back(numbers[n] * kMostFillings + k);
-    }
-  }
-  Batch x(images.shape());
-  fill_initial_noise(seed, indices, x);
-  RepaintOptions options = flags.repaint;
-  options.sampler = walker.chain().options;
-  const auto moves = repaint_moves(std::ssize(times) - 1, flags.repaint);
-  const auto steps = std::count_if(moves.begin(), moves.end(),
-                                   [](const RepaintMove& move) { return move.to > move.from; });
-  walker.in_batches(x.images(), steps, [&](int64_t first, int64_t count, const Walker::Tick& tick) {
-    const auto part =
-        std::span(indices).subspan(static_cast<size_t>(first), static_cast<size_t>(count));
-    run_repaint(model.predictor, times, options, {images.view().slice(first, count), known}, seed,
-                part, x.view().slice(first, count), [&](const SampleStep&) { tick(); });
-  });
-  return x;
-}
-
-Picture picture_of(const InpaintFlags& flags, const std::vector<int64_t>& numbers,
-                   ConstBatchView x0, const std::vector<uint8_t>& known, ConstBatchView filled) {
-  Picture picture;
-  picture.columns = {"original", "known"};
-  for (int64_t k = 0; k < flags.count; ++k) picture.columns.push_back(concat("filled ", k));
-  for (int64_t n = 0; n < x0.images(); ++n) {
-    picture.rows.push_back(concat("image ", numbers[static_cast<size_t>(n)]));
-    picture.cells.push_back(image_of(x0, n));
-    picture.cells.push_back(masked(x0, n, known));
-    for (int64_t k = 0; k < flags.count; ++k) {
-      picture.cells.push_back(image_of(filled, n * flags.count + k));
-    }
-  }
-  return picture;
-}
-
 int run_inpaint(const InpaintFlags& flags, const TorchHooks& hooks) {
-  const JobFiles files = checked_files(flags);
-  const Model model = open_model("inpaint", flags.picture.model, hooks);
-  const UNetConfig& unet = model.config.unet;
-  const Chain chain = chain_of_inpaint(flags, model);
-  const std::vector<uint8_t> known =
-      flags.mask.empty() ? mask_of_fill("inpaint: --fill", flags.fill, unet.height, unet.width)
-                         : mask_of_file("inpaint: --mask", flags.mask, unet.height, unet.width);
-  std::cout << files.shown("--out") << '\n' << describe(model, flags.picture.model) << std::endl;
-  catch_stop_signals();
-  const auto single = lock_single("inpaint", flags.picture);
-  const std::vector<int64_t> numbers =
-      flags.images.empty() ? std::vector<int64_t>{0} : flags.images;
-  const Batch x0 = read_model_images("inpaint", flags.picture, flags.data, numbers, model);
-  Walker walker(model, chain, flags.picture.batch_size, std::ssize(numbers) * flags.count);
-  const Batch filled = fillings(flags, numbers, x0, known, walker);
-  walker.finish();
-  PngText text = picture_text("inpaint", flags.picture, model, chain);
-  text["images"] = flags.data + " " + join(numbers, ",");
-  text["mask"] = flags.mask.empty() ? flags.fill : flags.mask;
-  text["jump length"] = std::to_string(flags.repaint.jump_length);
-  text["resamplings"] = std::to_string(flags.repaint.resamplings);
-  write_picture(files, flags.picture, picture_of(flags, numbers, x0, known, filled), text);
+  const InpaintRequest request = request_of(flags);
+  const JobFiles files = checked_files(flags, request);
+  std::optional<JobLock> lock;
+  const TerminalWatch watch([&](const std::string& about) {
+    begin_picture("inpaint", flags.picture, files, about, lock);
+  });
+  const InpaintResult result = inpaint(request, hooks, watch);
+  write_picture(files, flags.picture, result.picture);
   NextCommand next(hooks.program, "reconstruct");
   add_model_flags(next, flags.picture.model);
   next.flag("--data", flags.data)
       .flag_unless(kMaxBadFiles, "--max-bad-files", flags.picture.max_bad_files)
-      .flag("--images", join(numbers, ","))
+      .flag("--images", join(result.numbers, ","))
       .flag("--out", "reconstruct.png");
-  std::cout << counted(std::ssize(numbers), "image") << ", " << counted(flags.count, "filling")
-            << " each, " << std::count(known.begin(), known.end(), uint8_t{0}) << " of "
-            << known.size() << " pixels filled in\n"
+  std::cout << counted(std::ssize(result.numbers), "image") << ", "
+            << counted(flags.count, "filling") << " each, "
+            << std::count(result.known.begin(), result.known.end(), uint8_t{0}) << " of "
+            << result.known.size() << " pixels filled in\n"
             << next.line() << std::endl;
   return 0;
 }

@@ -14,7 +14,7 @@
 #include "ddpm/base/process_memory.h"
 #include "ddpm/base/text.h"
 #include "ddpm/cli/data_flags.h"
-#include "ddpm/jobs/threads.h"
+#include "ddpm/cli/threads.h"
 #include "ddpm/training/learner.h"
 #include "ddpm/unet/parameters.h"
 #include "ddpm/unet/work.h"

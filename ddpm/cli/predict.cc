@@ -1,19 +1,19 @@
 // `ddpm predict`: the bare network, for whoever wants to check it against another program.
 
-#include <algorithm>
-#include <cmath>
+#include "ddpm/jobs/predict.h"
+
 #include <filesystem>
 #include <iostream>
 #include <memory>
-#include <optional>
+#include <span>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 #include "ddpm/base/text.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/data_flags.h"
-#include "ddpm/cli/sampling_job.h"
-#include "ddpm/formats/npy.h"
+#include "ddpm/cli/job_watch.h"
+#include "ddpm/cli/model_flags.h"
 #include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/next_command.h"
 
@@ -49,54 +49,11 @@ NpyArray read_array(const std::string& flag, const std::string& path) {
   return read_npy(path, "predict: " + path, kLargestInput);
 }
 
-// "[1, 0, 27, 3]": where the first value that is not finite is; nothing if all are finite.
-std::optional<std::string> first_not_finite(ConstBatchView batch) {
-  const std::span<const float> values = batch.values();
-  const auto found = std::ranges::find_if(values, [](float x) { return !std::isfinite(x); });
-  if (found == values.end()) return std::nullopt;
+std::string npy_of(ConstBatchView batch) {
   const BatchShape& shape = batch.shape();
-  int64_t at = found - values.begin();
-  std::vector<int64_t> index(4);
-  const int64_t extents[] = {shape.images, shape.channels, shape.height, shape.width};
-  for (size_t i = 4; i-- > 0;) {
-    index[i] = at % extents[i];
-    at /= extents[i];
-  }
-  return concat(shape_text(index), " is ", *found);
-}
-
-Batch input_batch(const NpyArray& array, const UNetConfig& unet, const std::string& path) {
-  const std::vector<float> values = npy_floats(array, "predict: " + path);
-  const int64_t images = array.shape.empty() ? 0 : array.shape[0];
-  const BatchShape shape{images, unet.image_channels, unet.height, unet.width};
-  const std::vector<int64_t> wanted = {images, shape.channels, shape.height, shape.width};
-  DDPM_CHECK(array.shape == wanted && images > 0, "predict: --input must have the shape [N, ",
-             shape.channels, ", ", shape.height, ", ", shape.width, "] with N at least 1, got ",
-             shape_text(array.shape));
-  Batch batch(shape);
-  std::copy(values.begin(), values.end(), batch.values().begin());
-  const auto bad = first_not_finite(batch);
-  DDPM_CHECK(!bad, "predict: --input: expected finite values, but ", *bad);
-  return batch;
-}
-
-// The timesteps that the network itself has: those of its table, or any that a process can have.
-std::vector<Timestep> input_timesteps(const NpyArray& array, const UNetConfig& unet, int64_t images,
-                                      const std::string& path) {
-  const int64_t count = unet.learned_times > 0 ? unet.learned_times : Schedule::kMaxSteps;
-  const std::vector<int64_t> wanted = {images};
-  DDPM_CHECK(array.shape == wanted, "predict: --timesteps must have the shape [", images,
-             "], one an image, got ", shape_text(array.shape));
-  std::vector<Timestep> timesteps;
-  for (const int64_t index : npy_integers(array, "predict: " + path)) {
-    DDPM_CHECK(index >= 0 && index<count, "predict: --timesteps must lie in [0, ", count - 1, "], ",
-                                   unet.learned_times> 0
-                   ? "which the network has learned"
-                   : "the network's own",
-               ", got ", index, " at index ", timesteps.size());
-    timesteps.push_back({index});
-  }
-  return timesteps;
+  return encode_npy({"<f4",
+                     {shape.images, shape.channels, shape.height, shape.width},
+                     std::string(as_text(std::as_bytes(batch.values())))});
 }
 
 int run_predict(const PredictFlags& flags, const TorchHooks& hooks) {
@@ -110,26 +67,17 @@ int run_predict(const PredictFlags& flags, const TorchHooks& hooks) {
   files.reads("--timesteps", flags.timesteps);
   files.writes("--output", flags.output, Content::kNpy);
   files.check();
-  const NpyArray x_array = read_array("--input", flags.input);
-  const NpyArray t_array = read_array("--timesteps", flags.timesteps);
-  const BareNetwork model = open_bare_network("predict", flags.model, hooks);
-  const Batch x = input_batch(x_array, model.unet, flags.input);
-  const auto timesteps = input_timesteps(t_array, model.unet, x.images(), flags.timesteps);
-
-  std::cout << files.shown("--output") << '\n' << describe(model, flags.model) << std::endl;
-  BatchShape answer = x.shape();
-  answer.channels = model.unet.output_channels();
-  Batch y(answer);
-  in_slices(model.network, model.network->max_useful_batch())->predict({x, timesteps}, y);
-  if (const auto bad = first_not_finite(y)) {
-    throw NotFinite(concat("predict: expected finite outputs of the network, but ", *bad,
-                           "; nothing was written"));
-  }
-  const auto bytes = std::as_bytes(std::span<const float>(y.values()));
-  files.write("--output", encode_npy({"<f4",
-                                      {answer.images, answer.channels, answer.height, answer.width},
-                                      std::string(as_text(bytes))}));
-  std::cout << counted(x.images(), "image") << '\n'
+  PredictRequest request{.model = model_request(flags.model),
+                         .input = read_array("--input", flags.input),
+                         .timesteps = read_array("--timesteps", flags.timesteps),
+                         .input_name = flags.input,
+                         .timesteps_name = flags.timesteps};
+  const TerminalWatch watch([&files](const std::string& about) {
+    std::cout << files.shown("--output") << '\n' << about << std::endl;
+  });
+  const PredictResult result = predict(request, hooks, watch);
+  files.write("--output", npy_of(result.output));
+  std::cout << counted(result.output.images(), "image") << '\n'
             << NextCommand(hooks.program, "info").word(flags.model.checkpoint).line() << std::endl;
   return 0;
 }

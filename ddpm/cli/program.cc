@@ -14,7 +14,7 @@
 #include "ddpm/cli/hand_over.h"
 #include "ddpm/cli/out_of_memory.h"
 #include "ddpm/cli/version.h"
-#include "ddpm/jobs/executor.h"
+#include "ddpm/jobs/network_backend.h"
 #include "ddpm/terminal/command_line.h"
 #include "ddpm/terminal/signals.h"
 #include "ddpm/terminal/standard_output.h"

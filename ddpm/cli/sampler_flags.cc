@@ -1,8 +1,7 @@
-// The flags of a chain: declared, and repeated behind a command that is suggested.
+#include "ddpm/cli/sampler_flags.h"
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
-#include "ddpm/cli/sampling_job.h"
 
 namespace ddpm {
 

@@ -1,22 +1,17 @@
 // `ddpm schedule`: noise schedules in numbers and as a picture, one or several side by side.
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <memory>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
-#include "ddpm/checkpoints/store.h"
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/data_flags.h"
 #include "ddpm/cli/schedule_flags.h"
-#include "ddpm/diffusers/model_files.h"
-#include "ddpm/diffusion/bound.h"
 #include "ddpm/formats/picture_mark.h"
-#include "ddpm/plot/line_plot.h"
+#include "ddpm/jobs/schedules.h"
 #include "ddpm/terminal/job_files.h"
 #include "ddpm/terminal/next_command.h"
 
@@ -33,36 +28,6 @@ struct ScheduleCommandFlags {
   std::string out;
 };
 
-struct NamedSchedule {
-  std::string name;
-  Schedule schedule;
-};
-
-// What is shown of a schedule at t, in [1, T].
-struct Quantity {
-  const char* column;
-  const char* title;
-  bool log_axis;
-  double (*at)(const Schedule& schedule, int64_t t);
-};
-
-double log_snr_at(const Schedule& schedule, int64_t t) { return 2.0 * schedule.level(t).lambda(); }
-
-double prior_bits_at(const Schedule& schedule, int64_t t) {
-  return prior_term_at(schedule, t, /*power=*/1.0) / kNatsPerBit;
-}
-
-constexpr std::array<Quantity, 5> kQuantities = {{
-    {"beta", "beta: the variance that a step adds", true,
-     [](const Schedule& schedule, int64_t t) { return schedule.beta(t); }},
-    {"alpha_bar", "alpha_bar: the power that is left of the image", false,
-     [](const Schedule& schedule, int64_t t) { return schedule.alpha_bar(t); }},
-    {"log_snr", "log SNR = ln(alpha_bar / (1 - alpha_bar))", false, log_snr_at},
-    {"posterior_variance", "beta_tilde: the variance of q(x_{t-1} | x_t, x_0)", true,
-     [](const Schedule& schedule, int64_t t) { return schedule.posterior(t).variance; }},
-    {"prior_bits", "L_T if T were t, in bits per dimension, for x_0^2 = 1", true, prior_bits_at},
-}};
-
 std::shared_ptr<ScheduleCommandFlags> declare(Flags& flags) {
   auto values = std::make_shared<ScheduleCommandFlags>();
   flags.text("--schedule", values->kinds, "NAME,NAME,..",
@@ -76,20 +41,15 @@ std::shared_ptr<ScheduleCommandFlags> declare(Flags& flags) {
   return values;
 }
 
-std::vector<NamedSchedule> schedules_of(const ScheduleCommandFlags& flags) {
-  std::vector<NamedSchedule> all;
+SchedulesRequest request_of(const ScheduleCommandFlags& flags) {
+  SchedulesRequest request{.checkpoint = flags.checkpoint};
   const std::vector<std::string> names = split(flags.kinds, ',');
   DDPM_CHECK(flags.process.betas.empty() || std::count(names.begin(), names.end(), "list") > 0,
              "schedule: --betas belong to --schedule list, got --schedule ", flags.kinds);
   for (const std::string& name : names) {
-    all.push_back({name, make_schedule(schedule_config("schedule", name, flags.process))});
+    request.schedules.push_back(schedule_config("schedule", name, flags.process));
   }
-  if (!flags.checkpoint.empty()) {
-    const auto folder = require_checkpoint("schedule", "--checkpoint", flags.checkpoint);
-    const ModelConfig model = read_model_config(folder);
-    all.push_back({folder.filename().string(), make_schedule(model.schedule)});
-  }
-  return all;
+  return request;
 }
 
 std::vector<int64_t> times_of(const ScheduleCommandFlags& flags, int64_t T) {
@@ -111,14 +71,14 @@ std::vector<int64_t> times_of(const ScheduleCommandFlags& flags, int64_t T) {
 std::string table_of(const NamedSchedule& named, const std::vector<int64_t>& times) {
   std::string text = named.name + ", T = " + std::to_string(named.schedule.steps()) + "\n       t";
   char cell[64];
-  for (const Quantity& quantity : kQuantities) {
+  for (const ScheduleQuantity& quantity : schedule_quantities()) {
     std::snprintf(cell, sizeof(cell), "  %18s", quantity.column);
     text += cell;
   }
   for (const int64_t t : times) {
     std::snprintf(cell, sizeof(cell), "\n%8lld", static_cast<long long>(t));
     text += cell;
-    for (const Quantity& quantity : kQuantities) {
+    for (const ScheduleQuantity& quantity : schedule_quantities()) {
       std::snprintf(cell, sizeof(cell), "  %18.10g", quantity.at(named.schedule, t));
       text += cell;
     }
@@ -129,41 +89,19 @@ std::string table_of(const NamedSchedule& named, const std::vector<int64_t>& tim
 
 std::string csv_of(const std::vector<NamedSchedule>& schedules) {
   std::vector<std::string> fields = {"schedule", "t"};
-  for (const Quantity& quantity : kQuantities) fields.emplace_back(quantity.column);
+  for (const ScheduleQuantity& quantity : schedule_quantities())
+    fields.emplace_back(quantity.column);
   std::string text = csv_line(fields);
   for (const NamedSchedule& named : schedules) {
     for (int64_t t = 1; t <= named.schedule.steps(); ++t) {
       fields = {named.name, std::to_string(t)};
-      for (const Quantity& quantity : kQuantities) {
+      for (const ScheduleQuantity& quantity : schedule_quantities()) {
         fields.push_back(shortest(quantity.at(named.schedule, t)));
       }
       text += csv_line(fields);
     }
   }
   return text;
-}
-
-Image picture_of(const std::vector<NamedSchedule>& schedules) {
-  std::vector<Panel> panels;
-  for (const Quantity& quantity : kQuantities) {
-    Panel panel;
-    panel.title = quantity.title;
-    panel.x_label = "t";
-    panel.log_y = quantity.log_axis;
-    int colour = 0;
-    for (const NamedSchedule& named : schedules) {
-      Series series;
-      series.label = named.name;
-      series.colour = colour++;
-      for (int64_t t = 1; t <= named.schedule.steps(); ++t) {
-        series.x.push_back(static_cast<double>(t));
-        series.y.push_back(quantity.at(named.schedule, t));
-      }
-      panel.series.push_back(std::move(series));
-    }
-    panels.push_back(std::move(panel));
-  }
-  return plot(panels, 960, 360);
 }
 
 // The first schedule as a configuration that trains.
@@ -189,18 +127,18 @@ int run_schedule(const ScheduleCommandFlags& flags, const std::string& program) 
   files.writes("--csv", flags.csv, Content::kCsv);
   files.writes("--out", flags.out, Content::kPng);
   files.check();
-  const std::vector<NamedSchedule> schedules = schedules_of(flags);
+  const std::vector<NamedSchedule> all = schedules(request_of(flags));
   for (const auto& [flag, path] : {std::pair("--csv", flags.csv), {"--out", flags.out}}) {
     if (!path.empty()) std::cout << files.shown(flag) << std::endl;
   }
   std::vector<std::string> tables;
-  for (const NamedSchedule& named : schedules) {
+  for (const NamedSchedule& named : all) {
     tables.push_back(table_of(named, times_of(flags, named.schedule.steps())));
   }
   std::cout << join(tables, "\n");
-  if (!flags.csv.empty()) files.write("--csv", csv_of(schedules));
-  if (!flags.out.empty()) files.write("--out", encode_picture(picture_of(schedules)));
-  std::cout << next_command(flags, schedules[0].schedule.steps(), program) << std::endl;
+  if (!flags.csv.empty()) files.write("--csv", csv_of(all));
+  if (!flags.out.empty()) files.write("--out", encode_picture(plot_of(all)));
+  std::cout << next_command(flags, all[0].schedule.steps(), program) << std::endl;
   return 0;
 }
 

@@ -54,12 +54,4 @@ ScheduleConfig schedule_config(const std::string& command, const std::string& ki
   return config;
 }
 
-std::string schedule_text(const ScheduleConfig& schedule) {
-  return concat(to_string(schedule.kind), ", T = ", schedule.T,
-                has_ends(schedule.kind) ? concat(", beta from ", shortest(schedule.beta_1), " to ",
-                                                 shortest(schedule.beta_T))
-                                        : "",
-                schedule.zero_terminal_snr ? ", rescaled to zero terminal SNR" : "");
-}
-
 }  // namespace ddpm

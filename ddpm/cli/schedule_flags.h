@@ -30,7 +30,4 @@ std::vector<std::string> named_schedules();
 ScheduleConfig schedule_config(const std::string& command, const std::string& kind,
                                const ScheduleFlags& flags);
 
-// "linear, T = 1000, beta from 0.0001 to 0.02".
-std::string schedule_text(const ScheduleConfig& schedule);
-
 }  // namespace ddpm

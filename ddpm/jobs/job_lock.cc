@@ -1,7 +1,5 @@
 #include "ddpm/jobs/job_lock.h"
 
-#include <iostream>
-
 #include "ddpm/base/check.h"
 #include "ddpm/base/file.h"
 
@@ -19,11 +17,11 @@ std::filesystem::path lock_file(const std::filesystem::path& folder) {
 }  // namespace
 
 JobLock::JobLock(const std::string& command, const std::filesystem::path& folder,
-                 const std::string& flag) try
+                 const Watch& watch, const std::string& flag) try
     : lock_(lock_file(folder)) {
   if (lock_.is_held()) return;
-  std::cerr << command << ": " << flag << ": " << folder.string()
-            << ": this file system has no locks; start no other job in this folder\n";
+  warn(watch, concat(command, ": ", flag, ": ", folder.string(),
+                     ": this file system has no locks; start no other job in this folder"));
 } catch (const IoError& error) {
   throw IoError(concat(command, ": ", flag, ": ", error.what()));
 }

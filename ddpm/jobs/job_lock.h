@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ddpm/base/folder_lock.h"
+#include "ddpm/jobs/watch.h"
 
 namespace ddpm {
 
@@ -15,8 +16,8 @@ class JobLock {
  public:
   // Makes the folder if it is missing. Throws IoError "command: flag: .." if another process
   // writes into it, and for anything at the lock's name that is none. On a file system without
-  // locks it prints a line on stderr and keeps nobody out.
-  JobLock(const std::string& command, const std::filesystem::path& folder,
+  // locks it warns and keeps nobody out.
+  JobLock(const std::string& command, const std::filesystem::path& folder, const Watch& watch,
           const std::string& flag = "--out");
 
  private:

@@ -4,16 +4,14 @@
 #include <map>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "ddpm/base/check.h"
+#include "ddpm/jobs/network_backend.h"
 
 namespace ddpm {
 
 namespace {
-
-constexpr const char* kOwn = "ddpm";
-constexpr const char* kTogether = "diffusers";
-constexpr const char* kPerImage = "diffusers-per-image";
 
 // One generator: every step draws for all images at once.
 JobNoise noise_together(uint64_t seed, std::span<const int64_t> indices, BatchShape shape,
@@ -54,18 +52,16 @@ JobNoise noise_per_image(uint64_t seed, std::span<const int64_t> indices, const 
 
 }  // namespace
 
-const std::vector<std::string>& rng_names() {
-  static const std::vector<std::string> names = {kOwn, kTogether, kPerImage};
-  return names;
-}
+std::string to_string(Rng rng) { return name_of(kRngs, rng); }
 
-bool draws_all_images_together(const std::string& rng) { return rng == kTogether; }
+bool draws_all_images_together(Rng rng) { return rng == Rng::kDiffusers; }
 
-JobNoise job_noise(const std::string& rng, uint64_t seed, std::span<const int64_t> indices,
-                   BatchShape shape, const TorchHooks& hooks) {
+JobNoise job_noise(Rng rng, uint64_t seed, std::span<const int64_t> indices, BatchShape shape,
+                   const TorchHooks& hooks) {
   DDPM_ASSERT(std::ssize(indices) == shape.images);
-  if (rng == kTogether) return noise_together(seed, indices, shape, hooks);
-  if (rng == kPerImage) return noise_per_image(seed, indices, hooks);
+  if (rng != Rng::kOwn && !hooks.torch_normal) throw NeedsTorch();
+  if (rng == Rng::kDiffusers) return noise_together(seed, indices, shape, hooks);
+  if (rng == Rng::kDiffusersPerImage) return noise_per_image(seed, indices, hooks);
   const std::vector<int64_t> own(indices.begin(), indices.end());
   return {.fill_initial = [seed, own](BatchView x) { fill_initial_noise(seed, own, x); },
           .steps = step_noise(seed)};

@@ -3,26 +3,37 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "ddpm/base/batch.h"
+#include "ddpm/base/names.h"
 #include "ddpm/jobs/torch_hooks.h"
 #include "ddpm/sampling/sampler.h"
 
 namespace ddpm {
 
-// "ddpm": every number by seed, image and step, so that an image is the same in any batch.
-// "diffusers": one generator with the job's seed for all images together, as a pipeline with one
-//   torch.Generator has it; what an image is depends on how many there are.
-// "diffusers-per-image": a generator an image, with the seed plus the image's number.
-const std::vector<std::string>& rng_names();
+enum class Rng {
+  kOwn,  // every number by seed, image and step, so that an image is the same in any batch
+  // One generator with the job's seed for all images together, as a pipeline with one
+  // torch.Generator has it; what an image is depends on how many there are.
+  kDiffusers,
+  kDiffusersPerImage,  // a generator per image, with the seed plus the image's number
+};
 
-// The images of a job that is drawn by "diffusers" have to be made together.
-bool draws_all_images_together(const std::string& rng);
+inline constexpr std::array<Named<Rng>, 3> kRngs = {{
+    {Rng::kOwn, "ddpm"},
+    {Rng::kDiffusers, "diffusers"},
+    {Rng::kDiffusersPerImage, "diffusers-per-image"},
+}};
+
+std::string to_string(Rng rng);
+
+// The images of a job that is drawn by kDiffusers have to be made together.
+bool draws_all_images_together(Rng rng);
 
 // The noise of images that are made together, once: generators go on with every call.
 struct JobNoise {
@@ -30,10 +41,10 @@ struct JobNoise {
   NoiseSource steps;                              // asked for image by image, in their order
 };
 
-//   rng      one of rng_names
 //   indices  [N], the images' numbers
 //   shape    of the images, [N, C, H, W]
-JobNoise job_noise(const std::string& rng, uint64_t seed, std::span<const int64_t> indices,
-                   BatchShape shape, const TorchHooks& hooks);
+// Throws NeedsTorch for the generators of PyTorch without a hook for them.
+JobNoise job_noise(Rng rng, uint64_t seed, std::span<const int64_t> indices, BatchShape shape,
+                   const TorchHooks& hooks);
 
 }  // namespace ddpm

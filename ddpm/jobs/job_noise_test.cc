@@ -9,20 +9,20 @@ namespace {
 
 // Generators whose draws can be told apart: 1000 seed, 1000 seed + 1, ..
 TorchHooks counting_hooks() {
-  TorchHooks hooks;
-  hooks.torch_normal = [](uint64_t seed) -> NormalDraws {
+  TorchHooks backend;
+  backend.torch_normal = [](uint64_t seed) -> NormalDraws {
     return [next = static_cast<float>(1000 * seed)](std::span<float> values) mutable {
       for (float& value : values) value = next++;
     };
   };
-  return hooks;
+  return backend;
 }
 
 constexpr BatchShape kShape{3, 1, 1, 2};
 
 TEST(JobNoise, OfOneGeneratorIsDrawnForAllImagesAtOnce) {
   const std::vector<int64_t> indices = {0, 1, 2};
-  const JobNoise noise = job_noise("diffusers", 5, indices, kShape, counting_hooks());
+  const JobNoise noise = job_noise(Rng::kDiffusers, 5, indices, kShape, counting_hooks());
   Batch x(kShape);
   noise.fill_initial(x);
   for (size_t i = 0; i < 6; ++i) EXPECT_EQ(x.values()[i], 5000.0F + static_cast<float>(i));
@@ -38,7 +38,7 @@ TEST(JobNoise, OfOneGeneratorIsDrawnForAllImagesAtOnce) {
 
 TEST(JobNoise, OfAGeneratorAnImageDependsOnTheImageAlone) {
   const std::vector<int64_t> indices = {4, 7, 8};
-  const JobNoise noise = job_noise("diffusers-per-image", 5, indices, kShape, counting_hooks());
+  const JobNoise noise = job_noise(Rng::kDiffusersPerImage, 5, indices, kShape, counting_hooks());
   Batch x(kShape);
   noise.fill_initial(x);
   EXPECT_EQ(x.image(0)[0], 9000.0F);
@@ -53,7 +53,7 @@ TEST(JobNoise, OfAGeneratorAnImageDependsOnTheImageAlone) {
 
 TEST(JobNoise, OfOursIsByImageAndTime) {
   const std::vector<int64_t> indices = {4, 7, 8};
-  const JobNoise noise = job_noise("ddpm", 5, indices, kShape, counting_hooks());
+  const JobNoise noise = job_noise(Rng::kOwn, 5, indices, kShape, counting_hooks());
   Batch x(kShape);
   noise.fill_initial(x);
   Batch wanted(kShape);

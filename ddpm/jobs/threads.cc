@@ -1,10 +1,8 @@
 #include "ddpm/jobs/threads.h"
 
 #include <algorithm>
-#include <iostream>
 
 #include "ddpm/base/check.h"
-#include "ddpm/base/cores.h"
 #include "ddpm/base/text.h"
 
 namespace ddpm {
@@ -25,12 +23,6 @@ std::string too_many_threads_line(const std::string& command, const std::string&
                   " will be used, with the same results");
   }
   return concat(usable, "; so many threads are slower than --threads ", cores);
-}
-
-void warn_of_too_many_threads(const std::string& command, const std::string& executor,
-                              int64_t asked) {
-  const std::string line = too_many_threads_line(command, executor, asked, usable_cores());
-  if (!line.empty()) std::cerr << line << std::endl;
 }
 
 }  // namespace ddpm

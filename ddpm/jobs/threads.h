@@ -1,4 +1,4 @@
-// How many threads a command uses for --threads.
+// How many threads a job uses for --threads.
 
 #pragma once
 
@@ -13,11 +13,8 @@ namespace ddpm {
 int64_t engine_threads(int64_t asked, int64_t cores);
 int64_t libtorch_threads(int64_t asked, int64_t cores);
 
-// Prints one line on stderr if --threads asks for more than the cores: how many are used, and why.
-void warn_of_too_many_threads(const std::string& command, const std::string& executor,
-                              int64_t asked);
-
-// The line without its end, or "".
+// If --threads asks for more than the cores, one line without its end: how many are used, and why;
+// otherwise "". `executor` is "engine" or "libtorch".
 std::string too_many_threads_line(const std::string& command, const std::string& executor,
                                   int64_t asked, int64_t cores);
 

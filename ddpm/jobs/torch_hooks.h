@@ -1,8 +1,8 @@
 // What only a program with LibTorch can do, handed to the commands as functions.
 //
 // Every command is written once, here. `ddpm` is built without LibTorch and gives an empty
-// TorchHooks: a command that misses a function of it (NeedsTorch, executor.h) replaces the process
-// by `ddpm-torch`, which lies beside it and gives a full one.
+// TorchHooks: a command that misses a function of it (NeedsTorch, network_backend.h) replaces the
+// process by `ddpm-torch`, which lies beside it and gives a full one.
 
 #pragma once
 

@@ -10,8 +10,9 @@
 
 #pragma once
 
-#include <exception>
 #include <string_view>
+
+#include "ddpm/base/stopped.h"
 
 namespace ddpm {
 
@@ -41,11 +42,7 @@ bool stop_requested();
 // it 1 if standard output is gone.
 int exit_code_of_stop();
 
-// Thrown where work that can be given up at any time is given up after a stop; run_program turns it
-// into the exit code.
-struct Stopped : std::exception {
-  const char* what() const noexcept override { return "stopped"; }
-};
+// Throws Stopped if stop_requested(); run_program turns it into the exit code.
 void give_up_if_stopped();
 
 }  // namespace ddpm

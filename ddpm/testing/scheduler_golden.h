@@ -15,8 +15,8 @@
 #include "ddpm/base/file.h"
 #include "ddpm/base/json.h"
 #include "ddpm/base/text.h"
-#include "ddpm/cli/chain.h"
 #include "ddpm/diffusers/scheduler_config.h"
+#include "ddpm/jobs/chain.h"
 
 namespace ddpm {
 

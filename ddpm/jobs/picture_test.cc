@@ -1,0 +1,24 @@
+#include "ddpm/jobs/picture.h"
+
+#include <gtest/gtest.h>
+
+#include "ddpm/base/check.h"
+
+namespace ddpm {
+
+// A chain that is entered at t begins with a call of the network at t itself.
+TEST(TimesFrom, BeginAtTheTimeAndGoOnThroughTheList) {
+  const std::vector<int64_t> times = {20, 15, 10, 5, 0};
+  EXPECT_EQ(times_from(times, 20), times);
+  EXPECT_EQ(times_from(times, 10), (std::vector<int64_t>{10, 5, 0}));
+  EXPECT_EQ(times_from(times, 12), (std::vector<int64_t>{12, 10, 5, 0}));
+  EXPECT_EQ(times_from(times, 3), (std::vector<int64_t>{3, 0}));
+}
+
+TEST(CheckNoiseTimes, NamesTheFirstOneOutside) {
+  EXPECT_NO_THROW(check_noise_times("interpolate", "--at", {0, 20}, 0, 20));
+  EXPECT_THROW(check_noise_times("interpolate", "--at", {0}, 1, 20), InvalidArgument);
+  EXPECT_THROW(check_noise_times("interpolate", "--at", {21}, 0, 20), InvalidArgument);
+}
+
+}  // namespace ddpm
