@@ -52,7 +52,7 @@ std::shared_ptr<DenoiseFlags> declare(Flags& flags) {
 
 DenoiseRequest request_of(const DenoiseFlags& flags) {
   DenoiseRequest request{.model = model_request(flags.model),
-                         .sampler = flags.sampler,
+                         .sampler = sampler_request("denoise", flags.sampler),
                          .data = flags.data,
                          .max_bad_files = flags.max_bad_files,
                          .from = flags.from,

@@ -11,8 +11,8 @@
 #include "ddpm/cli/commands.h"
 #include "ddpm/cli/evaluation_flags.h"
 #include "ddpm/cli/job_watch.h"
+#include "ddpm/cli/sampler_flags.h"
 #include "ddpm/evaluation/bound_report.h"
-#include "ddpm/jobs/sampler_request.h"
 
 namespace ddpm {
 

@@ -45,7 +45,7 @@ int run_family(const FamilyFlags& flags, const TorchHooks& hooks) {
   const TerminalWatch watch([&](const std::string& about) {
     begin_picture("family", flags.picture, files, about, lock);
   });
-  const FamilyResult result = family({.picture = picture_request(flags.picture),
+  const FamilyResult result = family({.picture = picture_request("family", flags.picture),
                                       .shared_until = flags.shared_until,
                                       .index = flags.index,
                                       .count = flags.count},

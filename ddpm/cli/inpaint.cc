@@ -48,7 +48,7 @@ std::shared_ptr<InpaintFlags> declare(Flags& flags) {
 }
 
 InpaintRequest request_of(const InpaintFlags& flags) {
-  return {.picture = picture_request(flags.picture),
+  return {.picture = picture_request("inpaint", flags.picture),
           .data = flags.data,
           .images = flags.images,
           .mask = flags.mask,

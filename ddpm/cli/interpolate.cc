@@ -53,7 +53,7 @@ std::shared_ptr<InterpolateFlags> declare(Flags& flags) {
 }
 
 InterpolateRequest request_of(const InterpolateFlags& flags) {
-  return {.picture = picture_request(flags.picture),
+  return {.picture = picture_request("interpolate", flags.picture),
           .data = flags.data,
           .images = flags.images,
           .from = flags.from,

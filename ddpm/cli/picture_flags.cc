@@ -23,9 +23,9 @@ void declare_picture_rest(Flags& flags, PictureFlags& values, const std::string&
   flags.text("--single", values.single, "DIR", "each image of the picture as a file, too");
 }
 
-PictureRequest picture_request(const PictureFlags& flags) {
+PictureRequest picture_request(const std::string& command, const PictureFlags& flags) {
   return {.model = model_request(flags.model),
-          .sampler = flags.sampler,
+          .sampler = sampler_request(command, flags.sampler),
           .max_bad_files = flags.max_bad_files,
           .seed = flags.seed,
           .batch_size = flags.batch_size};

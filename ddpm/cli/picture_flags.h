@@ -30,7 +30,8 @@ void declare_picture_out(Flags& flags, PictureFlags& values, const std::string& 
 void declare_picture_rest(Flags& flags, PictureFlags& values,
                           const std::string& steps_help = kStepsHelp);
 
-PictureRequest picture_request(const PictureFlags& flags);
+// Throws as sampler_request does.
+PictureRequest picture_request(const std::string& command, const PictureFlags& flags);
 
 // The files that all of these commands have. Throws InvalidArgument unless --checkpoint and --out
 // are given. The command adds its own inputs, then calls check().
@@ -43,7 +44,7 @@ void begin_picture(const std::string& command, const PictureFlags& flags, const 
                    const std::string& about, std::optional<JobLock>& lock,
                    const std::string& table = "");
 
-// Writes --out and, if asked for, each cell as --single/row-column.png.
+// Writes --out and, with --single, each cell as row-column.png in that folder.
 void write_picture(const JobFiles& files, const PictureFlags& flags, const Picture& picture);
 
 }  // namespace ddpm

@@ -44,11 +44,12 @@ int run_progressive(const ProgressiveFlags& flags, const TorchHooks& hooks) {
   const TerminalWatch watch([&](const std::string& about) {
     begin_picture("progressive", flags.picture, files, about, lock);
   });
-  const ProgressiveResult result = progressive({.picture = picture_request(flags.picture),
-                                                .count = flags.count,
-                                                .columns = flags.columns,
-                                                .every = flags.every},
-                                               hooks, watch);
+  const ProgressiveResult result =
+      progressive({.picture = picture_request("progressive", flags.picture),
+                   .count = flags.count,
+                   .columns = flags.columns,
+                   .every = flags.every},
+                  hooks, watch);
   write_picture(files, flags.picture, result.picture);
   NextCommand next(hooks.program, "family");
   add_model_flags(next, flags.picture.model);

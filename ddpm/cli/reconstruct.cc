@@ -96,7 +96,7 @@ int run_reconstruct(const ReconstructFlags& flags, const TorchHooks& hooks) {
                   flags.csv.empty() ? "" : "--csv");
   });
   const ReconstructResult result =
-      reconstruct({.picture = picture_request(flags.picture),
+      reconstruct({.picture = picture_request("reconstruct", flags.picture),
                    .data = flags.data,
                    .images = flags.images,
                    .at = flags.at,

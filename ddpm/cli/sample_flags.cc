@@ -24,7 +24,7 @@ void declare_sample_flags(Flags& flags, SampleFlags& values) {
 
 SampleRequest sample_request(const SampleFlags& flags) {
   return {.model = model_request(flags.model),
-          .sampler = flags.sampler,
+          .sampler = sampler_request("sample", flags.sampler),
           .out = flags.out,
           .count = flags.count,
           .seed = flags.seed,

@@ -183,7 +183,7 @@ std::optional<Job> job_of(const Words& words, const ModelConfig& config) {
   const SampleRequest request = sample_request(flags);
   const Model model = toy_model(config);
   try {
-    const Chain chain = chain_of("sample", flags.sampler, config);
+    const Chain chain = chain_of("sample", sampler_request("sample", flags.sampler), config);
     return Job{words, sample_job(request, model, chain), images_of(request, model, chain)};
   } catch (const InvalidArgument&) {
     return std::nullopt;
@@ -290,7 +290,8 @@ TEST(SampleJob, AJobIsOfItsModel) {
     Model model = toy_model(config);
     change(model);
     const SampleFlags flags = flags_of(words);
-    return sample_job(sample_request(flags), model, chain_of("sample", flags.sampler, config));
+    return sample_job(sample_request(flags), model,
+                      chain_of("sample", sampler_request("sample", flags.sampler), config));
   };
   const auto nothing = [](Model&) {};
   const std::vector<PngText> texts = {

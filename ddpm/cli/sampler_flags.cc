@@ -1,11 +1,15 @@
 #include "ddpm/cli/sampler_flags.h"
 
+#include <cmath>
+
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
 
 namespace ddpm {
 
 namespace {
+
+constexpr const char* kKarras = "karras";
 
 std::vector<std::string> sampler_names() {
   std::vector<std::string> names = {kOfCheckpoint};
@@ -47,7 +51,7 @@ void declare_sampler_flags(Flags& flags, SamplerFlags& values, const std::string
                "of euler and heun: noise that is put back on the way, S_churn", 0.0, 1e6);
   flags.choice("--spacing", values.spacing,
                {kOfCheckpoint, "trailing", "leading", "linspace", "dpm_linspace", "dpm_leading",
-                "quadratic", "karras"},
+                "quadratic", kKarras},
                "which times fewer steps visit; trailing begins at T");
   flags.text("--respacing", values.respacing, "N,N,..|ddimN",
              "instead of --steps: so many times of each section of 1 .. T, or a whole stride");
@@ -57,6 +61,56 @@ void declare_sampler_flags(Flags& flags, SamplerFlags& values, const std::string
                "of a ddpm step: as the checkpoint says, beta, or beta-tilde");
   declare_bounds(flags, values);
   declare_parity(flags, values);
+}
+
+namespace {
+
+X0Bound bound_of(const std::string& command, const SamplerFlags& flags) {
+  const bool thresholds = flags.threshold_quantile > 0.0;
+  const bool given = flags.clip != kOfCheckpoint;
+  const bool none = flags.no_clip || flags.clip == "no";
+  const char* no_clip = flags.no_clip ? "--no-clip" : "--clip";
+  DDPM_CHECK(!thresholds || (!flags.no_clip && !given), command, ": ", no_clip,
+             " and --threshold-quantile exclude each other");
+  DDPM_CHECK(!flags.no_clip || !given, command, ": --no-clip and --clip exclude each other");
+  DDPM_CHECK(!flags.raw_eps || !none, command, ": --raw-eps is of a clipped x_0, so it excludes ",
+             no_clip, none && given ? " no" : "");
+  DDPM_CHECK(thresholds || flags.threshold_max == 1.0, command,
+             ": --threshold-max belongs to --threshold-quantile");
+  using Kind = X0Bound::Kind;
+  if (thresholds) {
+    return {
+        .kind = Kind::kQuantile, .quantile = flags.threshold_quantile, .max = flags.threshold_max};
+  }
+  if (none) return {.kind = Kind::kNone};
+  if (!given) return {};
+  const auto range = parse_double(flags.clip);
+  DDPM_CHECK(range && *range > 0.0 && std::isfinite(*range), command,
+             ": --clip: wanted checkpoint, no or a number above 0, got '", flags.clip, "'");
+  return {.kind = Kind::kRange, .range = *range};
+}
+
+}  // namespace
+
+SamplerRequest sampler_request(const std::string& command, const SamplerFlags& flags) {
+  SamplerRequest request{.steps = flags.steps,
+                         .eta = flags.eta,
+                         .churn = flags.churn,
+                         .karras = flags.spacing == kKarras,
+                         .respacing = flags.respacing,
+                         .times = flags.times,
+                         .bound = bound_of(command, flags),
+                         .parity = flags.parity};
+  if (flags.sampler != kOfCheckpoint) request.sampler = sampler_kind_from(flags.sampler);
+  if (flags.variance != kOfCheckpoint) request.variance = variance_from(flags.variance);
+  const bool named = flags.spacing != kOfCheckpoint && !request.karras;
+  if (named) request.spacing = spacing_from(flags.spacing);
+  for (const ParitySwitchRow& row : parity_switches()) {
+    const std::string& word = flags.switches[row.value];
+    if (word != kOfParity) request.switches[static_cast<size_t>(row.value)] = word == row.theirs;
+  }
+  if (flags.raw_eps) request.switches[static_cast<size_t>(ParitySwitch::kEps)] = true;
+  return request;
 }
 
 void add_sampler_flags(NextCommand& next, const SamplerFlags& flags) {

@@ -11,23 +11,22 @@ namespace {
 // Whether a switch is on, and that changes this sampler. One that was given by its own flag has to.
 class Switches {
  public:
-  Switches(const std::string& command, const SamplerFlags& flags, SamplerKind kind)
-      : command_(command), flags_(flags), values_(switches_of(flags)), kind_(kind) {}
+  Switches(const std::string& command, const SamplerRequest& request, SamplerKind kind)
+      : command_(command), request_(request), values_(switches_of(request)), kind_(kind) {}
 
   const ParitySwitches& values() const { return values_; }
 
   bool on(ParitySwitch value, bool has_it, const std::string& samplers) const {
     if (!values_.has(value)) return false;
     const ParitySwitchRow& row = row_of(value);
-    DDPM_CHECK(has_it || !flags_.switches.is_theirs(value), command_, ": --", row.name, " ",
-               row.theirs, " belongs to --sampler ", samplers, ", got --sampler ",
-               to_string(kind_));
+    DDPM_CHECK(has_it || !is_given(request_, value), command_, ": --", row.name, " ", row.theirs,
+               " belongs to --sampler ", samplers, ", got --sampler ", to_string(kind_));
     return has_it;
   }
 
  private:
   const std::string& command_;
-  const SamplerFlags& flags_;
+  const SamplerRequest& request_;
   ParitySwitches values_;
   SamplerKind kind_;
 };
@@ -43,13 +42,12 @@ void use_float32(const std::string& command, const ModelConfig& model, SamplerKi
 
 }  // namespace
 
-ParitySwitches switches_of(const SamplerFlags& flags) {
-  ParitySwitches switches = parity_of(flags.parity);
+ParitySwitches switches_of(const SamplerRequest& request) {
+  ParitySwitches switches = parity_of(request.parity);
   for (const ParitySwitchRow& row : parity_switches()) {
-    if (flags.switches[row.value] == kOfParity) continue;
-    switches.set(row.value, flags.switches.is_theirs(row.value));
+    const std::optional<bool>& given = request.switches[static_cast<size_t>(row.value)];
+    if (given) switches.set(row.value, *given);
   }
-  if (flags.raw_eps) switches.set(ParitySwitch::kEps, true);
   return switches;
 }
 
@@ -61,12 +59,12 @@ std::string parity_text(const ParitySwitches& switches) {
   return join(others, ", ");
 }
 
-void apply_parity(const std::string& command, const SamplerFlags& flags, const ModelConfig& model,
-                  Chain& chain) {
+void apply_parity(const std::string& command, const SamplerRequest& request,
+                  const ModelConfig& model, Chain& chain) {
   SamplerOptions& options = chain.options;
   Parity& parity = chain.parity;
   const SamplerKind kind = options.kind;
-  const Switches switches(command, flags, kind);
+  const Switches switches(command, request, kind);
   const DiffusersRule rule = diffusers_rule(kind);
   const bool pseudo = rule == DiffusersRule::kPndm;
   const bool strides = rule == DiffusersRule::kDdim || pseudo;
@@ -91,7 +89,7 @@ void apply_parity(const std::string& command, const SamplerFlags& flags, const M
     options.clip_x0 = false;
   }
   if (switches.values().has(ParitySwitch::kRounding)) {
-    DDPM_CHECK(command == "sample" || !flags.switches.is_theirs(ParitySwitch::kRounding), command,
+    DDPM_CHECK(command == "sample" || !is_given(request, ParitySwitch::kRounding), command,
                ": --rounding belongs to the images of ddpm sample; pictures are to be looked at");
     chain.rounding = Rounding::kTruncated;
   }
@@ -100,7 +98,7 @@ void apply_parity(const std::string& command, const SamplerFlags& flags, const M
   if (switches.on(ParitySwitch::kTables, has_tables, those)) {
     use_float32(command, model, kind, parity);
   }
-  DDPM_CHECK(has_tables || flags.parity == "none", command, ": --parity ", flags.parity,
+  DDPM_CHECK(has_tables || request.parity == "none", command, ": --parity ", request.parity,
              " belongs to --sampler ", those, ", got --sampler ", to_string(kind));
   use_parity(parity, options);
 }

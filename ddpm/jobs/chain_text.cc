@@ -65,20 +65,21 @@ std::string digest_of(const Chain& chain) {
   return sha256_hex(as_bytes(json_line(all))).substr(0, kDigestDigits);
 }
 
-std::string times_text(const SamplerFlags& flags, const SamplingConfig& sampling) {
-  if (!flags.times.empty()) return "times " + join(flags.times, ",");
-  if (!flags.respacing.empty()) return "respacing " + flags.respacing;
-  if (!takes_its_times(flags)) return flags.spacing;
+std::string times_text(const SamplerRequest& request, const SamplingConfig& sampling) {
+  if (!request.times.empty()) return "times " + join(request.times, ",");
+  if (!request.respacing.empty()) return "respacing " + request.respacing;
+  if (!takes_its_times(request)) return spacing_name(request);
   const int64_t offset = sampling.steps_offset;
   return concat(spacing_of(sampling), offset > 0 ? concat(", offset ", offset) : "");
 }
 
 }  // namespace
 
-PngText chain_text(const SamplerFlags& flags, const SamplingConfig& sampling, const Chain& chain) {
+PngText chain_text(const SamplerRequest& request, const SamplingConfig& sampling,
+                   const Chain& chain) {
   const SamplerOptions& options = chain.options;
   const bool draws_by_variance = traits_of(options.kind).takes_variance;
-  ParitySwitches switches = switches_of(flags);
+  ParitySwitches switches = switches_of(request);
   const ParitySwitchRow& eps = row_of(ParitySwitch::kEps);  // which has a line of its own
   const bool raw_eps = switches.has(eps.value);
   switches.set(eps.value, false);
@@ -86,7 +87,7 @@ PngText chain_text(const SamplerFlags& flags, const SamplingConfig& sampling, co
   return {{"Software", concat("ddpm ", kVersion)},
           {"sampler", to_string(options.kind)},
           {"steps", std::to_string(chain.times.size() - 1)},
-          {"spacing", times_text(flags, sampling)},
+          {"spacing", times_text(request, sampling)},
           {"clip", bound_text(options)},
           {"variance", draws_by_variance ? to_string(options.variance) : "none"},
           {"eta", shortest(options.eta)},

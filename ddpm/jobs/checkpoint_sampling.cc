@@ -32,34 +32,30 @@ std::string spacing_of(const SamplingConfig& sampling) {
   return dpm && sampling.spacing != "trailing" ? "dpm_" + sampling.spacing : sampling.spacing;
 }
 
-void bound_x0(const std::string& command, const SamplerFlags& flags, const SamplingConfig& sampling,
+void bound_x0(const std::string& command, const X0Bound& bound, const SamplingConfig& sampling,
               SamplerOptions& options) {
-  const bool thresholds = flags.threshold_quantile > 0.0;
-  const bool given = flags.clip != kOfCheckpoint;
-  const bool none = flags.no_clip || flags.clip == "no";
-  const char* no_clip = flags.no_clip ? "--no-clip" : "--clip";
-  DDPM_CHECK(!thresholds || (!flags.no_clip && !given), command, ": ", no_clip,
-             " and --threshold-quantile exclude each other");
-  DDPM_CHECK(!flags.no_clip || !given, command, ": --no-clip and --clip exclude each other");
-  DDPM_CHECK(!flags.raw_eps || !none, command, ": --raw-eps is of a clipped x_0, so it excludes ",
-             no_clip, none && given ? " no" : "");
-  DDPM_CHECK(thresholds || flags.threshold_max == 1.0, command,
-             ": --threshold-max belongs to --threshold-quantile");
-  options.clip_x0 = !none;
-  if (thresholds) {
-    options.threshold_quantile = flags.threshold_quantile;
-    options.threshold_max = flags.threshold_max;
-  } else if (given && !none) {
-    const auto range = parse_double(flags.clip);
-    DDPM_CHECK(range && *range > 0.0 && std::isfinite(*range), command,
-               ": --clip: wanted checkpoint, no or a number above 0, got '", flags.clip, "'");
-    options.clip_range = *range;
-  } else if (!none) {
-    options.clip_x0 = sampling.clip;
-    options.clip_range = sampling.clip_range;
-    if (!sampling.thresholding) return;
-    options.threshold_quantile = sampling.threshold_quantile;
-    options.threshold_max = sampling.threshold_max;
+  using Kind = X0Bound::Kind;
+  options.clip_x0 = bound.kind != Kind::kNone;
+  switch (bound.kind) {
+    case Kind::kNone:
+      return;
+    case Kind::kRange:
+      DDPM_CHECK(bound.range > 0.0 && std::isfinite(bound.range), command,
+                 ": --clip: expected a number above 0, got ", bound.range);
+      options.clip_range = bound.range;
+      return;
+    case Kind::kQuantile:
+      DDPM_CHECK(bound.quantile > 0.0 && bound.quantile <= 1.0, command,
+                 ": --threshold-quantile: expected a number in (0, 1], got ", bound.quantile);
+      options.threshold_quantile = bound.quantile;
+      options.threshold_max = bound.max;
+      return;
+    case Kind::kOfCheckpoint:
+      options.clip_x0 = sampling.clip;
+      options.clip_range = sampling.clip_range;
+      if (!sampling.thresholding) return;
+      options.threshold_quantile = sampling.threshold_quantile;
+      options.threshold_max = sampling.threshold_max;
   }
 }
 

@@ -12,7 +12,7 @@ namespace ddpm {
 
 struct DenoiseRequest {
   ModelRequest model = {};
-  SamplerFlags sampler = {};
+  SamplerRequest sampler = {};
   std::string data = {};                // start from images of this data; "": from noise at T
   double max_bad_files = kMaxBadFiles;  // in [0, 1]
   int64_t from = 0;                     // with data: the time to start at, in [1, T]; 0: T / 2

@@ -25,10 +25,15 @@ bool parts_at(const Model& model, const Chain& chain, int64_t parting) {
   });
 }
 
+// As --sampler names it.
+std::string name_of_sampler(const SamplerRequest& request) {
+  return request.sampler ? to_string(*request.sampler) : "checkpoint";
+}
+
 void check_parts(const FamilyRequest& request, const Model& model, const Chain& chain,
                  int64_t parting) {
-  DDPM_CHECK(parts_at(model, chain, parting), "family: --sampler ", request.picture.sampler.sampler,
-             " adds no noise from time ", parting,
+  DDPM_CHECK(parts_at(model, chain, parting), "family: --sampler ",
+             name_of_sampler(request.picture.sampler), " adds no noise from time ", parting,
              " on, so that all members would be one image; wanted ddpm, ddim with --eta above 0 or "
              "dpmpp_2m_sde, and a time to visit below that one");
 }

@@ -14,7 +14,7 @@ constexpr int64_t kMaxFillings = int64_t{1} << 20;  // of one image
 constexpr int64_t kDefaultSteps = 250;              // as the paper has it
 
 Chain chain_of_inpaint(const InpaintRequest& request, const Model& model) {
-  SamplerFlags sampler = request.picture.sampler;
+  SamplerRequest sampler = request.picture.sampler;
   const bool named = sampler.steps > 0 || !sampler.times.empty() || !sampler.respacing.empty();
   if (!named) sampler.steps = std::min(kDefaultSteps, model.config.schedule.T);
   Chain chain = chain_of("inpaint", sampler, model.config);

@@ -87,7 +87,6 @@ LocatedModel locate_model(const std::string& command, const ModelRequest& reques
 // The same as the backends take it.
 ExecutorOptions options_of(const ModelRequest& request) {
   return {.weights = request.weights,
-          .executor = to_string(request.backend),
           .device = request.device,
           .precision = request.precision,
           .threads = request.threads,

@@ -56,7 +56,7 @@ struct Model {
   }
 };
 
-// The precision that the network is run in: the one asked for, but on a CPU without instructions
+// The precision that the network is run in: the requested one, but on a CPU without instructions
 // for bfloat16 the engine computes in float32.
 Precision precision_used(NetworkBackend backend, const ModelRequest& request);
 
@@ -79,7 +79,7 @@ void add_model_text(PngText& text, const Model& model, const ModelRequest& reque
 
 // "checkpoint 00003000 (ema weights, 1,112,801 parameters, 28x28, 1 channel)", and a line more for
 // each thing that the checkpoint leaves open: the process of a folder without a scheduler, the only
-// variant, a precision that is not the one asked for.
+// variant, another precision than the requested one.
 std::string describe(const Model& model, const ModelRequest& request);
 std::string describe(const BareNetwork& network, const ModelRequest& request);
 

@@ -23,7 +23,7 @@ namespace ddpm {
 
 struct PictureRequest {
   ModelRequest model = {};
-  SamplerFlags sampler = {};
+  SamplerRequest sampler = {};
   double max_bad_files = kMaxBadFiles;  // in [0, 1], of the jobs that read data
   int64_t seed = 0;                     // of the noise, at least 0
   int64_t batch_size = 16;              // images made together, at least 1; changes speed only

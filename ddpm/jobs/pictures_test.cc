@@ -184,7 +184,7 @@ TEST(InpaintJob, KeepsWhatIsKnown) {
 TEST(FamilyJob, RefusesMembersThatWouldBeOneImage) {
   const ToyJob toy;
   FamilyRequest request = family_of(toy);
-  request.picture.sampler.sampler = "ddim";
+  request.picture.sampler.sampler = SamplerKind::kDdim;
   const RecordingWatch watch;
   expect_contains(complaint<InvalidArgument>([&] { family(request, ToyJob::hooks(), watch); }),
                   "family: --sampler ddim adds no noise from time 20 on");

@@ -1,4 +1,4 @@
-// The bare network, for whoever wants to check it against another program.
+// The bare network, for comparisons with other programs.
 
 #pragma once
 

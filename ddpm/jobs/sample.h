@@ -17,7 +17,7 @@ namespace ddpm {
 
 struct SampleRequest {
   ModelRequest model = {};
-  SamplerFlags sampler = {};
+  SamplerRequest sampler = {};
   std::filesystem::path out = {};  // the folder for 000000.png, 000001.png, .. and grid.png
   int64_t count = 64;              // images, at least 1
   int64_t seed = 0;                // at least 0; image k of a seed is the same in every job

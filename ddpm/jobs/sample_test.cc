@@ -78,6 +78,16 @@ TEST(SampleJob, NeedsLibTorchForItsNumbersBeforeAnythingIsWritten) {
   EXPECT_THROW(check(request), InvalidArgument);
 }
 
+TEST(SampleJob, WarnsOfMoreThreadsThanCores) {
+  const ToyJob toy;
+  SampleRequest request = request_of(toy, toy.out());
+  request.model.threads = 4096;
+  const RecordingWatch watch;
+  sample(request, toy.hooks(), watch);
+  ASSERT_EQ(watch.warnings.size(), 1U);
+  expect_contains(watch.warnings[0], "sample: --threads 4096: this process can use ");
+}
+
 TEST(SampleJob, RefusesTheFolderOfAnotherJob) {
   const ToyJob toy;
   SampleRequest request = request_of(toy, toy.out());

@@ -124,9 +124,9 @@ TEST(SchedulerGolden, EveryChainInFloat64IsThatOfDiffusersWithFloat64Tables) {
     if (!row.contains("end_float64")) continue;
     SCOPED_TRACE(name_of_row(row));
     const ModelConfig model = model_of(row);
-    SamplerFlags flags = flags_of(row);
-    flags.switches[ParitySwitch::kTables] = "f64";
-    const Chain chain = chain_of("golden", flags, model);
+    SamplerRequest request = request_of(row);
+    request.switches[static_cast<size_t>(ParitySwitch::kTables)] = false;
+    const Chain chain = chain_of("golden", request, model);
     const Plan plan = sampler_plan(chain.options, make_schedule(model.schedule), chain.times);
     const Numbers wanted = row["end_float64"];
     EXPECT_LT(distance(walk_in_float64(row, model, chain, plan), wanted), 1e-9);
@@ -141,9 +141,9 @@ TEST(SchedulerGolden, WithNothingSwitchedTheirPlansAreOurPlans) {
     const ModelConfig model = model_of(row);
     if (row["scheduler"].value("rescale_betas_zero_snr", false))
       continue;  // divides by 0 in theirs
-    SamplerFlags flags = flags_of(row);
-    flags.parity = "none";
-    const Chain chain = chain_of("golden", flags, model);
+    SamplerRequest request = request_of(row);
+    request.parity = "none";
+    const Chain chain = chain_of("golden", request, model);
     const Schedule schedule = make_schedule(model.schedule);
     const Plan ours = sampler_plan(chain.options, schedule, chain.times);
     const Plan theirs = diffusers_plan(chain.options, chain.parity, schedule, chain.times);
@@ -156,10 +156,10 @@ TEST(SchedulerGolden, WithNothingSwitchedTheirPlansAreOurPlans) {
 
 // The sum of |x| at the end of a chain of diffusers' own tests: 768 values (4 k + i) / 768 of four
 // images, and a network x n / (n + 1).
-double published_sum(const Json& scheduler, const SamplerFlags& flags) {
-  const Json row = {{"scheduler", scheduler}, {"steps", flags.steps}, {"scale", 1.0}};
+double published_sum(const Json& scheduler, const SamplerRequest& request) {
+  const Json row = {{"scheduler", scheduler}, {"steps", request.steps}, {"scale", 1.0}};
   const ModelConfig model = model_of(row);
-  const Chain chain = chain_of("golden", flags, model);
+  const Chain chain = chain_of("golden", request, model);
   const Plan plan = sampler_plan(chain.options, make_schedule(model.schedule), chain.times);
   double sum = 0.0;
   for (size_t i = 0; i < 4; ++i) {
@@ -173,12 +173,12 @@ double published_sum(const Json& scheduler, const SamplerFlags& flags) {
   return sum;
 }
 
-SamplerFlags with_parity(int64_t steps, const std::string& parity) {
-  SamplerFlags flags;
-  flags.steps = steps;
-  flags.parity = parity;
-  if (parity == "diffusers") flags.switches[ParitySwitch::kTables] = "f64";
-  return flags;
+SamplerRequest with_parity(int64_t steps, const std::string& parity) {
+  SamplerRequest request;
+  request.steps = steps;
+  request.parity = parity;
+  if (parity == "diffusers") request.switches[static_cast<size_t>(ParitySwitch::kTables)] = false;
+  return request;
 }
 
 // diffusers' tests/schedulers; the numbers in float64 are of an independent program.

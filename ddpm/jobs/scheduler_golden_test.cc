@@ -69,10 +69,10 @@ TEST(SchedulerGolden, EveryChainInFloat32IsThatOfDiffusers) {
     SCOPED_TRACE(name_of_row(row));
     const ModelConfig model = model_of(row);
     if (row.contains("error")) {
-      EXPECT_THROW(chain_of("golden", flags_of(row), model), InvalidArgument);
+      EXPECT_THROW(chain_of("golden", request_of(row), model), InvalidArgument);
       continue;
     }
-    const Walked walked = walk(row, model, chain_of("golden", flags_of(row), model));
+    const Walked walked = walk(row, model, chain_of("golden", request_of(row), model));
     const auto& states = walked.states;
     const double end = distance(states.back(), row["end"], walked.sizes.back());
     EXPECT_LT(end, row["steps"] == 1000 ? 3e-6 : 1e-6);  // of 1000 steps each adds its rounding
@@ -106,11 +106,11 @@ TEST(SchedulerGolden, EveryListIsThatOfDiffusersOrIsRefused) {
     const bool rises = !pndm && std::adjacent_find(wanted.begin(), wanted.end(),
                                                    std::less_equal<>()) != wanted.end();
     if (wanted.empty() || rises || std::any_of(wanted.begin(), wanted.end(), bad)) {
-      EXPECT_THROW(chain_of("golden", flags_of(row), model), InvalidArgument);
+      EXPECT_THROW(chain_of("golden", request_of(row), model), InvalidArgument);
       continue;
     }
     ASSERT_FALSE(row.contains("error"));
-    const Chain chain = chain_of("golden", flags_of(row), model);
+    const Chain chain = chain_of("golden", request_of(row), model);
     const Plan plan = sampler_plan(chain.options, make_schedule(model.schedule), chain.times);
     EXPECT_EQ(calls_of(plan), wanted);
     if (model.sampling.scheduler == SchedulerClass::kDpmMultistep) continue;

@@ -23,8 +23,7 @@ namespace ddpm {
 // How a network is run.
 struct ExecutorOptions {
   WeightsChoice weights;
-  std::string executor = "auto";  // "engine", "libtorch"
-  std::string device = "cpu";     // "cpu", "auto", "cuda", "cuda:N"
+  std::string device = "cpu";  // "cpu", "auto", "cuda", "cuda:N"
   Precision precision = Precision::kFloat32;
   int64_t threads = 0;       // 0: one for each usable core
   int64_t label = kNoLabel;  // the class of all images; kNoLabel: the network has no classes

@@ -32,7 +32,7 @@ struct JobProgress {
 // what they throw ends the job as a stop does and reaches the caller.
 struct Watch {
   // Called once, after the request was checked and before the first long work, with lines that
-  // describe the job, "\n" between them. No output has been written until then.
+  // describe the job, "\n" between them. Until then nothing but a lock has been written.
   std::function<void(const std::string& about)> on_begin;
   std::function<void(const JobProgress& progress)> on_progress;
   // What a person may want to know of the inputs: whole lines, each with its "\n".

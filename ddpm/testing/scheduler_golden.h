@@ -50,13 +50,15 @@ inline double start_of(const Json& row, size_t i) {
   return row["start"] == "wide" ? 3.0 * ramp(i) - 1.5 : ramp(i);
 }
 
-inline SamplerFlags flags_of(const Json& row) {
-  SamplerFlags flags;
-  flags.steps = row["steps"];
-  flags.eta = row.value("eta", 0.0);
-  flags.parity = "diffusers";
-  if (row.value("rederived", false)) flags.switches[ParitySwitch::kEps] = "clipped";
-  return flags;
+inline SamplerRequest request_of(const Json& row) {
+  SamplerRequest request;
+  request.steps = row["steps"];
+  request.eta = row.value("eta", 0.0);
+  request.parity = "diffusers";
+  if (row.value("rederived", false)) {
+    request.switches[static_cast<size_t>(ParitySwitch::kEps)] = false;
+  }
+  return request;
 }
 
 inline ModelConfig model_of(const Json& row) {

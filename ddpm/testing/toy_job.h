@@ -16,8 +16,8 @@
 
 #include "ddpm/base/file.h"
 #include "ddpm/formats/png.h"
-#include "ddpm/jobs/torch_hooks.h"
 #include "ddpm/jobs/model.h"
+#include "ddpm/jobs/torch_hooks.h"
 #include "ddpm/jobs/watch.h"
 #include "ddpm/random/stream.h"
 #include "ddpm/testing/temporary_folder.h"
@@ -77,8 +77,9 @@ class ToyJob {
   TemporaryFolder folder;
 };
 
-// Keeps every report, and stops the job when it was asked for the (patience + 1)-th time. How often
-// it is asked while data are read depends on time, so it counts anew from each report of reading.
+// Keeps every report, and answers yes to the (patience + 1)-th question whether to stop. The
+// number of questions while data are read depends on time, so each report of reading resets the
+// count.
 class RecordingWatch {
  public:
   explicit RecordingWatch(int64_t patience = std::numeric_limits<int64_t>::max()) {
