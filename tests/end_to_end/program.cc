@@ -93,8 +93,9 @@ class Child {
 
  private:
   [[noreturn]] void exec(const fs::path& folder, std::vector<std::string>& words) const {
-    const int out = ::open(out_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    // standard output is last: a test that waits for its file may end this process at once
     const int err = ::open(err_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    const int out = ::open(out_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
     ::dup2(out, STDOUT_FILENO);
     ::dup2(err, STDERR_FILENO);
     // whatever the tests were started to ignore
