@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/setup.sh
 filter=${1:-Workers.*:CompiledUNetThreads.*}
-threaded="base formats data engine terminal"
+threaded="base formats data training engine terminal"
 optional_packages=$clang_helpers
 # shellcheck disable=SC2086  # lists of words
 packages libgtest-dev $clang_packages
