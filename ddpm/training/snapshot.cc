@@ -36,7 +36,7 @@ std::filesystem::path save_snapshot(const Learner& learner, TrainingState state,
 }
 
 TrainingState restore_snapshot(const std::filesystem::path& checkpoint, Learner& learner) {
-  const TrainingState state = read_training_state(checkpoint);
+  TrainingState state = read_training_state(checkpoint);
   check_same_run(state.config, learner.config(), "resume: " + checkpoint.string());
   DDPM_CHECK(state.unet == learner.network_config(), "resume: the network of ", checkpoint.string(),
              " is not that of the run's configuration");
