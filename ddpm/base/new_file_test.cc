@@ -184,9 +184,9 @@ TEST_F(NewFileTest, AFileThatCannotBeFinishedLeavesWhatWasThereAndNamesTheTarget
   for (const rlim_t limit : {rlim_t{0}, rlim_t{1}, rlim_t{4095}, rlim_t{4096}, rlim_t{9999}}) {
     const rlimit now{limit, before.rlim_max};
     ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &now), 0);
-    const std::string said =
+    const std::string message =
         complaint<IoError>([&] { write_file_whole(folder_ / "a", std::string(10'000, 'x')); });
-    EXPECT_EQ(said, concat("cannot write ", (folder_ / "a").string(), ": File too large"));
+    EXPECT_EQ(message, concat("cannot write ", (folder_ / "a").string(), ": File too large"));
     EXPECT_EQ(complaint<IoError>([&] {
                 write_folder_whole(folder_ / "f", [](const fs::path& inside) {
                   real_files().write(inside / "x", as_bytes(std::string(10'000, 'x')));

@@ -145,10 +145,10 @@ TEST(Checkpoint, ANumberThatIsNotFiniteIsRefusedBeforeAnythingIsWritten) {
          {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
       ToyCheckpoint toy(7);
       (toy.*set).back().back() = bad;  // conv_out.bias, the last of all
-      const std::string said = complaint<NotFinite>(
+      const std::string message = complaint<NotFinite>(
           [&] { write_checkpoint(scratch.path() / "c", toy.state, toy.arrays(), hasty_files()); });
-      expect_contains(said, "checkpoint of step 7: ");
-      expect_contains(said, "conv_out.bias has 1 of 1 values that are not finite");
+      expect_contains(message, "checkpoint of step 7: ");
+      expect_contains(message, "conv_out.bias has 1 of 1 values that are not finite");
       EXPECT_TRUE(fs::is_empty(scratch.path()));
     }
   }
@@ -270,31 +270,31 @@ TEST(Checkpoint, ItsSizeIsKnownBeforeItIsWritten) {
 TEST(TrainingState, RefusesUnknownMissingAndWrongKeys) {
   const ToyCheckpoint toy(7);
   const Json good = state_to_json(toy.state);
-  const auto said = [&](const Json& json) {
+  const auto message = [&](const Json& json) {
     return complaint<FormatError>([&] { state_from_json(json, toy.state.unet, "state.json"); });
   };
   Json json = good;
   json["stepp"] = 1;
-  expect_contains(said(json), "state.json: unknown key \"stepp\"");
+  expect_contains(message(json), "state.json: unknown key \"stepp\"");
   json = good;
   json.erase("ema_updates");
-  expect_contains(said(json), "state.json: no key 'ema_updates'");
+  expect_contains(message(json), "state.json: no key 'ema_updates'");
   json = good;
   json["step"] = -1;
-  expect_contains(said(json), "state.json: step: wanted a whole number of at least 0, got -1");
+  expect_contains(message(json), "state.json: step: wanted a whole number of at least 0, got -1");
   json = good;
   json["version"] = 0;
-  expect_contains(said(json), "expected version 1, got 0");
+  expect_contains(message(json), "expected version 1, got 0");
   json["version"] = 2;
   json["a key of that version"] = 1;
   EXPECT_THROW(state_from_json(json, toy.state.unet, "state.json"), NewerVersion);
   json = good;
   json["config"]["steps"] = 0;
-  expect_contains(said(json), "steps must be");
+  expect_contains(message(json), "steps must be");
   json = good;
   json["carried"] = {{"sum", "x"}};
-  expect_contains(said(json), "carried: wanted lists of numbers by name");
-  EXPECT_EQ(said(good), "");
+  expect_contains(message(json), "carried: wanted lists of numbers by name");
+  EXPECT_EQ(message(good), "");
 }
 
 TEST(Manifest, RefusesPathsThatLeaveTheFolder) {

@@ -279,8 +279,8 @@ TEST(RunFolder, OnlyOneProcessMayWrite) {
   {
     RunLock lock(run.path);
     lock.sign();
-    const std::string said = complaint<IoError>([&] { RunLock second(run.path); });
-    expect_contains(said, concat("process ", ::getpid(), " is at work in this run"));
+    const std::string message = complaint<IoError>([&] { RunLock second(run.path); });
+    expect_contains(message, concat("process ", ::getpid(), " is at work in this run"));
   }
   EXPECT_NO_THROW(RunLock again(run.path));
 }

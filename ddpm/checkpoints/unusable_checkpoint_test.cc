@@ -29,14 +29,14 @@ void damage(const fs::path& checkpoint) {
 TEST(ResolveCheckpoint, TakesARunOrACheckpoint) {
   const ToyRun run;
   CheckpointStore store(run.path, hasty_files());
-  const auto said = [](const fs::path& path) {
+  const auto message = [](const fs::path& path) {
     return complaint<InvalidArgument>([&] { std::ignore = resolve_checkpoint(path); });
   };
-  expect_contains(said(run.path), "run: this run has no checkpoint yet");
-  expect_contains(said(run.path / "nowhere"), "got no such folder");
-  expect_contains(said(run.path / "samples"), "neither checkpoints/ nor model_index.json");
+  expect_contains(message(run.path), "run: this run has no checkpoint yet");
+  expect_contains(message(run.path / "nowhere"), "got no such folder");
+  expect_contains(message(run.path / "samples"), "neither checkpoints/ nor model_index.json");
   std::ofstream(run.path / "file") << "x";
-  expect_contains(said(run.path / "file"), "got a file");
+  expect_contains(message(run.path / "file"), "got a file");
 
   save_toy(store, 10);
   save_toy(store, 20);
@@ -90,7 +90,7 @@ void make_a_link_to_nothing(const fs::path& checkpoint) {
 struct Fault {
   CheckpointFault fault;
   std::function<void(const fs::path& checkpoint)> make;
-  const char* said;
+  const char* message;
 };
 
 const std::vector<Fault>& all_faults() {
@@ -122,7 +122,7 @@ const std::vector<Fault>& all_faults() {
 
 TEST(ResolveCheckpoint, ReturnsWhatWasPassedOverAndACommandRefusesIt) {
   for (const Fault& fault : all_faults()) {
-    SCOPED_TRACE(fault.said);
+    SCOPED_TRACE(fault.message);
     const ToyRun run;
     CheckpointStore store(run.path, hasty_files());
     save_toy(store, 10);
@@ -134,12 +134,12 @@ TEST(ResolveCheckpoint, ReturnsWhatWasPassedOverAndACommandRefusesIt) {
     ASSERT_EQ(resolved.passed_over.size(), 1u);
     EXPECT_EQ(resolved.passed_over[0].path, store.path_of(20));
     EXPECT_EQ(resolved.passed_over[0].fault, fault.fault);
-    expect_contains(fault_text(resolved.passed_over[0]), fault.said);
-    const std::string said = complaint<Error>(
+    expect_contains(fault_text(resolved.passed_over[0]), fault.message);
+    const std::string message = complaint<Error>(
         [&] { std::ignore = require_checkpoint("sample", "--checkpoint", run.path); });
-    expect_contains(said, concat("sample: --checkpoint: ", store.path_of(20).string(), " is "));
-    expect_contains(said, fault.said);
-    expect_contains(said, concat("; --checkpoint ", store.path_of(10).string(), " takes "));
+    expect_contains(message, concat("sample: --checkpoint: ", store.path_of(20).string(), " is "));
+    expect_contains(message, fault.message);
+    expect_contains(message, concat("; --checkpoint ", store.path_of(10).string(), " takes "));
     // which is then taken without a word
     EXPECT_EQ(require_checkpoint("sample", "--checkpoint", store.path_of(10)), store.path_of(10));
   }
@@ -163,7 +163,7 @@ TEST(ResolveCheckpoint, ARunWithoutAUsableCheckpointIsTheErrorOfItsNewest) {
 
 TEST(CheckpointStore, ReplacesOnlyADamagedCheckpoint) {
   for (const Fault& fault : all_faults()) {
-    SCOPED_TRACE(fault.said);
+    SCOPED_TRACE(fault.message);
     const ToyRun run;
     CheckpointStore store(run.path, hasty_files());
     save_toy(store, 20);

@@ -1,4 +1,4 @@
-// The flags that say which images.
+// The flags that select images.
 
 #pragma once
 

@@ -89,7 +89,7 @@ std::string next_command(const OdeFlags& flags, const std::string& program) {
       .line();
 }
 
-void say_results(const OdeFlags& flags, const FlowResult& result) {
+void print_results(const OdeFlags& flags, const FlowResult& result) {
   std::cout << "probability flow        " << estimate_text(result.bits)
             << " bits per dimension\nby every other time     " << estimate_text(result.halved)
             << "\nthe difference, which is the size of what the steps cost: "
@@ -110,7 +110,7 @@ int run(const OdeFlags& flags, const TorchHooks& hooks) {
   } catch (const Stopped&) {
     return stopped_evaluation(watch, next);
   }
-  say_results(flags, result);
+  print_results(flags, result);
   std::cout << next_evaluation(hooks.program, "bpd", flags.common).line() << std::endl;
   return 0;
 }

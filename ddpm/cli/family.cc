@@ -41,16 +41,13 @@ std::shared_ptr<FamilyFlags> declare(Flags& flags) {
 int run_family(const FamilyFlags& flags, const TorchHooks& hooks) {
   JobFiles files = picture_files("family", flags.picture);
   files.check();
-  std::optional<JobLock> lock;
-  const TerminalWatch watch([&](const std::string& about) {
-    begin_picture("family", flags.picture, files, about, lock);
+  const FamilyRequest request{.picture = picture_request("family", flags.picture),
+                              .shared_until = flags.shared_until,
+                              .index = flags.index,
+                              .count = flags.count};
+  const FamilyResult result = draw("family", flags.picture, files, [&](const Watch& watch) {
+    return family(request, hooks, watch);
   });
-  const FamilyResult result = family({.picture = picture_request("family", flags.picture),
-                                      .shared_until = flags.shared_until,
-                                      .index = flags.index,
-                                      .count = flags.count},
-                                     hooks, watch);
-  write_picture(files, flags.picture, result.picture);
   NextCommand next(hooks.program, "sample");
   add_model_flags(next, flags.picture.model);
   next.flag("--out", "samples")

@@ -70,12 +70,9 @@ JobFiles checked_files(const InpaintFlags& flags, const InpaintRequest& request)
 int run_inpaint(const InpaintFlags& flags, const TorchHooks& hooks) {
   const InpaintRequest request = request_of(flags);
   const JobFiles files = checked_files(flags, request);
-  std::optional<JobLock> lock;
-  const TerminalWatch watch([&](const std::string& about) {
-    begin_picture("inpaint", flags.picture, files, about, lock);
+  const InpaintResult result = draw("inpaint", flags.picture, files, [&](const Watch& watch) {
+    return inpaint(request, hooks, watch);
   });
-  const InpaintResult result = inpaint(request, hooks, watch);
-  write_picture(files, flags.picture, result.picture);
   NextCommand next(hooks.program, "reconstruct");
   add_model_flags(next, flags.picture.model);
   next.flag("--data", flags.data)

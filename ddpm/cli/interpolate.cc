@@ -90,12 +90,9 @@ std::string next_command(const InterpolateFlags& flags, const InterpolateResult&
 int run_interpolate(const InterpolateFlags& flags, const TorchHooks& hooks) {
   const InterpolateRequest request = request_of(flags);
   const JobFiles files = checked_files(flags, request);
-  std::optional<JobLock> lock;
-  const TerminalWatch watch([&](const std::string& about) {
-    begin_picture("interpolate", flags.picture, files, about, lock);
-  });
-  const InterpolateResult result = interpolate(request, hooks, watch);
-  write_picture(files, flags.picture, result.picture);
+  const InterpolateResult result =
+      draw("interpolate", flags.picture, files,
+           [&](const Watch& watch) { return interpolate(request, hooks, watch); });
   std::cout << counted(flags.points, "point") << " at " << counted(std::ssize(result.at), "time")
             << ", " << flags.mix << " mix, "
             << (flags.encode == "q" ? flags.noise + " noise" : std::string("encoded by DDIM"))

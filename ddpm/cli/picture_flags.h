@@ -7,6 +7,7 @@
 #include <string>
 
 #include "ddpm/cli/data_flags.h"
+#include "ddpm/cli/job_watch.h"
 #include "ddpm/cli/model_flags.h"
 #include "ddpm/cli/sampler_flags.h"
 #include "ddpm/jobs/job_lock.h"
@@ -46,5 +47,18 @@ void begin_picture(const std::string& command, const PictureFlags& flags, const 
 
 // Writes --out and, with --single, each cell as row-column.png in that folder.
 void write_picture(const JobFiles& files, const PictureFlags& flags, const Picture& picture);
+
+// Runs `job`, which takes a Watch and returns a result with a picture, between begin_picture and
+// write_picture. `table` is the flag of another output, if it has one. Returns the result.
+template <typename Job>
+auto draw(const std::string& command, const PictureFlags& flags, const JobFiles& files,
+          const Job& job, const std::string& table = "") {
+  std::optional<JobLock> lock;  // until the picture is written
+  const TerminalWatch watch(
+      [&](const std::string& about) { begin_picture(command, flags, files, about, lock, table); });
+  auto result = job(watch);
+  write_picture(files, flags, result.picture);
+  return result;
+}
 
 }  // namespace ddpm

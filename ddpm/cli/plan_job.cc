@@ -16,6 +16,7 @@
 #include "ddpm/cli/data_flags.h"
 #include "ddpm/cli/threads.h"
 #include "ddpm/training/learner.h"
+#include "ddpm/training/run.h"
 #include "ddpm/unet/parameters.h"
 #include "ddpm/unet/work.h"
 
@@ -164,11 +165,6 @@ std::string text_of(const TrainConfig& config, const UNetConfig& unet,
 
 }  // namespace
 
-UNetConfig network_for(const TrainConfig& config, const Dataset& dataset) {
-  const BatchShape shape = dataset.image_shape();
-  return unet_config_of(config, shape.channels, shape.height, shape.width);
-}
-
 std::string summary_lines(const TrainConfig& config, const UNetConfig& unet, const Dataset& dataset,
                           const TrainingDevice& device) {
   const double epochs =
@@ -213,7 +209,7 @@ Dataset plan_data(const TrainConfig& config, int64_t threads) {
 
 int run_plan(const TrainRequest& request, const TorchHooks& hooks) {
   const TrainConfig& config = request.config;
-  warn_of_too_many_threads("plan", "libtorch", config.threads);
+  warn_of_too_many_threads("plan", config.threads);
   const TrainingDevice device = hooks.open_training("plan", config.device, config.threads);
   const Dataset dataset = plan_data(config, device.threads);
   const UNetConfig unet = network_for(config, dataset);

@@ -13,10 +13,6 @@
 
 namespace ddpm {
 
-// The network of a configuration for these data. Throws InvalidArgument for a size that it cannot
-// take.
-UNetConfig network_for(const TrainConfig& config, const Dataset& dataset);
-
 // The network, the process and the training in a few lines, each ending in a newline.
 std::string summary_lines(const TrainConfig& config, const UNetConfig& unet, const Dataset& dataset,
                           const TrainingDevice& device);

@@ -40,17 +40,13 @@ std::shared_ptr<ProgressiveFlags> declare(Flags& flags) {
 int run_progressive(const ProgressiveFlags& flags, const TorchHooks& hooks) {
   JobFiles files = picture_files("progressive", flags.picture);
   files.check();
-  std::optional<JobLock> lock;
-  const TerminalWatch watch([&](const std::string& about) {
-    begin_picture("progressive", flags.picture, files, about, lock);
-  });
+  const ProgressiveRequest request{.picture = picture_request("progressive", flags.picture),
+                                   .count = flags.count,
+                                   .columns = flags.columns,
+                                   .every = flags.every};
   const ProgressiveResult result =
-      progressive({.picture = picture_request("progressive", flags.picture),
-                   .count = flags.count,
-                   .columns = flags.columns,
-                   .every = flags.every},
-                  hooks, watch);
-  write_picture(files, flags.picture, result.picture);
+      draw("progressive", flags.picture, files,
+           [&](const Watch& watch) { return progressive(request, hooks, watch); });
   NextCommand next(hooks.program, "family");
   add_model_flags(next, flags.picture.model);
   next.flag("--out", "family.png").flag("--seed", flags.picture.seed);

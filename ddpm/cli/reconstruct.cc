@@ -90,21 +90,17 @@ JobFiles checked_files(const ReconstructFlags& flags) {
 
 int run_reconstruct(const ReconstructFlags& flags, const TorchHooks& hooks) {
   const JobFiles files = checked_files(flags);
-  std::optional<JobLock> lock;
-  const TerminalWatch watch([&](const std::string& about) {
-    begin_picture("reconstruct", flags.picture, files, about, lock,
-                  flags.csv.empty() ? "" : "--csv");
-  });
-  const ReconstructResult result =
-      reconstruct({.picture = picture_request("reconstruct", flags.picture),
-                   .data = flags.data,
-                   .images = flags.images,
-                   .at = flags.at,
-                   .encoding = value_named(kEncodings, "--encode", flags.encode)},
-                  hooks, watch);
+  const ReconstructRequest request{.picture = picture_request("reconstruct", flags.picture),
+                                   .data = flags.data,
+                                   .images = flags.images,
+                                   .at = flags.at,
+                                   .encoding = value_named(kEncodings, "--encode", flags.encode)};
+  const ReconstructResult result = draw(
+      "reconstruct", flags.picture, files,
+      [&](const Watch& watch) { return reconstruct(request, hooks, watch); },
+      flags.csv.empty() ? "" : "--csv");
   std::string csv;
   const std::string table = table_of(result.errors, csv);
-  write_picture(files, flags.picture, result.picture);
   if (!flags.csv.empty()) files.write("--csv", csv);
   std::cout << table << next_command(flags, result.numbers, hooks.program) << std::endl;
   return 0;

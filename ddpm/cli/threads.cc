@@ -6,9 +6,9 @@
 
 namespace ddpm {
 
-void warn_of_too_many_threads(const std::string& command, const std::string& executor,
-                              int64_t asked) {
-  warn(TerminalWatch(), too_many_threads_line(command, executor, asked, usable_cores()));
+void warn_of_too_many_threads(const std::string& command, int64_t asked) {
+  warn(TerminalWatch(),
+       too_many_threads_line(command, NetworkBackend::kLibTorch, asked, usable_cores()));
 }
 
 }  // namespace ddpm

@@ -7,8 +7,7 @@
 
 namespace ddpm {
 
-// Prints one line on stderr if --threads asks for more than the cores: how many are used, and why.
-void warn_of_too_many_threads(const std::string& command, const std::string& executor,
-                              int64_t asked);
+// For commands that train: prints one line on stderr if --threads asks for more than the cores.
+void warn_of_too_many_threads(const std::string& command, int64_t asked);
 
 }  // namespace ddpm

@@ -40,9 +40,9 @@ struct Bars {
   std::unique_ptr<Progress> training;
   std::unique_ptr<Progress> preview;
 
-  void say(const std::string& line) {
+  void log(const std::string& line) {
     Progress* bar = preview ? preview.get() : training.get();
-    if (bar != nullptr) return bar->say(line);
+    if (bar != nullptr) return bar->print(line);
     std::cout << line << std::endl;
   }
 
@@ -64,7 +64,7 @@ struct Bars {
 
 RunObserver observer_for(Bars& bars) {
   RunObserver observer;
-  observer.log = [&bars](const std::string& line) { bars.say(line); };
+  observer.log = [&bars](const std::string& line) { bars.log(line); };
   observer.progress = [&bars](int64_t step, int64_t steps, double loss) {
     bars.step(step, steps, loss);
   };
@@ -127,7 +127,7 @@ int run_train(const TrainRequest& request, const TorchHooks& hooks) {
   }
   std::cout << run.run.string() << std::endl;
 
-  warn_of_too_many_threads("train", "libtorch", run.config.threads);
+  warn_of_too_many_threads("train", run.config.threads);
   const TrainingDevice device = hooks.open_training("train", run.config.device, run.config.threads);
   DataOptions options = data_options(run.config);
   options.threads = device.threads;

@@ -1,4 +1,4 @@
-// What `train` and `plan` were asked for.
+// The request of `train` and `plan`.
 
 #pragma once
 
@@ -17,10 +17,10 @@ struct TrainRequest {
   std::filesystem::path run;            // --out, or --resume
   bool resume = false;
   bool allow_other_data = false;
-  double fit_seconds = 0.0;  // of `plan`: say how many steps fit into this; 0: do not
+  double fit_seconds = 0.0;  // of `plan`: the time for the steps that it counts; 0: counts none
   std::chrono::steady_clock::time_point began;  // when the program was started
   std::string program;                          // as it was started
-  std::string next;  // of `plan`: the line that says how to train what was planned
+  std::string next;  // of `plan`: the command that trains what was planned
 };
 
 }  // namespace ddpm

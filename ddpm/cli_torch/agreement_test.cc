@@ -179,11 +179,12 @@ std::map<Precision, Deviations> measure(const AgreementRow& row) {
   const Weights weights = weights_of(row);
   const Call call = call_of(row);
   TorchNetwork network(row.config, weights);
-  std::map<Precision, std::vector<double>> said;
-  for (const auto& [precision, word] : kPrecisions) said[precision] = network.in(precision, call);
+  std::map<Precision, std::vector<double>> message;
+  for (const auto& [precision, word] : kPrecisions)
+    message[precision] = network.in(precision, call);
   const std::vector<double> wanted = network.in_float64(call);
   std::map<Precision, Deviations> agreement;
-  for (const auto& [precision, output] : said) {
+  for (const auto& [precision, output] : message) {
     agreement[precision] = {.engine = worst_of_engine(row, weights, call, precision, wanted),
                             .pytorch = deviation(output, wanted)};
   }
@@ -288,10 +289,10 @@ TEST_F(Agreement, IsAlsoInWhatIsRefusedAndInTheWords) {
     return {};
   };
   for (const auto& [part, config] : configurations_of_no_network()) {
-    const std::string said =
+    const std::string message =
         complaint<InvalidArgument>([&, &config = config] { CompiledUNet(config, none); });
-    expect_contains(said, part);
-    EXPECT_EQ(complaint<InvalidArgument>([&config = config] { UNet network(config); }), said);
+    expect_contains(message, part);
+    EXPECT_EQ(complaint<InvalidArgument>([&config = config] { UNet network(config); }), message);
   }
 }
 

@@ -16,7 +16,7 @@
 namespace ddpm {
 
 NetworkPointer open_network_with_torch(const std::filesystem::path& checkpoint,
-                                       const ExecutorOptions& options) {
+                                       const BackendOptions& options) {
   set_threads(options.threads);
   const at::Device device = open_device("ddpm", options.device);
   const ModelFolder folder = find_model_folder(checkpoint, options.weights.ema);

@@ -12,7 +12,7 @@ TorchHooks torch_hooks();
 TrainingDevice open_training_with_torch(const std::string& command, const std::string& device,
                                         int64_t threads);
 NetworkPointer open_network_with_torch(const std::filesystem::path& checkpoint,
-                                       const ExecutorOptions& options);
+                                       const BackendOptions& options);
 NormalDraws torch_normal_draws(uint64_t seed);
 
 }  // namespace ddpm

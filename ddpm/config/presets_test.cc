@@ -91,13 +91,14 @@ TEST(Presets, AnUnknownNameListsTheKnownOnes) {
     preset("cifar-10");
     FAIL() << "no error";
   } catch (const InvalidArgument& error) {
-    const std::string said = error.what();
-    EXPECT_EQ(said.rfind("--preset must be one of cifar10, celebahq256, lsun256, fashion-mnist, "
-                         "tiny, table2-mean-bound-learned, ",
-                         0),
+    const std::string message = error.what();
+    EXPECT_EQ(message.rfind("--preset must be one of cifar10, celebahq256, lsun256, fashion-mnist, "
+                            "tiny, table2-mean-bound-learned, ",
+                            0),
               0U)
-        << said;
-    EXPECT_NE(said.find(", got 'cifar-10'; did you mean 'cifar10'?"), std::string::npos) << said;
+        << message;
+    EXPECT_NE(message.find(", got 'cifar-10'; did you mean 'cifar10'?"), std::string::npos)
+        << message;
   }
 }
 

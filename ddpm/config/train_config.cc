@@ -128,6 +128,11 @@ void check_train_config(const TrainConfig& config, const std::string& who) {
   }
 }
 
+const TrainConfig& checked(const TrainConfig& config, const std::string& who) {
+  check_train_config(config, who);
+  return config;
+}
+
 std::vector<std::string> differences(const TrainConfig& run, const TrainConfig& asked) {
   std::vector<std::string> lines;
   for (const ConfigField& field : train_config_fields()) {

@@ -129,6 +129,8 @@ TrainConfig train_config_from_json(const Json& json, const std::string& who,
 // Throws InvalidArgument "who: field: wanted ..., got ..." unless every field is in its range and
 // the fields fit together. What depends on the data's size waits for unet_config_of.
 void check_train_config(const TrainConfig& config, const std::string& who);
+// The same configuration, checked: for the first member of a class that takes one.
+const TrainConfig& checked(const TrainConfig& config, const std::string& who);
 
 // "learning_rate: 0.0002 in the run, 0.001 asked for", a line a field that differs.
 std::vector<std::string> differences(const TrainConfig& run, const TrainConfig& asked);

@@ -142,10 +142,10 @@ TEST(TrainConfig, AnUnknownKeyNamesTheNearestOne) {
 
 TEST(TrainConfig, AnErrorIsOneLineWhateverAFileSays) {
   for (const Json& json : {Json{{"a\nb", 1}}, Json{{"data", "a\nb"}}, Json{{"fit", "a\nb"}}}) {
-    const std::string said =
+    const std::string message =
         complaint<InvalidArgument>([&] { train_config_from_json(json, "my.json"); });
-    EXPECT_FALSE(said.empty());
-    EXPECT_EQ(said.find('\n'), std::string::npos) << said;
+    EXPECT_FALSE(message.empty());
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   }
 }
 
@@ -187,12 +187,12 @@ TEST(TrainConfig, ValuesOutOfTheirRangeAreRefusedWithTheRange) {
   };
   for (const auto& [key, text] : wrong) {
     TrainConfig config;
-    const std::string said = complaint<InvalidArgument>(
+    const std::string message = complaint<InvalidArgument>(
         [&, &key = key, &text = text] { train_config_field(key).set_text(config, text); });
-    expect_contains(said, key + " must be ");
-    expect_contains(said, ", got " + json_shown(Json(text)));
-    EXPECT_EQ(said.find('\n'), std::string::npos) << said;
-    EXPECT_EQ(config, TrainConfig{}) << "changed by " << said;
+    expect_contains(message, key + " must be ");
+    expect_contains(message, ", got " + json_shown(Json(text)));
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+    EXPECT_EQ(config, TrainConfig{}) << "changed by " << message;
   }
 }
 
@@ -312,11 +312,11 @@ TEST(CheckResume, RefusesOtherSettingsWithEachDifference) {
   asked.learning_rate = 1e-3;
   asked.batch_size = 64;
   const std::vector<std::string> given = {"learning_rate", "batch_size", "seed"};
-  const std::string said = complaint<InvalidArgument>([&] { check_resume({}, asked, given); });
-  expect_contains(said, "learning_rate: 0.0002 in the run, 0.001 asked for");
-  expect_contains(said, "batch_size: 128 in the run, 64 asked for");
-  EXPECT_EQ(said.find("seed"), std::string::npos) << said;
-  EXPECT_EQ(said.find('\n'), std::string::npos);
+  const std::string message = complaint<InvalidArgument>([&] { check_resume({}, asked, given); });
+  expect_contains(message, "learning_rate: 0.0002 in the run, 0.001 asked for");
+  expect_contains(message, "batch_size: 128 in the run, 64 asked for");
+  EXPECT_EQ(message.find("seed"), std::string::npos) << message;
+  EXPECT_EQ(message.find('\n'), std::string::npos);
 }
 
 TEST(CheckResume, AnnealedRunsKeepTheirSteps) {
@@ -372,11 +372,11 @@ TEST(Network, LevelsLeftOpenSuitTheImages) {
 TEST(Network, ASizeThatCannotBeHalvedEnoughNamesItsNeighbours) {
   for (const auto& [side, lower, upper] :
        {std::tuple(25, "24x24", "32x32"), {50, "48x48", "56x56"}, {101, "96x96", "104x104"}}) {
-    const std::string said =
+    const std::string message =
         complaint<InvalidArgument>([side = side] { unet_config_of({}, 1, side, side); });
-    expect_contains(said, lower);
-    expect_contains(said, upper);
-    expect_contains(said, "--fit");
+    expect_contains(message, lower);
+    expect_contains(message, upper);
+    expect_contains(message, "--fit");
   }
 }
 

@@ -34,7 +34,7 @@ std::string refusal(const SourceLayout& layout, SourceSystem system,
   return complaint<InvalidArgument>([&] { settle(layout, system, settings); });
 }
 
-bool said(const std::string& text, const std::string& part) {
+bool message(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
@@ -46,12 +46,12 @@ TEST(Settle, TheSizeIsThatOfTheMultipliersInOpenaisSystems) {
     EXPECT_EQ(settled.model.unet.height, size);
     EXPECT_EQ(settled.model.unet.width, size);
   }
-  EXPECT_TRUE(said(refusal(layout_of({1, 3}, {}), kGuided, {}), "--image-size is required"));
+  EXPECT_TRUE(message(refusal(layout_of({1, 3}, {}), kGuided, {}), "--image-size is required"));
 }
 
 TEST(Settle, AttentionAtAnUnusualSizeAsksForTheSize) {
   const SourceLayout layout = layout_of({1, 2, 2, 2}, {3});  // 4x4 of 32x32
-  EXPECT_TRUE(said(refusal(layout, kImproved, {}), "attention would be at 4x4"));
+  EXPECT_TRUE(message(refusal(layout, kImproved, {}), "attention would be at 4x4"));
   EXPECT_EQ(settle(layout, kImproved, {.image_size = 64}).model.unet.height, 64);
 }
 
@@ -61,7 +61,7 @@ TEST(Settle, TheSizeHasItsAttentionAt16InDdpmTorch) {
   EXPECT_EQ(faces.model.unet.height, 64);
   EXPECT_EQ(faces.model.variance, Variance::kFixedSmall);
   EXPECT_EQ(settle(layout_of({1, 1, 2, 2, 4, 4}, {4}), kTorch, {}).model.unet.height, 256);
-  EXPECT_TRUE(said(refusal(layout_of({1, 2}, {}), kTorch, {}), "--image-size"));
+  EXPECT_TRUE(message(refusal(layout_of({1, 2}, {}), kTorch, {}), "--image-size"));
 }
 
 TEST(Settle, HeadsAreAWidthWhereAllAttentionIsOfOne) {
@@ -71,12 +71,12 @@ TEST(Settle, HeadsAreAWidthWhereAllAttentionIsOfOne) {
   EXPECT_EQ(settle(one, kGuided, {.head_channels = 8}).model.unet.head_channels, 8);
   const SourceLayout two = layout_of({1, 2, 3, 4}, {2, 3});
   const std::string error = refusal(two, kImproved, {});
-  EXPECT_TRUE(said(error, "--heads 4")) << error;
-  EXPECT_TRUE(said(error, "96 and 128")) << error;
+  EXPECT_TRUE(message(error, "--heads 4")) << error;
+  EXPECT_TRUE(message(error, "96 and 128")) << error;
   EXPECT_EQ(settle(two, kImproved, {.heads = 1}).model.unet.head_channels, 0);
   EXPECT_EQ(settle(two, kGuided, {.head_channels = 32}).model.unet.head_channels, 32);
-  EXPECT_TRUE(said(refusal(two, kGuided, {.head_channels = 64}), "96 among them"));
-  EXPECT_TRUE(said(refusal(one, kImproved, {.heads = 3}), "must divide"));
+  EXPECT_TRUE(message(refusal(two, kGuided, {.head_channels = 64}), "96 among them"));
+  EXPECT_TRUE(message(refusal(one, kImproved, {.heads = 3}), "must divide"));
 }
 
 TEST(Settle, RescaledTimesNeedATableUnlessTIs1000) {
@@ -101,7 +101,7 @@ TEST(Settle, TheirLinearScheduleHasItsEndsScaled) {
   for (const int64_t t : {1, 2, 1999, 4000}) EXPECT_EQ(betas.beta(t), wanted.beta(t)) << t;
   EXPECT_EQ(settle(layout, kTorch, {.T = 4000}).model.schedule.beta_T, 0.02);
   const ConvertSettings unscaled{.schedule = ScheduleConfig{}, .T = 4000};
-  EXPECT_TRUE(said(refusal(layout, kImproved, unscaled), "linear_scaled"));
+  EXPECT_TRUE(message(refusal(layout, kImproved, unscaled), "linear_scaled"));
   EXPECT_EQ(refusal(layout, kTorch, unscaled), "");
 }
 
@@ -112,7 +112,7 @@ TEST(Settle, AListBringsItsOwnT) {
   settings.rescale_timesteps = false;
   EXPECT_EQ(settle(layout, kImproved, settings).model.schedule.T, 3);
   settings.T = 4;
-  EXPECT_TRUE(said(refusal(layout, kImproved, settings), "--T is 4, but --betas are 3"));
+  EXPECT_TRUE(message(refusal(layout, kImproved, settings), "--T is 4, but --betas are 3"));
 }
 
 TEST(Settle, TheVarianceGoesWithTheChannels) {
@@ -122,18 +122,20 @@ TEST(Settle, TheVarianceGoesWithTheChannels) {
   EXPECT_EQ(settle(learned, kImproved, {}).model.variance, Variance::kLearnedRange);
   EXPECT_EQ(settle(learned, kImproved, {.variance = Variance::kLearned}).model.variance,
             Variance::kLearned);
-  EXPECT_TRUE(said(refusal(fixed, kImproved, {.variance = Variance::kLearned}), "--variance"));
-  EXPECT_TRUE(said(refusal(learned, kImproved, {.variance = Variance::kFixedSmall}), "6 output"));
+  EXPECT_TRUE(message(refusal(fixed, kImproved, {.variance = Variance::kLearned}), "--variance"));
+  EXPECT_TRUE(
+      message(refusal(learned, kImproved, {.variance = Variance::kFixedSmall}), "6 output"));
 }
 
 TEST(Settle, SettingsOfOtherSystemsAreRefused) {
   const SourceLayout layout = layout_of({1, 2, 2, 2}, {1});
-  EXPECT_TRUE(said(refusal(layout, kTorch, {.heads = 2}), "one head"));
-  EXPECT_TRUE(said(refusal(layout, kImproved, {.head_channels = 8}), "openai-guided"));
-  EXPECT_TRUE(said(refusal(layout, kTorch, {.rescale_timesteps = false}), "--rescale-timesteps"));
-  EXPECT_TRUE(said(refusal(layout, kImproved, {.attention_order = QkvOrder::kPartsFirst}),
-                   "--attention-order"));
-  EXPECT_TRUE(said(refusal(layout, kGuided, {.heads = 2, .head_channels = 8}), "give one"));
+  EXPECT_TRUE(message(refusal(layout, kTorch, {.heads = 2}), "one head"));
+  EXPECT_TRUE(message(refusal(layout, kImproved, {.head_channels = 8}), "openai-guided"));
+  EXPECT_TRUE(
+      message(refusal(layout, kTorch, {.rescale_timesteps = false}), "--rescale-timesteps"));
+  EXPECT_TRUE(message(refusal(layout, kImproved, {.attention_order = QkvOrder::kPartsFirst}),
+                      "--attention-order"));
+  EXPECT_TRUE(message(refusal(layout, kGuided, {.heads = 2, .head_channels = 8}), "give one"));
 }
 
 TEST(Settle, WhatWasGivenIsNotAssumed) {

@@ -191,7 +191,7 @@ TEST(SourceLayout, TheSetUnderAnyPrefixIsFoundAndAnAverageIsPreferred) {
 
 TEST(SourceLayout, ADifferentStructureIsRefusedWithItsReason) {
   struct Case {
-    const char* said;
+    const char* message;
     std::function<void(Shapes& shapes)> change;
   };
   const Case cases[] = {
@@ -231,7 +231,7 @@ TEST(SourceLayout, ADifferentStructureIsRefusedWithItsReason) {
     Shapes shapes = toy_openai().shapes;
     one.change(shapes);
     const std::string error = error_of(shapes, SourceSystem::kImprovedDiffusion);
-    EXPECT_NE(error.find(one.said), std::string::npos) << error;
+    EXPECT_NE(error.find(one.message), std::string::npos) << error;
   }
 }
 

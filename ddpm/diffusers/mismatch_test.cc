@@ -44,54 +44,56 @@ TEST(Mismatch, EachKindIsCountedAndNamed) {
   got.erase("conv_in.bias");
   got["extra"] = {2, 3};
   got["conv_norm_out.bias"] = {9};
-  const std::string said = report(got);
-  expect_within(said, concat("not the ", unet_parameters(small()).size(),
-                             " tensors of this network: "
-                             "1 missing, 1 left over, 1 of another shape"));
-  expect_within(said, "no conv_in.bias; extra left over; conv_norm_out.bias wanted [8], got [9]");
-  EXPECT_EQ(said.find(".."), std::string::npos) << said;
+  const std::string message = report(got);
+  expect_within(message, concat("not the ", unet_parameters(small()).size(),
+                                " tensors of this network: "
+                                "1 missing, 1 left over, 1 of another shape"));
+  expect_within(message,
+                "no conv_in.bias; extra left over; conv_norm_out.bias wanted [8], got [9]");
+  EXPECT_EQ(message.find(".."), std::string::npos) << message;
 }
 
 TEST(Mismatch, AtMostTenAreToldOfAllKinds) {
   ShapesByName got = shapes_of(small());
   for (int i = 0; i < 40; ++i) got[concat("extra.", i)] = {1};
   got.erase("conv_out.weight");
-  const std::string said = report(got);
-  expect_within(said, "1 missing, 40 left over");
-  expect_within(said, "no conv_out.weight");
+  const std::string message = report(got);
+  expect_within(message, "1 missing, 40 left over");
+  expect_within(message, "no conv_out.weight");
   size_t told = 0;
-  for (size_t at = said.find("extra."); at != std::string::npos; at = said.find("extra.", at + 1)) {
+  for (size_t at = message.find("extra."); at != std::string::npos;
+       at = message.find("extra.", at + 1)) {
     ++told;
   }
   EXPECT_EQ(told, 9U);
-  EXPECT_EQ(said.substr(said.size() - 4), "; ..");
+  EXPECT_EQ(message.substr(message.size() - 4), "; ..");
 }
 
 TEST(Mismatch, AHostileNameStaysOnOneLine) {
   ShapesByName got = shapes_of(small());
   got["a\nb" + std::string(5000, 'x')] = {1};
-  const std::string said = report(got);
-  EXPECT_EQ(said.find('\n'), std::string::npos);
-  EXPECT_LT(said.size(), 400U);
+  const std::string message = report(got);
+  EXPECT_EQ(message.find('\n'), std::string::npos);
+  EXPECT_LT(message.size(), 400U);
 }
 
 // What a person did wrong, and what is said of it.
 TEST(Mismatch, TheLikelyCauseIsNamed) {
   struct Mistake {
-    const char* said;
+    const char* message;
     ShapesByName got;
   };
   std::vector<Mistake> mistakes;
-  const auto of_config = [&](const char* said, const std::function<void(UNetConfig&)>& change) {
+  const auto of_config = [&](const char* message, const std::function<void(UNetConfig&)>& change) {
     UNetConfig unet = small();
     change(unet);
-    mistakes.push_back({said, shapes_of(unet)});
+    mistakes.push_back({message, shapes_of(unet)});
   };
-  const auto of_names = [&](const char* said,
+  const auto of_names = [&](const char* message,
                             const std::function<std::string(const std::string&)>& rename) {
     ShapesByName got;
     for (const auto& [name, shape] : shapes_of(small())) got[rename(name)] = shape;
-    mistakes.push_back({said, got});
+    mistakes.push_back({message, got});
   };
   of_config("wider by a factor of 2 than block_out_channels", [](UNetConfig& unet) {
     for (UNetLevel& level : unet.levels) level.channels *= 2;
@@ -137,7 +139,7 @@ TEST(Mismatch, TheLikelyCauseIsNamed) {
   mistakes.push_back({"the paper's own", {{"temb.dense.0.weight", {8, 3}}}});
   for (const Mistake& mistake : mistakes) {
     expect_within(report(mistake.got), concat("; perhaps "));
-    expect_within(report(mistake.got), mistake.said);
+    expect_within(report(mistake.got), mistake.message);
   }
 }
 

@@ -144,9 +144,9 @@ TEST(Diffusers, EveryPredictionComesBack) {
 
 TEST(Diffusers, EpsWithoutTerminalSignalIsRefused) {
   const TemporaryFolder scratch;
-  const std::string said = complaint_about(scratch.path(), "rescale_betas_zero_snr", true);
-  EXPECT_NE(said.find("prediction_type: at t = "), std::string::npos) << said;
-  EXPECT_NE(said.find("predict v or x0"), std::string::npos) << said;
+  const std::string message = complaint_about(scratch.path(), "rescale_betas_zero_snr", true);
+  EXPECT_NE(message.find("prediction_type: at t = "), std::string::npos) << message;
+  EXPECT_NE(message.find("predict v or x0"), std::string::npos) << message;
 }
 
 TEST(Diffusers, WhatCannotBeHonouredIsRefusedByName) {
@@ -183,10 +183,10 @@ TEST(Diffusers, WhatCannotBeHonouredIsRefusedByName) {
       {"beta_end", 1.5},
   };
   for (const auto& [key, value] : wrong) {
-    const std::string said = complaint_about(scratch.path(), key, value);
-    EXPECT_NE(said.find(kScheduler), std::string::npos) << key << ": '" << said << "'";
+    const std::string message = complaint_about(scratch.path(), key, value);
+    EXPECT_NE(message.find(kScheduler), std::string::npos) << key << ": '" << message << "'";
     const bool by_range = key.rfind("beta_e", 0) == 0 || value == 0;  // the schedule's own words
-    EXPECT_TRUE(by_range || said.find(key + ": expected ") != std::string::npos) << said;
+    EXPECT_TRUE(by_range || message.find(key + ": expected ") != std::string::npos) << message;
   }
   EXPECT_EQ(complaint_about(scratch.path(), "beta_end", 0.03), "");
   EXPECT_EQ(complaint_about(scratch.path(), "trained_betas", std::vector<double>(250, 0.01)), "");
@@ -197,19 +197,19 @@ TEST(Diffusers, WhatCannotBeHonouredIsRefusedByName) {
 
 TEST(Diffusers, AVarianceThatTheNetworkDoesNotSayIsRefused) {
   const TemporaryFolder scratch;
-  const std::string said = complaint_about(scratch.path(), "variance_type", "learned_range");
-  EXPECT_NE(said.find("variance_type: learned_range does not go with a network of 1 input and 1 "
-                      "output channels"),
+  const std::string message = complaint_about(scratch.path(), "variance_type", "learned_range");
+  EXPECT_NE(message.find("variance_type: learned_range does not go with a network of 1 input and 1 "
+                         "output channels"),
             std::string::npos)
-      << said;
+      << message;
 }
 
 TEST(Diffusers, AnUnknownKeyNamesTheNearestOne) {
   const TemporaryFolder scratch;
-  const std::string said = complaint_about(scratch.path(), "clip_samples", true);
-  EXPECT_NE(said.find("unknown key \"clip_samples\"; did you mean 'clip_sample'?"),
+  const std::string message = complaint_about(scratch.path(), "clip_samples", true);
+  EXPECT_NE(message.find("unknown key \"clip_samples\"; did you mean 'clip_sample'?"),
             std::string::npos)
-      << said;
+      << message;
   EXPECT_EQ(complaint_about(scratch.path(), "_anything", 1), "");
 }
 

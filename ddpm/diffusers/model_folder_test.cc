@@ -176,7 +176,7 @@ TEST(ModelIndex, WhatIsNoDdpmIsRefusedByName) {
   const std::string unet = R"("unet": ["diffusers", "UNet2DModel"])";
   const std::string scheduler = R"("scheduler": ["diffusers", "DDPMScheduler"])";
   const std::string both = unet + ", " + scheduler;
-  const std::map<std::string, std::string> said = {
+  const std::map<std::string, std::string> message = {
       {index_with("LDMPipeline", both), "PNDMPipeline, got \"LDMPipeline\""},
       {index_with("DDPMPipeline", both + R"(, "vqvae": ["diffusers", "VQModel"])"),
        "a component \"vqvae\""},
@@ -191,7 +191,7 @@ TEST(ModelIndex, WhatIsNoDdpmIsRefusedByName) {
       {"", "index: "},
       {R"({"a": 1, "a": 2})", "index: "},
   };
-  for (const auto& [text, part] : said) {
+  for (const auto& [text, part] : message) {
     const std::string error =
         complaint<FormatError>([&text = text] { parse_model_index(text, "index"); });
     EXPECT_EQ(error.rfind("index: ", 0), 0U) << text << ": " << error;
@@ -219,11 +219,11 @@ TEST(ModelIndex, KeptFilesAreRefusedAndTheWholeOneIsRead) {
   for (const auto& file :
        fs::directory_iterator(fs::path(DDPM_SOURCE_DIR) / "tests/hostile/formats/model_index")) {
     const std::string text = read_file(file.path(), 1 << 20);
-    std::string said;
+    std::string message;
     const std::string refused =
-        complaint<FormatError>([&] { said = parse_model_index(text, "index").scheduler_error; });
-    said += refused;
-    EXPECT_EQ(said.empty(), file.path().filename() == "whole") << file.path() << said;
+        complaint<FormatError>([&] { message = parse_model_index(text, "index").scheduler_error; });
+    message += refused;
+    EXPECT_EQ(message.empty(), file.path().filename() == "whole") << file.path() << message;
     ++files;
   }
   EXPECT_GE(files, 5);

@@ -28,11 +28,11 @@ TEST(Parameters, SetsOfOneFileAreToldApartByTheirPrefix) {
     read_parameters(path, unet, "a.");
     FAIL() << "b is left over";
   } catch (const FormatError& error) {
-    const std::string said = error.what();
-    EXPECT_NE(said.find("b.conv_in.bias left over"), std::string::npos) << said;
-    EXPECT_NE(said.find(concat("this network: ", b.size(), " left over; ")), std::string::npos)
-        << said;
-    EXPECT_EQ(said.substr(said.size() - 4), "; ..") << said;  // more than ten
+    const std::string message = error.what();
+    EXPECT_NE(message.find("b.conv_in.bias left over"), std::string::npos) << message;
+    EXPECT_NE(message.find(concat("this network: ", b.size(), " left over; ")), std::string::npos)
+        << message;
+    EXPECT_EQ(message.substr(message.size() - 4), "; ..") << message;  // more than ten
   }
 }
 

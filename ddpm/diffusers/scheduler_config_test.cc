@@ -127,27 +127,29 @@ TEST(SchedulerConfig, WhatIsNotDoneIsRefusedWithItsValue) {
       parse_scheduler(text, "file.json");
       ADD_FAILURE() << text;
     } catch (const FormatError& error) {
-      const std::string said = error.what();
-      EXPECT_EQ(said.rfind(std::string("file.json: ") + one.key + ": expected ", 0), 0u) << said;
-      EXPECT_NE(said.find(one.wanted), std::string::npos) << said;
+      const std::string message = error.what();
+      EXPECT_EQ(message.rfind(std::string("file.json: ") + one.key + ": expected ", 0), 0u)
+          << message;
+      EXPECT_NE(message.find(one.wanted), std::string::npos) << message;
       const std::string value = one.value;
-      EXPECT_NE(said.find(value.substr(value.find_first_not_of('"'), 3)), std::string::npos)
-          << said;
+      EXPECT_NE(message.find(value.substr(value.find_first_not_of('"'), 3)), std::string::npos)
+          << message;
     }
   }
 }
 
 TEST(SchedulerConfig, AnUnknownKeyOrClassNamesTheNearest) {
-  const auto said = [](const std::string& text) -> std::string {
+  const auto message = [](const std::string& text) -> std::string {
     return complaint<FormatError>([&] { parse_scheduler(text, "file.json"); });
   };
-  EXPECT_NE(said(file_of("PNDMScheduler", R"(, "skip_prk_step": true)")).find("'skip_prk_steps'"),
+  EXPECT_NE(
+      message(file_of("PNDMScheduler", R"(, "skip_prk_step": true)")).find("'skip_prk_steps'"),
+      std::string::npos);
+  EXPECT_NE(message(file_of("HeunDiscreteScheduler")).find("DPMSolverMultistepScheduler"),
             std::string::npos);
-  EXPECT_NE(said(file_of("HeunDiscreteScheduler")).find("DPMSolverMultistepScheduler"),
-            std::string::npos);
-  EXPECT_NE(said("[]"), "");
-  EXPECT_NE(said(R"({"_class_name": "DDIMScheduler", "beta_start": Infinity})"), "");
-  EXPECT_EQ(said(file_of("DDIMScheduler", R"(, "_note": "-Infinity\" -Infinity")")), "");
+  EXPECT_NE(message("[]"), "");
+  EXPECT_NE(message(R"({"_class_name": "DDIMScheduler", "beta_start": Infinity})"), "");
+  EXPECT_EQ(message(file_of("DDIMScheduler", R"(, "_note": "-Infinity\" -Infinity")")), "");
 }
 
 // What diffusers 0.42.1 saves of an object of each class that was made without arguments.

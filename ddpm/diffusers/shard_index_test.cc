@@ -36,10 +36,10 @@ TEST(ShardIndex, AFileThatIsNotBesideItIsRefused) {
   for (const std::string file : {"../x.safetensors", "/etc/x.safetensors", "sub/x.safetensors",
                                  "..", ".", "", "a\\\\x.safetensors", "x.bin", ".safetensors",
                                  "x.safetensors/", "x\\u0000.safetensors", "x\\n.safetensors"}) {
-    const std::string said = error_of(with_file(file));
-    EXPECT_NE(said.find("index: tensor \"a\": wanted the plain name"), std::string::npos)
-        << file << ": " << said;
-    EXPECT_EQ(said.find('\n'), std::string::npos) << said;
+    const std::string message = error_of(with_file(file));
+    EXPECT_NE(message.find("index: tensor \"a\": wanted the plain name"), std::string::npos)
+        << file << ": " << message;
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   }
   EXPECT_EQ(error_of(with_file("x.safetensors")), "");
   EXPECT_EQ(error_of(with_file("..x.safetensors")), "");
@@ -65,8 +65,8 @@ TEST(ShardIndex, KeptFilesAreRefusedAndTheWholeOneIsRead) {
   int files = 0;
   for (const auto& file : std::filesystem::directory_iterator(
            std::filesystem::path(DDPM_SOURCE_DIR) / "tests/hostile/formats/shard_index")) {
-    const std::string said = error_of(read_file(file.path(), 1 << 20));
-    EXPECT_EQ(said.empty(), file.path().filename() == "whole") << file.path() << said;
+    const std::string message = error_of(read_file(file.path(), 1 << 20));
+    EXPECT_EQ(message.empty(), file.path().filename() == "whole") << file.path() << message;
     ++files;
   }
   EXPECT_GE(files, 6);

@@ -108,14 +108,14 @@ TEST_F(WeightsIn, TheOnlyVariantIsTakenUnasked) {
 }
 
 TEST_F(WeightsIn, SeveralVariantsOrAnotherAreListed) {
-  const auto said = [&](const std::string& variant) {
+  const auto message = [&](const std::string& variant) {
     return complaint<InvalidArgument>([&] { find_weights_files(folder_, variant); });
   };
-  expect_contains(said("fp16"), "has no weights of variant 'fp16', nor of another");
+  expect_contains(message("fp16"), "has no weights of variant 'fp16', nor of another");
   write_tensors(folder_ / "diffusion_pytorch_model.fp16.safetensors", tensors_);
   write_tensors(folder_ / "diffusion_pytorch_model.non_ema.safetensors", tensors_);
-  expect_contains(said(""), "fp16, non_ema, and none without a name; wanted --variant");
-  expect_contains(said("fp61"), "has no weights of variant 'fp61', only of fp16, non_ema");
+  expect_contains(message(""), "fp16, non_ema, and none without a name; wanted --variant");
+  expect_contains(message("fp61"), "has no weights of variant 'fp61', only of fp16, non_ema");
 }
 
 TEST_F(WeightsIn, HalfTheBytesAreTheRoundedNumbers) {

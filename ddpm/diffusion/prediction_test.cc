@@ -134,9 +134,9 @@ TEST(Prediction, WhereNothingIsLeftOfTheImageEpsIsAnErrorThatSaysWhatElse) {
     check_prediction(Prediction::kEps, schedule, "train");
     ADD_FAILURE() << "no error";
   } catch (const InvalidArgument& error) {
-    const std::string said = error.what();
-    EXPECT_EQ(said.rfind("train: at t = 1000", 0), 0U) << said;
-    EXPECT_NE(said.find("predict v or x0"), std::string::npos) << said;
+    const std::string message = error.what();
+    EXPECT_EQ(message.rfind("train: at t = 1000", 0), 0U) << message;
+    EXPECT_NE(message.find("predict v or x0"), std::string::npos) << message;
   }
   EXPECT_THROW(output_weights(Prediction::kEps, schedule, 1000), InvalidArgument);
   EXPECT_NO_THROW(output_weights(Prediction::kEps, schedule, 999));

@@ -127,11 +127,11 @@ void expect_refusal(CompiledUNet& engine, const SomeImages& images, int64_t n,
                           config.width),
       -7.0F);
   std::vector<float> output = before;
-  const std::string said = complaint<InvalidArgument>([&] {
+  const std::string message = complaint<InvalidArgument>([&] {
     engine.predict(images.x.data(), images.timesteps.data(),
                    images.labels.empty() ? nullptr : images.labels.data(), n, output.data());
   });
-  EXPECT_EQ(said, what);
+  EXPECT_EQ(message, what);
   EXPECT_EQ(output, before);
 }
 
@@ -173,15 +173,16 @@ TEST(CompiledUNet, ATimestepThatTheTableLacksIsRefused) {
 
 TEST(CompiledUNet, AnOptionOutOfRangeIsRefused) {
   const UNetConfig config = some_unet(1);
-  const auto said = [&](const EngineOptions& options) {
+  const auto message = [&](const EngineOptions& options) {
     return complaint<InvalidArgument>(
         [&] { CompiledUNet(config, golden_source(config), options); });
   };
-  EXPECT_EQ(said({.at_once = -1}), "engine: at_once: wanted 0 to 4096, got -1");
-  EXPECT_EQ(said({.at_once = 4097}), "engine: at_once: wanted 0 to 4096, got 4097");
-  EXPECT_EQ(said({.threads = -1}), "engine: threads: wanted at least 0, got -1");
-  EXPECT_EQ(said({.most_transformed = -1}), "engine: most_transformed: wanted at least 0, got -1");
-  EXPECT_EQ(said({.kept_times = -1}), "engine: kept_times: wanted at least 0, got -1");
+  EXPECT_EQ(message({.at_once = -1}), "engine: at_once: wanted 0 to 4096, got -1");
+  EXPECT_EQ(message({.at_once = 4097}), "engine: at_once: wanted 0 to 4096, got 4097");
+  EXPECT_EQ(message({.threads = -1}), "engine: threads: wanted at least 0, got -1");
+  EXPECT_EQ(message({.most_transformed = -1}),
+            "engine: most_transformed: wanted at least 0, got -1");
+  EXPECT_EQ(message({.kept_times = -1}), "engine: kept_times: wanted at least 0, got -1");
 }
 
 TEST(CompiledUNet, WhatTheSourceOfTheTensorsThrowsComesThrough) {

@@ -160,21 +160,21 @@ TEST_F(EngineNetwork, ALabelThatTheNetworkLacksIsRefused) {
 TEST_F(EngineNetwork, AWrongShapeIsRefused) {
   const UNetConfig config = config_with(0);
   const NetworkPointer network = open_engine_network(made(config));
-  const auto said = [&](const BatchShape& x_shape, size_t times, const BatchShape& y_shape) {
+  const auto message = [&](const BatchShape& x_shape, size_t times, const BatchShape& y_shape) {
     const Batch x(x_shape);
     Batch y(y_shape);
     const std::vector<Timestep> timesteps(times, Timestep{1});
     return complaint<InvalidArgument>([&] { network->predict({x, timesteps}, y); });
   };
-  EXPECT_EQ(said({2, 2, 6, 4}, 2, {2, 2, 4, 6}),
+  EXPECT_EQ(message({2, 2, 6, 4}, 2, {2, 2, 4, 6}),
             "network: x must have the shape [2, 2, 4, 6], got [2, 2, 6, 4]");
-  EXPECT_EQ(said({2, 3, 4, 6}, 2, {2, 2, 4, 6}),
+  EXPECT_EQ(message({2, 3, 4, 6}, 2, {2, 2, 4, 6}),
             "network: x must have the shape [2, 2, 4, 6], got [2, 3, 4, 6]");
-  EXPECT_EQ(said({2, 2, 4, 6}, 2, {2, 4, 4, 6}),
+  EXPECT_EQ(message({2, 2, 4, 6}, 2, {2, 4, 4, 6}),
             "network: output must have the shape [2, 2, 4, 6], got [2, 4, 4, 6]");
-  EXPECT_EQ(said({2, 2, 4, 6}, 2, {1, 2, 4, 6}),
+  EXPECT_EQ(message({2, 2, 4, 6}, 2, {1, 2, 4, 6}),
             "network: output must have the shape [2, 2, 4, 6], got [1, 2, 4, 6]");
-  EXPECT_EQ(said({2, 2, 4, 6}, 1, {2, 2, 4, 6}),
+  EXPECT_EQ(message({2, 2, 4, 6}, 1, {2, 2, 4, 6}),
             "network: expected one timestep per image, 2, got 1");
 }
 

@@ -145,9 +145,9 @@ TEST_F(DiffusersFolder, NarrowNumbersAreTheNearestOnes) {
 TEST_F(DiffusersFolder, ANumberThatHalfCannotHoldIsAnErrorThatNamesItsTensor) {
   toy_.ema[2][1] = -65520.0f;  // the first that rounds to infinity
   const std::string name = unet_parameters(toy_.state.unet)[2].name;
-  const std::string said = refusal<NotFinite>({.dtype = DType::kF16});
-  expect_contains(said, name + " has 1 of ");
-  expect_contains(said, "too large for fp16");
+  const std::string reason = refusal<NotFinite>({.dtype = DType::kF16});
+  expect_contains(reason, name + " has 1 of ");
+  expect_contains(reason, "too large for fp16");
   EXPECT_NO_THROW(
       export_to_diffusers(folder_ / "checkpoint", folder_ / "wide", {.dtype = DType::kBF16}));
 }
@@ -207,17 +207,17 @@ TEST_F(DiffusersFolder, TheOldFormHasTheOldNamesAndTheSameNumbers) {
 }
 
 TEST_F(DiffusersFolder, TheOldFormInPiecesIsRefused) {
-  const std::string said =
+  const std::string reason =
       refusal<InvalidArgument>({.form = DiffusersForm::kRelease024, .max_shard_bytes = 1000});
-  expect_contains(said, "--max-shard-size");
+  expect_contains(reason, "--max-shard-size");
 }
 
 TEST_F(DiffusersFolder, ALearnedLogarithmIsRefusedUnlessItIsAllowed) {
   toy_.state.config.variance = Variance::kLearned;
   toy_.state.unet.learned_variance = true;
   toy_.fill();
-  const std::string said = refusal<InvalidArgument>({});
-  expect_contains(said, "learned_range");
+  const std::string reason = refusal<InvalidArgument>({});
+  expect_contains(reason, "learned_range");
   const Exported result =
       export_to_diffusers(folder_ / "checkpoint", folder_ / "out", {.allow_log_variance = true});
   ASSERT_EQ(result.notes.size(), 1U);

@@ -87,10 +87,10 @@ TEST(Legacy, ANetworkThatCouldNotBeSaidIsRefusedByItsKey) {
       {"up_block_types", {"ResnetUpsampleBlock2D", "UpBlock2D"}},
   };
   for (const auto& [key, value] : wrong) {
-    const std::string said = complaint<InvalidArgument>(
+    const std::string message = complaint<InvalidArgument>(
         [&, &key = key, &value = value] { old_unet_json(unet_with(key, value), "who"); });
-    EXPECT_EQ(said.rfind("who: " + key + ": diffusers 0.2.4 had only ", 0), 0U)
-        << key << ": '" << said << "'";
+    EXPECT_EQ(message.rfind("who: " + key + ": diffusers 0.2.4 had only ", 0), 0U)
+        << key << ": '" << message << "'";
   }
 }
 
@@ -130,11 +130,11 @@ TEST(Legacy, AProcessThatCouldNotBeSaidIsRefusedByItsKey) {
                                                            {"steps_offset", 1},
                                                            {"_class_name", "DDIMScheduler"}};
   for (const auto& [key, value] : wrong) {
-    const std::string said = complaint<InvalidArgument>([&, &key = key, &value = value] {
+    const std::string message = complaint<InvalidArgument>([&, &key = key, &value = value] {
       old_scheduler_json(scheduler_with(key, value), {}, "who");
     });
-    EXPECT_EQ(said.rfind("who: " + key + ": diffusers 0.2.4 had only ", 0), 0U)
-        << key << ": '" << said << "'";
+    EXPECT_EQ(message.rfind("who: " + key + ": diffusers 0.2.4 had only ", 0), 0U)
+        << key << ": '" << message << "'";
   }
 }
 

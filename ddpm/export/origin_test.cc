@@ -51,9 +51,9 @@ TEST_F(Origin, AFileThatIsNotOursIsRefusedByItsKey) {
   for (const auto& [key, value] : wrong) {
     Json json = origin_json(whole_);
     json[key] = value;
-    const std::string said = error_of(json_text(json));
-    EXPECT_NE(said.find(kOriginName), std::string::npos) << key << ": '" << said << "'";
-    EXPECT_NE(said.find(key), std::string::npos) << key << ": '" << said << "'";
+    const std::string message = error_of(json_text(json));
+    EXPECT_NE(message.find(kOriginName), std::string::npos) << key << ": '" << message << "'";
+    EXPECT_NE(message.find(key), std::string::npos) << key << ": '" << message << "'";
   }
   const Json whole = origin_json(whole_);
   for (const auto& [key, value] : whole.items()) {

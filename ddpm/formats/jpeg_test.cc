@@ -59,9 +59,9 @@ TEST(Jpeg, InksAreInvertedWithAndWithoutAdobesMarker) {
 TEST(Jpeg, ATruncatedFileIsAnErrorNotGrayPixels) {
   const std::string file = made_jpeg({.width = 64, .height = 64});
   for (const size_t part : {2, 3, 4, 5, 8, 10}) {
-    const std::string said = error_of(file.substr(0, file.size() * (part - 1) / part));
-    EXPECT_EQ(said.rfind("test.jpg: ", 0), 0U) << part;
-    EXPECT_EQ(said.find('\n'), std::string::npos);
+    const std::string message = error_of(file.substr(0, file.size() * (part - 1) / part));
+    EXPECT_EQ(message.rfind("test.jpg: ", 0), 0U) << part;
+    EXPECT_EQ(message.find('\n'), std::string::npos);
   }
 }
 

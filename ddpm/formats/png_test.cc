@@ -72,9 +72,9 @@ TEST(Png, AChangedByteInThePixelsIsAnError) {
   std::string file = encode_png(ramp(9, 9, 3, 8));
   const size_t data = file.find("IDAT") + 10;
   file[data] = static_cast<char>(file[data] ^ 0x40);
-  const std::string said = error_of(file);
-  EXPECT_EQ(said.rfind("test.png: damaged PNG file: ", 0), 0U) << said;
-  EXPECT_EQ(said.find('\n'), std::string::npos);
+  const std::string message = error_of(file);
+  EXPECT_EQ(message.rfind("test.png: damaged PNG file: ", 0), 0U) << message;
+  EXPECT_EQ(message.find('\n'), std::string::npos);
 }
 
 TEST(Png, WhatIsNoPngIsSaidToBeNone) {
@@ -142,10 +142,10 @@ TEST(Png, AnIndexBeyondThePaletteIsDamage) {
   const std::string palette = chunk("PLTE", "\x0a\x14\x1e\x28\x32\x3c");
   for (const int bits : {2, 4, 8}) {
     const std::string rows = std::string("\0", 1) + static_cast<char>(2 << (8 - bits));
-    const std::string said = error_of(png_file(header(1, 1, bits, 3), palette, rows));
-    EXPECT_NE(said.find("expected indices below 2, the colours of the palette, got 2"),
+    const std::string message = error_of(png_file(header(1, 1, bits, 3), palette, rows));
+    EXPECT_NE(message.find("expected indices below 2, the colours of the palette, got 2"),
               std::string::npos)
-        << said;
+        << message;
   }
 }
 

@@ -9,10 +9,10 @@
 
 namespace ddpm {
 
-// The rule by which the checkpoint says that it is sampled.
+// The sampler that the checkpoint names.
 SamplerKind sampler_of(const SamplingConfig& sampling);
 
-// "trailing", .., or "karras": the times that the checkpoint says.
+// "trailing", .., or "karras": the spacing that the checkpoint names.
 std::string spacing_of(const SamplingConfig& sampling);
 
 // What bounds x_0, into the options. Throws InvalidArgument that starts with `command` for numbers
@@ -49,7 +49,7 @@ void apply_parity(const std::string& command, const SamplerRequest& request,
 // "next-time stride, eps raw": the switches that are not this library's own.
 std::string parity_text(const ParitySwitches& switches);
 
-// "ddim, leading times, offset 1, x_0 clipped": how the checkpoint says that it is sampled.
+// "ddim, leading times, offset 1, x_0 clipped": how the checkpoint is sampled by default.
 std::string sampling_text(const SamplingConfig& sampling);
 
 }  // namespace ddpm

@@ -1,4 +1,4 @@
-// What a PNG shows of its chain, which is also what one chain is told from another by.
+// The settings of a chain in the text of a PNG, which also identify it.
 
 #include <nlohmann/json.hpp>
 

@@ -1,4 +1,4 @@
-// What a checkpoint says of its sampling, in this library's words.
+// The sampling that a checkpoint describes, in this library's types.
 
 #include <cmath>
 

@@ -8,6 +8,7 @@
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/diffusers/model_files.h"
 #include "ddpm/diffusers/scheduler_config.h"
+#include "ddpm/jobs/model.h"
 #include "ddpm/jobs/schedules.h"
 #include "ddpm/onnx/unet_graph.h"
 #include "ddpm/onnx/write.h"
@@ -32,8 +33,8 @@ std::map<std::string, std::string> metadata_of(const ModelConfig& model, const M
           {"variance", to_string(model.variance)},
           {"schedule", schedule_text(model.schedule)},
           {"scheduler_config", scheduler_text(completed_scheduler(folder, model.unet))},
-          {"weights", has_training_state(checkpoint) ? (choice.ema ? "ema" : "raw")
-                                                     : "the one set of its folder"},
+          {"weights",
+           has_training_state(checkpoint) ? weights_name(choice) : "the one set of its folder"},
           {"checkpoint_sha256", checkpoint_hash(checkpoint, choice)}};
 }
 

@@ -14,8 +14,8 @@
 namespace ddpm {
 
 struct DiffusersExportRequest {
-  std::string checkpoint =
-      {};  // a run (its newest checkpoint), a checkpoint or a diffusers' folder
+  // A run (its newest checkpoint), a checkpoint or a folder of diffusers.
+  std::string checkpoint = {};
   std::filesystem::path out = {};  // the folder to make, new or empty
   DiffusersExport options = {};
 };

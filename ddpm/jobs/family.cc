@@ -1,6 +1,7 @@
 #include "ddpm/jobs/family.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "ddpm/base/check.h"
@@ -11,10 +12,7 @@ namespace ddpm {
 
 namespace {
 
-std::vector<int64_t> default_times(int64_t T) {
-  return {T, std::max<int64_t>(1, 3 * T / 4), std::max<int64_t>(1, T / 2),
-          std::max<int64_t>(1, T / 4)};
-}
+constexpr std::array<int64_t, 4> kDefaultEighths = {8, 6, 4, 2};  // of T: when families part
 
 // Unless the steps that leave `parting` and later ones add noise, all members are one image.
 bool parts_at(const Model& model, const Chain& chain, int64_t parting) {
@@ -46,7 +44,7 @@ std::vector<int64_t> partings_of(const FamilyRequest& request, const Model& mode
   check_noise_times("family", "--shared-until", request.shared_until, 1, T);
   std::vector<int64_t> partings;
   const bool given = !request.shared_until.empty();
-  for (const int64_t t : given ? request.shared_until : default_times(T)) {
+  for (const int64_t t : given ? request.shared_until : times_of_eighths(T, kDefaultEighths)) {
     const int64_t parting = parting_of(chain.times, t);
     const bool last_resort = !given && partings.empty();  // T itself, which has to part
     if (!given && !last_resort && !parts_at(model, chain, parting)) continue;

@@ -1,6 +1,7 @@
 #include "ddpm/jobs/interpolate.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 
 #include "ddpm/base/check.h"
@@ -9,6 +10,8 @@
 namespace ddpm {
 
 namespace {
+
+constexpr std::array<int64_t, 6> kDefaultEighths = {0, 1, 2, 4, 6, 8};  // of T: the times to mix at
 
 // The two images, and their numbers, which their noise is drawn by.
 struct Ends {
@@ -59,15 +62,6 @@ Batch row_at(const InterpolateRequest& request, const Ends& ends, int64_t t, Wal
   const std::vector<int64_t> indices(static_cast<size_t>(request.points), ends.numbers[0]);
   walker.down(times, step_noise(seed), indices, x);
   return x;
-}
-
-std::vector<int64_t> default_times(int64_t T) {
-  return {0,
-          std::max<int64_t>(1, T / 8),
-          std::max<int64_t>(1, T / 4),
-          std::max<int64_t>(1, T / 2),
-          std::max<int64_t>(1, 3 * T / 4),
-          T};
 }
 
 Picture picture_of(const InterpolateRequest& request, const Ends& ends,
@@ -127,7 +121,8 @@ InterpolateResult interpolate(const InterpolateRequest& request, const TorchHook
   const Model model = open_model("interpolate", request.picture.model, hooks, watch);
   const int64_t T = model.config.schedule.T;
   const Chain chain = chain_of("interpolate", request.picture.sampler, model.config);
-  const std::vector<int64_t> at = request.at.empty() ? default_times(T) : request.at;
+  const std::vector<int64_t> at =
+      request.at.empty() ? times_of_eighths(T, kDefaultEighths) : request.at;
   check_noise_times("interpolate", "--at", at, 0, T);
   begin(watch, describe(model, request.picture.model));
   const Ends ends = read_ends(request, model, watch);

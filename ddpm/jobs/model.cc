@@ -6,6 +6,7 @@
 #include "ddpm/checkpoints/store.h"
 #include "ddpm/diffusion/schedule_kinds.h"
 #include "ddpm/engine/engine_network.h"
+#include "ddpm/jobs/schedules.h"
 #include "ddpm/jobs/threads.h"
 #include "ddpm/kernels/cpu_path.h"
 #include "ddpm/unet/parameters.h"
@@ -50,24 +51,6 @@ std::string weights_text(const BareNetwork& network, const ModelRequest& request
                 network.weights.variant.empty() ? "" : " of variant " + network.weights.variant);
 }
 
-std::string process_text(const ModelConfig& model) {
-  const ScheduleConfig& schedule = model.schedule;
-  return concat(to_string(schedule.kind), ", T = ", schedule.T, ", beta from ",
-                shortest(schedule.beta_1), " to ", shortest(schedule.beta_T), ", ",
-                to_string(model.prediction), ", ", to_string(model.variance));
-}
-
-}  // namespace
-
-Precision precision_used(NetworkBackend backend, const ModelRequest& request) {
-  return backend == NetworkBackend::kEngine ? precision_in_use(request.precision, choose_cpu_path())
-                                            : request.precision;
-}
-
-std::string weights_name(const WeightsChoice& weights) { return weights.ema ? "ema" : "raw"; }
-
-namespace {
-
 // A checkpoint that can be used, and the files in it that the request selects.
 struct LocatedModel {
   std::filesystem::path checkpoint;
@@ -84,25 +67,41 @@ LocatedModel locate_model(const std::string& command, const ModelRequest& reques
   return {checkpoint, folder, weights};
 }
 
-// The same as the backends take it.
-ExecutorOptions options_of(const ModelRequest& request) {
-  return {.weights = request.weights,
-          .device = request.device,
-          .precision = request.precision,
-          .threads = request.threads,
-          .label = request.label.value_or(kNoLabel)};
+struct OpenedNetwork {
+  NetworkBackend backend;
+  NetworkPointer network;
+};
+
+OpenedNetwork open_network(const std::string& command, const std::filesystem::path& checkpoint,
+                           const ModelRequest& request, const TorchHooks& hooks,
+                           const Watch& watch) {
+  const NetworkBackend backend = choose_backend(command, request.backend, request.device, hooks);
+  warn(watch, too_many_threads_line(command, backend, request.threads, usable_cores()));
+  return {backend, open_network(backend, checkpoint,
+                                {.weights = request.weights,
+                                 .device = request.device,
+                                 .precision = request.precision,
+                                 .threads = request.threads,
+                                 .label = request.label.value_or(kNoLabel)},
+                                hooks)};
 }
 
 }  // namespace
 
+Precision precision_used(NetworkBackend backend, const ModelRequest& request) {
+  return backend == NetworkBackend::kEngine ? precision_in_use(request.precision, choose_cpu_path())
+                                            : request.precision;
+}
+
+std::string weights_name(const WeightsChoice& weights) { return weights.ema ? "ema" : "raw"; }
+
 BareNetwork open_bare_network(const std::string& command, const ModelRequest& request,
-                              const TorchHooks& hooks) {
+                              const TorchHooks& hooks, const Watch& watch) {
   const auto [checkpoint, folder, weights] = locate_model(command, request);
   const UNetConfig unet = read_network_config(folder);
   check_class(command, request, unet);
-  const NetworkBackend backend = choose_backend(command, request.backend, request.device, hooks);
-  return {checkpoint, folder,  weights,
-          unet,       backend, open_network(backend, checkpoint, options_of(request), hooks)};
+  const auto [backend, network] = open_network(command, checkpoint, request, hooks, watch);
+  return {checkpoint, folder, weights, unet, backend, network};
 }
 
 Model open_model(const std::string& command, const ModelRequest& request, const TorchHooks& hooks,
@@ -111,9 +110,7 @@ Model open_model(const std::string& command, const ModelRequest& request, const 
   const ModelConfig config = read_model_config(folder);
   check_class(command, request, config.unet);
   check_learned_times(checkpoint, config);
-  const NetworkBackend backend = choose_backend(command, request.backend, request.device, hooks);
-  warn(watch, too_many_threads_line(command, to_string(backend), request.threads, usable_cores()));
-  const NetworkPointer network = open_network(backend, checkpoint, options_of(request), hooks);
+  const auto [backend, network] = open_network(command, checkpoint, request, hooks, watch);
   return {checkpoint,
           folder,
           weights,
@@ -163,7 +160,8 @@ std::string describe(const Model& model, const ModelRequest& request) {
                               request);
   if (model.folder.scheduler.empty()) {
     text += "\nno scheduler_config.json: the process is a DDPMScheduler's with nothing said: " +
-            process_text(model.config);
+            concat(schedule_text(model.config.schedule), ", ", to_string(model.config.prediction),
+                   ", ", to_string(model.config.variance));
   }
   return text;
 }

@@ -18,8 +18,8 @@
 namespace ddpm {
 
 struct ModelRequest {
-  std::string checkpoint =
-      {};  // a run (its newest checkpoint), a checkpoint or a folder of diffusers'
+  // A run (its newest checkpoint), a checkpoint or a folder of diffusers.
+  std::string checkpoint = {};
   WeightsChoice weights = {};
   std::string device = "auto";  // or "cpu", "cuda", "cuda:N"
   NetworkBackend backend = NetworkBackend::kAuto;
@@ -71,7 +71,7 @@ Model open_model(const std::string& command, const ModelRequest& request, const 
 
 // The network alone. Throws as open_model does, but for what is wrong with the process.
 BareNetwork open_bare_network(const std::string& command, const ModelRequest& request,
-                              const TorchHooks& hooks);
+                              const TorchHooks& hooks, const Watch& watch);
 
 // Everything that the network's output depends on, by name: the checkpoint's hash (over all files
 // that are read), weights, precision, backend, device, version of LibTorch, class.

@@ -41,7 +41,7 @@ std::string device_kind(NetworkBackend backend, const std::string& device,
 }
 
 NetworkPointer open_network(NetworkBackend backend, const std::filesystem::path& checkpoint,
-                            const ExecutorOptions& options, const TorchHooks& hooks) {
+                            const BackendOptions& options, const TorchHooks& hooks) {
   const auto open = [&] {
     if (backend == NetworkBackend::kEngine) {
       return open_engine_network(checkpoint,

@@ -38,12 +38,12 @@ struct NeedsTorch {};
 NetworkBackend choose_backend(const std::string& command, NetworkBackend asked,
                               const std::string& device, const TorchHooks& hooks);
 
-// "cpu" or "cuda": where this backend runs the network. GPUs are not told apart.
+// "cpu" or "cuda": where this backend runs the network. GPUs are not distinguished.
 std::string device_kind(NetworkBackend backend, const std::string& device, const TorchHooks& hooks);
 
 // Opens the network with `backend`, which is not kAuto; with a label in the options all images have
 // it. Throws NeedsTorch; what the backend throws.
 NetworkPointer open_network(NetworkBackend backend, const std::filesystem::path& checkpoint,
-                            const ExecutorOptions& options, const TorchHooks& hooks);
+                            const BackendOptions& options, const TorchHooks& hooks);
 
 }  // namespace ddpm

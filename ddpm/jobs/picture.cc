@@ -90,6 +90,14 @@ std::vector<int64_t> numbers_from(int64_t first, int64_t count) {
   return numbers;
 }
 
+std::vector<int64_t> times_of_eighths(int64_t T, std::span<const int64_t> eighths) {
+  std::vector<int64_t> times;
+  for (const int64_t n : eighths) {
+    times.push_back(n == 0 ? 0 : std::max<int64_t>(1, T * n / 8));
+  }
+  return times;
+}
+
 std::vector<int64_t> times_from(const std::vector<int64_t>& times, int64_t t) {
   std::vector<int64_t> below = {t};
   std::copy_if(times.begin(), times.end(), std::back_inserter(below),

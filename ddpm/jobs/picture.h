@@ -76,6 +76,9 @@ Image image_of(ConstBatchView x, int64_t i);
 // The numbers first, first + 1, ..
 std::vector<int64_t> numbers_from(int64_t first, int64_t count);
 
+// T n / 8 for each n of the eighths, in [0, 8]: a time, so at least 1, except for n = 0.
+std::vector<int64_t> times_of_eighths(int64_t T, std::span<const int64_t> eighths);
+
 // t, and the times of the chain below it: a chain that begins at t. t in [1, T].
 std::vector<int64_t> times_from(const std::vector<int64_t>& times, int64_t t);
 

@@ -66,7 +66,7 @@ std::vector<Timestep> input_timesteps(const NpyArray& array, const UNetConfig& u
 }  // namespace
 
 PredictResult predict(const PredictRequest& request, const TorchHooks& hooks, const Watch& watch) {
-  const BareNetwork model = open_bare_network("predict", request.model, hooks);
+  const BareNetwork model = open_bare_network("predict", request.model, hooks, watch);
   const Batch x = input_batch(request.input, model.unet, request.input_name);
   const auto timesteps =
       input_timesteps(request.timesteps, model.unet, x.images(), request.timesteps_name);

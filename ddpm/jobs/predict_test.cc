@@ -55,6 +55,18 @@ TEST(PredictJob, IsRunByTheEngineWithoutHooks) {
                   "predict: --executor engine runs on the CPU");
 }
 
+TEST(PredictJob, WarnsOfMoreThreadsThanCores) {
+  const ToyJob toy;
+  PredictRequest request = request_of(toy);
+  request.model.backend = NetworkBackend::kEngine;
+  for (const int64_t threads : {0, 4096}) {
+    const RecordingWatch watch;
+    request.model.threads = threads;
+    predict(request, {}, watch);
+    EXPECT_EQ(watch.warnings.size(), threads == 0 ? 0U : 1U);
+  }
+}
+
 TEST(PredictJob, RefusesInputsThatTheNetworkDoesNotHave) {
   const ToyJob toy;
   const auto refusal = [](const PredictRequest& request) {
@@ -76,7 +88,7 @@ TEST(PredictJob, RefusesInputsThatTheNetworkDoesNotHave) {
 TEST(PredictJob, WritesNoNonFiniteOutput) {
   const ToyJob toy;
   TorchHooks hooks = ToyJob::hooks();
-  hooks.open_network = [](const std::filesystem::path&, const ExecutorOptions&) {
+  hooks.open_network = [](const std::filesystem::path&, const BackendOptions&) {
     return network_of([](ConstBatchView, std::span<const Timestep>, BatchView output) {
       for (float& value : output.values()) value = std::numeric_limits<float>::infinity();
     });

@@ -1,6 +1,7 @@
 #include "ddpm/jobs/reconstruct.h"
 
 #include <algorithm>
+#include <array>
 
 #include "ddpm/base/check.h"
 #include "ddpm/base/text.h"
@@ -11,11 +12,8 @@ namespace ddpm {
 
 namespace {
 
-std::vector<int64_t> default_times(int64_t T) {
-  std::vector<int64_t> times;
-  for (const int64_t t : {T / 8, T / 4, T / 2, 3 * T / 4}) times.push_back(std::max<int64_t>(1, t));
-  return times;
-}
+constexpr std::array<int64_t, 4> kDefaultEighths = {1, 2, 4,
+                                                    6};  // of T: the times to come back from
 
 // The images at t and what comes back of them.
 struct Journey {
@@ -79,7 +77,8 @@ ReconstructResult reconstruct(const ReconstructRequest& request, const TorchHook
   const Model model = open_model("reconstruct", request.picture.model, hooks, watch);
   const int64_t T = model.config.schedule.T;
   const Chain chain = chain_of("reconstruct", request.picture.sampler, model.config);
-  const std::vector<int64_t> at = request.at.empty() ? default_times(T) : request.at;
+  const std::vector<int64_t> at =
+      request.at.empty() ? times_of_eighths(T, kDefaultEighths) : request.at;
   check_noise_times("reconstruct", "--at", at, 1, T);
   begin(watch, describe(model, request.picture.model));
   ReconstructResult result;

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "ddpm/jobs/network_backend.h"
+
 namespace ddpm {
 
 // What --threads selects: 0 is one thread for each usable core (base/cores.h).
@@ -14,8 +16,8 @@ int64_t engine_threads(int64_t asked, int64_t cores);
 int64_t libtorch_threads(int64_t asked, int64_t cores);
 
 // If --threads asks for more than the cores, one line without its end: how many are used, and why;
-// otherwise "". `executor` is "engine" or "libtorch".
-std::string too_many_threads_line(const std::string& command, const std::string& executor,
-                                  int64_t asked, int64_t cores);
+// otherwise "". `backend` is not kAuto.
+std::string too_many_threads_line(const std::string& command, NetworkBackend backend, int64_t asked,
+                                  int64_t cores);
 
 }  // namespace ddpm

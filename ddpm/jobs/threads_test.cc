@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "ddpm/testing/complaint.h"
+
 namespace ddpm {
 namespace {
 
@@ -17,12 +19,15 @@ TEST(Threads, TheEngineTakesNoMoreThanTheCoresAndLibTorchWhatIsAskedFor) {
 }
 
 TEST(Threads, MoreThanTheCoresIsOneLineThatNamesBoth) {
-  for (const char* executor : {"engine", "libtorch"}) {
-    EXPECT_EQ(too_many_threads_line("sample", executor, 0, 2), "");
-    EXPECT_EQ(too_many_threads_line("sample", executor, 2, 2), "");
-    const std::string line = too_many_threads_line("sample", executor, 16, 2);
+  for (const NetworkBackend backend : {NetworkBackend::kEngine, NetworkBackend::kLibTorch}) {
+    EXPECT_EQ(too_many_threads_line("sample", backend, 0, 2), "");
+    EXPECT_EQ(too_many_threads_line("sample", backend, 2, 2), "");
+    const std::string line = too_many_threads_line("sample", backend, 16, 2);
     EXPECT_EQ(line.rfind("sample: --threads 16: this process can use 2 cores ", 0), 0U) << line;
     EXPECT_EQ(line.find('\n'), std::string::npos);
+    const bool engine = backend == NetworkBackend::kEngine;
+    expect_contains(line, engine ? "2 threads will be used, with the same results"
+                                 : "so many threads are slower than --threads 2");
   }
 }
 

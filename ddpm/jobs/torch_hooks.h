@@ -20,8 +20,8 @@
 
 namespace ddpm {
 
-// How a network is run.
-struct ExecutorOptions {
+// How a backend runs a network.
+struct BackendOptions {
   WeightsChoice weights;
   std::string device = "cpu";  // "cpu", "auto", "cuda", "cuda:N"
   Precision precision = Precision::kFloat32;
@@ -54,7 +54,7 @@ struct TorchHooks {
   std::function<bool()> has_gpu;
   // Opens the network of a checkpoint folder with LibTorch, with a vector-Jacobian product.
   std::function<NetworkPointer(const std::filesystem::path& checkpoint,
-                               const ExecutorOptions& options)>
+                               const BackendOptions& options)>
       open_network;
   // PyTorch's CPU generator of a seed: each call gives what torch.randn gives for so many values.
   std::function<NormalDraws(uint64_t seed)> torch_normal;

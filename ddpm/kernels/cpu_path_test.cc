@@ -33,9 +33,9 @@ TEST(CpuPath, OneThatTheCpuLacksIsRefused) {
 }
 
 TEST(CpuPath, AnUnknownNameIsToldWhatThereIs) {
-  const std::string said = complaint<InvalidArgument>([] { choose_cpu_path("avx3"); });
-  EXPECT_EQ(said.rfind("DDPM_CPU: expected one of portable", 0), 0U) << said;
-  EXPECT_NE(said.find("got 'avx3'"), std::string::npos) << said;
+  const std::string message = complaint<InvalidArgument>([] { choose_cpu_path("avx3"); });
+  EXPECT_EQ(message.rfind("DDPM_CPU: expected one of portable", 0), 0U) << message;
+  EXPECT_NE(message.find("got 'avx3'"), std::string::npos) << message;
 }
 
 }  // namespace

@@ -41,17 +41,14 @@ struct Program {
   std::string_view name;
   ParitySwitches switches;
 };
-const std::array<Program, 4>& programs() {
-  static const std::array<Program, 4> all = {{
-      {"none", {}},
-      {"diffusers",
-       {S::kNextTime, S::kTables, S::kLists, S::kEps, S::kPndm, S::kKarras, S::kLearned,
-        S::kEndNoise}},
-      {"official-tf", {S::kMean, S::kRounding}},
-      {"improved-diffusion", {S::kMean, S::kRounding}},
-  }};
-  return all;
-}
+constexpr std::array<Program, 4> kPrograms = {{
+    {"none", {}},
+    {"diffusers",
+     {S::kNextTime, S::kTables, S::kLists, S::kEps, S::kPndm, S::kKarras, S::kLearned,
+      S::kEndNoise}},
+    {"official-tf", {S::kMean, S::kRounding}},
+    {"improved-diffusion", {S::kMean, S::kRounding}},
+}};
 
 }  // namespace
 
@@ -61,13 +58,13 @@ const ParitySwitchRow& row_of(ParitySwitch value) { return kSwitches[static_cast
 
 std::vector<std::string> parity_names() {
   std::vector<std::string> names;
-  for (const Program& program : programs()) names.emplace_back(program.name);
+  for (const Program& program : kPrograms) names.emplace_back(program.name);
   return names;
 }
 
 ParitySwitches parity_of(std::string_view program) {
-  std::array<Named<const Program*>, 4> names;
-  for (size_t i = 0; i < names.size(); ++i) names[i] = {&programs()[i], programs()[i].name};
+  std::array<Named<const Program*>, kPrograms.size()> names;
+  for (size_t i = 0; i < names.size(); ++i) names[i] = {&kPrograms[i], kPrograms[i].name};
   return value_named(names, "parity", program)->switches;
 }
 

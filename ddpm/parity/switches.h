@@ -49,12 +49,12 @@ const ParitySwitchRow& row_of(ParitySwitch value);
 class ParitySwitches {
  public:
   ParitySwitches() = default;
-  ParitySwitches(std::initializer_list<ParitySwitch> on) {
+  constexpr ParitySwitches(std::initializer_list<ParitySwitch> on) {
     for (const ParitySwitch value : on) set(value, true);
   }
 
   bool has(ParitySwitch value) const { return on_[static_cast<size_t>(value)]; }
-  void set(ParitySwitch value, bool on) { on_[static_cast<size_t>(value)] = on; }
+  constexpr void set(ParitySwitch value, bool on) { on_[static_cast<size_t>(value)] = on; }
   bool operator==(const ParitySwitches&) const = default;
 
  private:

@@ -100,7 +100,7 @@ void Progress::erase() {
   std::cout.flush();
 }
 
-void Progress::say(const std::string& line) {
+void Progress::print(const std::string& line) {
   clear();
   std::cout << line << '\n';
   if (terminal_ && drawn_) std::cout << cut_to_terminal(text(note_));

@@ -22,7 +22,7 @@ class Progress {
   void update(double done, const std::string& note = "");
 
   // A line of its own among the progress; the bar is drawn again below it.
-  void say(const std::string& line);
+  void print(const std::string& line);
 
   // Takes the bar away, for work whose end is told in other words.
   void erase();

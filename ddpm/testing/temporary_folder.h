@@ -59,7 +59,7 @@ class TemporaryFolder {
     const std::filesystem::path memory = "/dev/shm";
     const bool in_memory = place == Place::kMemory && ::access(memory.c_str(), W_OK) == 0;
     const std::filesystem::path root = in_memory ? memory : std::filesystem::temp_directory_path();
-    std::string name = (root / "ddpm-test-XXXXXX").string();
+    std::string name = (root / ("ddpm-test-" + std::string(6, 'X'))).string();  // for mkdtemp
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
     return name;
   }

@@ -56,7 +56,7 @@ class ToyJob {
     TorchHooks hooks;
     hooks.libtorch_version = "2.6.0";
     hooks.has_gpu = [] { return false; };
-    hooks.open_network = [](const std::filesystem::path&, const ExecutorOptions&) {
+    hooks.open_network = [](const std::filesystem::path&, const BackendOptions&) {
       return network_of([](ConstBatchView x, std::span<const Timestep>, ConstBatchView cotangent,
                            BatchView output, BatchView product) {
         for (size_t i = 0; i < x.values().size(); ++i) {

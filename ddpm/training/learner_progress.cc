@@ -13,14 +13,9 @@ namespace {
 constexpr const char* kHistoryLosses = "loss_history";
 constexpr const char* kHistoryCounts = "loss_history_counts";
 
-const TrainConfig& checked(const TrainConfig& config) {
-  check_train_config(config, "learner");
-  return config;
-}
-
 }  // namespace
 
-LearnerProgress::LearnerProgress(const TrainConfig& config) : config_(checked(config)) {
+LearnerProgress::LearnerProgress(const TrainConfig& config) : config_(checked(config, "learner")) {
   if (config.timestep_sampling == TimestepSampling::kImportance) history_.emplace(config.T);
 }
 

@@ -19,7 +19,7 @@ namespace ddpm {
 // One thread at a time may use it.
 class LearnerProgress {
  public:
-  // Throws InvalidArgument unless config.ema_decay is in [0, 1).
+  // Throws InvalidArgument as check_train_config does.
   explicit LearnerProgress(const TrainConfig& config);
 
   // A step that has begun.

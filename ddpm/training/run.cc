@@ -89,10 +89,7 @@ class Run {
   }
 
  private:
-  UNetConfig network_config() const {
-    const BatchShape shape = dataset_.image_shape();
-    return unet_config_of(request_.config, shape.channels, shape.height, shape.width);
-  }
+  UNetConfig network_config() const { return network_for(request_.config, dataset_); }
 
   void warm_start() {
     for (const std::string& line : begin_from(config_.init_from, *learner_)) {
@@ -332,6 +329,11 @@ class Run {
 };
 
 }  // namespace
+
+UNetConfig network_for(const TrainConfig& config, const Dataset& dataset) {
+  const BatchShape shape = dataset.image_shape();
+  return unet_config_of(config, shape.channels, shape.height, shape.width);
+}
 
 RunEnd run_training(const RunRequest& request, const Dataset& dataset,
                     const LearnerFactory& make_learner, const RunObserver& observer,

@@ -38,6 +38,10 @@ struct RunRequest {
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
 };
 
+// The network of a configuration for these data. Throws InvalidArgument for a size that it cannot
+// take.
+UNetConfig network_for(const TrainConfig& config, const Dataset& dataset);
+
 // Trains until config.steps, the time limit or a stop, and ends with a complete checkpoint in all
 // three cases; a preview that is under way then is given up, and made when the run goes on. Writes
 // into the run folder as docs/run_folder.md describes, through `files`; nothing into one that is

@@ -11,11 +11,6 @@ namespace ddpm {
 
 namespace {
 
-const TrainConfig& checked(const TrainConfig& config) {
-  check_train_config(config, "objective");
-  return config;
-}
-
 std::vector<double> weights_of(const TrainConfig& config, const Schedule& schedule) {
   const LossWeightOptions& options = config.loss_weight;
   if (!has_error(config.loss) || options.kind == LossWeight::kNone) return {};
@@ -41,7 +36,7 @@ double bound_weight_of(const TrainConfig& config) {
 }  // namespace
 
 Objective::Objective(const TrainConfig& config)
-    : schedule_(make_schedule(schedule_config_of(checked(config)))),
+    : schedule_(make_schedule(schedule_config_of(checked(config, "objective")))),
       prediction_(config.prediction),
       variance_(config.variance),
       error_{.kind = config.error, .delta = config.huber_delta},
